@@ -1,0 +1,1 @@
+//! RTP, RTCP, jitter buffer and codecs: packets in, frames out and back, without sockets.

@@ -1,0 +1,1 @@
+//! The mix-minus audio core of a conference: allocation-free once built.

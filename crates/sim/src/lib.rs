@@ -1,0 +1,1 @@
+//! The whole bridge in a virtual world: a virtual clock, seeded faults, no sockets.

@@ -1,0 +1,1 @@
+//! SIP glue: dialogs and offer/answer to call events and back.

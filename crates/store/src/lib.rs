@@ -1,0 +1,1 @@
+//! Accounts, conference records and calls in SQL.

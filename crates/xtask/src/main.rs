@@ -1,0 +1,2 @@
+//! Set-up, tests, prompts and the long campaigns of this workspace.
+fn main() {}

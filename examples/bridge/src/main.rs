@@ -1,0 +1,2 @@
+//! A conference bridge for telephones.
+fn main() {}

@@ -1,0 +1,1 @@
+//! One short program for each library: see `src/bin`.
