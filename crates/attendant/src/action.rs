@@ -1,0 +1,110 @@
+//! What the bridge wants done.
+
+use conclave_accounts::{AccountId, CallId, Pin, Source};
+use conclave_conference::{Clip, ConferenceId, LeaveReason, NameId, PlayId};
+
+use crate::Report;
+
+/// One order to the shell, to be carried out in the order in which they come.
+///
+/// The enum is exhaustive on purpose: a shell that ignores a new order does not compile.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// Look the PIN up and judge it. Answered by [`Event::PinJudged`](crate::Event::PinJudged).
+    CheckPin {
+        /// Who typed it.
+        call: CallId,
+        /// Which of the call's inquiries this is; the answer names it.
+        inquiry: u32,
+        /// What was typed.
+        pin: Pin,
+        /// Where the call comes from.
+        source: Source,
+        /// The account to which the access number is bound.
+        bound: Option<AccountId>,
+    },
+    /// From the next frame on the call hears, and is heard, as the route says.
+    Route {
+        /// Whose media.
+        call: CallId,
+        /// Where to.
+        route: Route,
+    },
+    /// Play the clips one after the other. Plays to one audience queue up behind each other. Answered by
+    /// one [`Event::PlayEnded`](crate::Event::PlayEnded), when it is over or was stopped.
+    Play {
+        /// The name by which it is stopped and answered.
+        play: PlayId,
+        /// Who hears it.
+        to: Audience,
+        /// What they hear, never empty.
+        clips: Vec<Clip>,
+    },
+    /// Stop that play, or take it out of the queue, if it isn't over.
+    Stop {
+        /// Which.
+        play: PlayId,
+    },
+    /// Record the caller's name. Answered by one [`Event::NameRecorded`](crate::Event::NameRecorded): after
+    /// 2 s of silence, after 5 s, or at [`FinishName`](Self::FinishName).
+    RecordName {
+        /// Whose.
+        call: CallId,
+        /// The name under which it is kept.
+        name: NameId,
+    },
+    /// The caller has ended the recording.
+    FinishName {
+        /// Whose.
+        call: CallId,
+    },
+    /// The recorded name is no longer needed: wipe it.
+    ForgetName {
+        /// Which.
+        name: NameId,
+    },
+    /// The line is silent: ask the peer whether it is still there. Answered by [`Event::Probed`](crate::Event::Probed).
+    Probe {
+        /// Which call.
+        call: CallId,
+    },
+    /// End the call. The machine has forgotten it by now.
+    HangUp {
+        /// Which call.
+        call: CallId,
+        /// Why, for the record.
+        reason: LeaveReason,
+    },
+    /// For the books.
+    Report(Report),
+}
+
+/// What a call hears, and whether it is heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// Nothing but its own prompts.
+    Silence,
+    /// The bridge's one hold music, alone.
+    HoldMusic,
+    /// Everyone in that conference's room but itself.
+    Room {
+        /// Whose room.
+        conference: ConferenceId,
+        /// Whether the others hear it.
+        heard: bool,
+    },
+}
+
+/// Who hears a play.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// One call alone.
+    Call(CallId),
+    /// Everyone who is in that conference's room at each moment of it.
+    Room {
+        /// Whose room.
+        conference: ConferenceId,
+        /// But this one.
+        except: Option<CallId>,
+    },
+}

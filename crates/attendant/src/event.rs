@@ -1,0 +1,99 @@
+//! What the bridge is told.
+
+use conclave_accounts::{AccountId, CallId, Source, Verdict};
+use conclave_conference::{NameId, PlayId};
+use conclave_dtmf::{Digit, KeyMap, Way};
+
+/// A fact that the machine is told. Facts that come late or name nobody are no-ops.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event {
+    /// A call was answered; its media runs.
+    Answered {
+        /// The call, new to the machine.
+        call: CallId,
+        /// Trunk and number; the number names the caller, it never authenticates one.
+        source: Source,
+        /// What the dialled number says.
+        access: Access,
+    },
+    /// A digit came.
+    Digit {
+        /// From which call.
+        call: CallId,
+        /// By which way.
+        way: Way,
+        /// Which.
+        digit: Digit,
+    },
+    /// A PIN was judged.
+    PinJudged {
+        /// Whose.
+        call: CallId,
+        /// Which of the call's inquiries this answers.
+        inquiry: u32,
+        /// What the doorkeeper says.
+        verdict: Verdict,
+    },
+    /// A play is over or was stopped.
+    PlayEnded {
+        /// Which.
+        play: PlayId,
+    },
+    /// The recording of a name has ended.
+    NameRecorded {
+        /// Under which name it is kept.
+        name: NameId,
+        /// False where there was nothing but silence; then nothing is kept.
+        usable: bool,
+    },
+    /// The peer put its line on hold, or took it back.
+    PeerHold {
+        /// Which call.
+        call: CallId,
+        /// True while it is on hold.
+        held: bool,
+    },
+    /// How loud a talking call was of late, at most once a second.
+    Level {
+        /// Which call.
+        call: CallId,
+        /// In dB below full scale, at most 0.
+        dbfs: i8,
+    },
+    /// A line plays music or steady noise, or has ceased to.
+    Noisy {
+        /// Which call.
+        call: CallId,
+        /// True while it does.
+        noisy: bool,
+    },
+    /// No RTP has come for 60 s.
+    MediaQuiet {
+        /// From which call.
+        call: CallId,
+    },
+    /// The answer to a probe.
+    Probed {
+        /// Which call.
+        call: CallId,
+        /// Whether the peer still knows the dialog.
+        alive: bool,
+    },
+    /// The peer ended the call, or its dialog is lost.
+    HungUp {
+        /// Which call.
+        call: CallId,
+    },
+}
+
+/// What the dialled number says of a call.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// The account to which the number is bound: the PIN then decides only the role.
+    pub bound: Option<AccountId>,
+    /// The keys that work on calls to it.
+    pub keys: KeyMap,
+    /// The longest PIN in use: a PIN ends there without a `#`.
+    pub longest_pin: usize,
+}
