@@ -1,0 +1,188 @@
+//! Campaigns that run for minutes to days, outside continuous integration; what they find is
+//! written down in `docs/`.
+
+use crate::run::{Failure, Result, cargo, root};
+use std::path::Path;
+use std::process::Command;
+
+struct Campaign {
+    name: &'static str,
+    /// What it takes after its name, for the listing.
+    arguments: &'static str,
+    about: &'static str,
+    takes: &'static str,
+    run: fn(&[String]) -> Result,
+}
+
+/// To add one: a row here, a function below.
+const CAMPAIGNS: &[Campaign] = &[
+    Campaign {
+        name: "attack",
+        arguments: "",
+        about: "30 lines guess PINs for 30 virtual days; doors opened against the computed odds",
+        takes: "minutes",
+        run: attack,
+    },
+    Campaign {
+        name: "fuzz",
+        arguments: "[TARGET] [SECONDS]",
+        about: "libFuzzer on one target, or on each in turn (needs nightly Rust and cargo-fuzz)",
+        takes: "10 minutes a target",
+        run: fuzz,
+    },
+    Campaign {
+        name: "sim",
+        arguments: "[ARGUMENTS]",
+        about: "the whole bridge in a virtual world with seeded faults, thousands of seeds",
+        takes: "a night",
+        run: sim,
+    },
+];
+
+pub(crate) fn run(name: &str, arguments: &[String]) -> Result {
+    match CAMPAIGNS.iter().find(|c| c.name == name) {
+        Some(campaign) => (campaign.run)(arguments),
+        None => Err(Failure(format!(
+            "there is no campaign `{name}`\n{}",
+            listing()
+        ))),
+    }
+}
+
+/// What there is, as a table.
+pub(crate) fn listing() -> String {
+    let mut text = String::from("Campaigns (`cargo xtask long NAME ...`):");
+    for Campaign {
+        name,
+        arguments,
+        about,
+        takes,
+        ..
+    } in CAMPAIGNS
+    {
+        text += &format!(
+            "\n  {:<26} {about}; takes {takes}",
+            format!("{name} {arguments}")
+        );
+    }
+    text
+}
+
+fn attack(arguments: &[String]) -> Result {
+    run_released(
+        cargo(&[
+            "run",
+            "--release",
+            "-p",
+            "conclave-accounts",
+            "--example",
+            "attack",
+            "--",
+        ]),
+        arguments,
+    )
+}
+
+fn sim(arguments: &[String]) -> Result {
+    run_released(
+        cargo(&["run", "--release", "-p", "conclave-sim", "--"]),
+        arguments,
+    )
+}
+
+fn run_released(mut command: Command, arguments: &[String]) -> Result {
+    crate::run::run(command.args(arguments))
+}
+
+fn fuzz(arguments: &[String]) -> Result {
+    let known = fuzz_targets(&root().join("fuzz/fuzz_targets"))?;
+    let (targets, seconds) = fuzz_plan(arguments, known)?;
+    for target in targets {
+        // Not through `cargo()`: its toolchain is pinned to ours, and libFuzzer's sanitizers need nightly.
+        let mut command = Command::new("cargo");
+        command.env_remove("RUSTUP_TOOLCHAIN").current_dir(root());
+        command.args([
+            "+nightly",
+            "fuzz",
+            "run",
+            &target,
+            "--",
+            &format!("-max_total_time={seconds}"),
+        ]);
+        crate::run::run(&mut command)?;
+    }
+    Ok(())
+}
+
+/// Which targets to run and for how long each, from what was typed.
+fn fuzz_plan(arguments: &[String], known: Vec<String>) -> Result<(Vec<String>, u32)> {
+    let (target, seconds) = match arguments {
+        [] => (None, None),
+        [one] if one.parse::<u32>().is_ok() => (None, Some(one)),
+        [target] => (Some(target), None),
+        [target, seconds] => (Some(target), Some(seconds)),
+        [_, _, more, ..] => {
+            return Err(Failure(format!(
+                "fuzz takes a target and seconds, not `{more}`"
+            )));
+        }
+    };
+    let seconds = seconds
+        .map_or(Ok(600), |s| s.parse())
+        .map_err(|_| Failure("fuzz: SECONDS is a number".into()))?;
+    match target {
+        None => Ok((known, seconds)),
+        Some(target) if known.contains(target) => Ok((vec![target.clone()], seconds)),
+        Some(target) => Err(Failure(format!(
+            "there is no fuzz target `{target}`; there are: {}",
+            known.join(", ")
+        ))),
+    }
+}
+
+fn fuzz_targets(dir: &Path) -> Result<Vec<String>> {
+    let unreadable = |e| Failure(format!("cannot list {}: {e}", dir.display()));
+    let mut targets = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if let (Some("rs"), Some(stem)) =
+            (path.extension().and_then(|e| e.to_str()), path.file_stem())
+        {
+            targets.push(stem.display().to_string());
+        }
+    }
+    targets.sort();
+    Ok(targets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_listed() {
+        for (i, campaign) in CAMPAIGNS.iter().enumerate() {
+            assert!(
+                CAMPAIGNS
+                    .iter()
+                    .skip(i + 1)
+                    .all(|other| other.name != campaign.name)
+            );
+            assert!(listing().contains(campaign.about));
+        }
+        assert!(run("no-such-campaign", &[]).unwrap_err().0.contains("fuzz"));
+    }
+
+    #[test]
+    fn fuzz_takes_a_target_and_seconds_in_any_measure() {
+        let plan = |typed: &[&str]| {
+            let typed: Vec<String> = typed.iter().map(|s| (*s).to_owned()).collect();
+            fuzz_plan(&typed, vec!["pin".into(), "sdp".into()]).map_err(|f| f.0)
+        };
+        assert_eq!(plan(&[]), Ok((vec!["pin".into(), "sdp".into()], 600)));
+        assert_eq!(plan(&["30"]), Ok((vec!["pin".into(), "sdp".into()], 30)));
+        assert_eq!(plan(&["sdp", "5"]), Ok((vec!["sdp".into()], 5)));
+        assert!(plan(&["xyz"]).unwrap_err().contains("pin, sdp"));
+        assert!(plan(&["pin", "soon"]).is_err() && plan(&["pin", "5", "6"]).is_err());
+    }
+}

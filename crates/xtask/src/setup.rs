@@ -1,0 +1,66 @@
+//! The programs that the tests call but cargo can't bring.
+
+use crate::run::{Failure, Result, on_path, run, succeeds};
+use std::process::Command;
+
+/// Debian's package, the program in it that we look for, and what it is for.
+const NEEDED: &[(&str, &str, &str)] = &[
+    (
+        "sip-tester",
+        "sipp",
+        "SIP calls by a client that is not ours",
+    ),
+    ("baresip", "baresip", "a whole telephone that is not ours"),
+    (
+        "tshark",
+        "tshark",
+        "finds malformed SIP and RTP in what we send",
+    ),
+];
+
+pub(crate) fn setup() -> Result {
+    let missing: Vec<&str> = NEEDED
+        .iter()
+        .filter(|(_, program, _)| !on_path(program))
+        .map(|(p, ..)| *p)
+        .collect();
+    for (package, program, purpose) in NEEDED {
+        let state = if missing.contains(package) {
+            "missing"
+        } else {
+            "there"
+        };
+        println!("setup: {program:<8} {state:<8} ({purpose})");
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let by_hand = format!("apt-get update && apt-get install {}", missing.join(" "));
+    if !on_path("apt-get") {
+        return Err(Failure(format!(
+            "this system has no apt-get; install what Debian calls {} by its own means",
+            missing.join(", ")
+        )));
+    }
+    if !is_root() {
+        return Err(Failure(format!(
+            "not root, so nothing was installed; as root, run: {by_hand}"
+        )));
+    }
+    println!("setup: installing {} by apt-get", missing.join(", "));
+    run(apt_get(&["update"]).arg("--quiet"))?;
+    run(apt_get(&["install", "--yes", "--quiet", "--no-install-recommends"]).args(&missing))
+}
+
+/// tshark's package would ask who may capture; nobody is there to answer.
+fn apt_get(arguments: &[&str]) -> Command {
+    let mut command = Command::new("apt-get");
+    command
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .args(arguments);
+    command
+}
+
+fn is_root() -> bool {
+    succeeds(Command::new("sh").args(["-c", "test \"$(id -u)\" = 0"]))
+}
