@@ -1,0 +1,99 @@
+//! What the engine has to say.
+
+use std::time::Duration;
+
+use conclave_dtmf::Digit;
+
+use crate::{ClipId, LegId, PlayId};
+
+/// What the engine has to say. What answers a command is never lost; digits and levels are, should
+/// more than 16,384 events wait to be received.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A digit by RFC 4733, once for each key press.
+    Digit {
+        /// Which leg.
+        leg: LegId,
+        /// Which digit.
+        digit: Digit,
+    },
+    /// The play is over: at its end, by `StopPlay`, or because its leg or room is gone.
+    PlayEnded {
+        /// Which.
+        play: PlayId,
+    },
+    /// A recording has ended.
+    NameRecorded {
+        /// Whose.
+        leg: LegId,
+        /// What it was to be called.
+        clip: ClipId,
+        /// Something was said: at least 200 ms above −50 dBFS. Otherwise nothing is kept.
+        usable: bool,
+    },
+    /// Somebody in a room talks; at most once a second for each.
+    Level {
+        /// Who.
+        leg: LegId,
+        /// How loud, RMS relative to full scale.
+        dbfs: f32,
+    },
+    /// No RTP for [`quiet_after`](crate::EngineConfig::quiet_after) (60 s), while the peer
+    /// doesn't hold; said again after each such span.
+    Quiet {
+        /// Which leg.
+        leg: LegId,
+    },
+    /// The leg is gone; nothing more is said of it.
+    Stopped {
+        /// Which leg.
+        leg: LegId,
+        /// How it was.
+        stats: LegStats,
+    },
+}
+
+/// What became of a leg's packets.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LegStats {
+    /// RTP packets taken in.
+    pub packets_in: u64,
+    /// RTP packets sent.
+    pub packets_out: u64,
+    /// Packets on this leg's address that were not its peer's RTP or RTCP: ignored.
+    pub ignored: u64,
+    /// Incoming packets that never came, by their sequence numbers.
+    pub lost: u64,
+    /// Incoming packets that came too late to be heard.
+    pub late: u64,
+    /// Interarrival jitter of what came in (RFC 3550, section 6.4.1).
+    pub jitter: Duration,
+    /// Estimated quality of what came in, 1.0 to 4.5 (E-model, ITU-T G.107).
+    pub mos: f32,
+}
+
+/// How the engine is at this moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct EngineStats {
+    /// Legs that have a port.
+    pub legs: usize,
+    /// Rooms with legs in them.
+    pub rooms: usize,
+    /// RTP and RTCP packets received, since the start.
+    pub packets_in: u64,
+    /// RTP and RTCP packets sent, since the start.
+    pub packets_out: u64,
+    /// Of the received ones, those that were nobody's: noise, strangers, malformed.
+    pub ignored: u64,
+    /// Packets that the system didn't take for sending, or that a thread had no room for.
+    pub dropped: u64,
+    /// Ticks that were left out because the machine stood still for more than a second.
+    pub ticks_left_out: u64,
+    /// How late ticks began in the last ten seconds, over all threads: the median.
+    pub lateness_p50: Duration,
+    /// Of those, the 99th percentile. Above 20 ms the machine is overloaded.
+    pub lateness_p99: Duration,
+    /// Of those, the worst.
+    pub lateness_max: Duration,
+}
