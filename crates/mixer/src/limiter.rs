@@ -1,0 +1,135 @@
+//! A limiter in place of clipping: it sees the whole frame before it gives out its first sample, so it looks
+//! ahead without adding delay.
+
+use crate::fade::{line, round};
+
+/// The gain is planned for 2.5 ms at a time.
+const BLOCKS: usize = 8;
+/// How far the gain rises again in one block: from nothing to one takes 250 ms.
+const RELEASE: f32 = 0.01;
+const CEILING: f32 = i16::MAX as f32;
+
+/// The gain at the end of the last frame, which is all the state there is.
+///
+/// Two limiters that are equal go on alike from the same input.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Limiter {
+    gain: f32,
+}
+
+impl Default for Limiter {
+    fn default() -> Self {
+        Self { gain: 1.0 }
+    }
+}
+
+impl Limiter {
+    /// Brings one frame into the range of 16 bit. What is in range, and was for the last 250 ms, passes
+    /// unchanged bit for bit.
+    pub(crate) fn apply(&mut self, mix: &[i32], out: &mut [i16]) {
+        let (low, high) = mix
+            .iter()
+            .fold((0, 0), |(low, high), &x| (x.min(low), x.max(high)));
+        if self.gain == 1.0 && low >= i32::from(i16::MIN) && high <= i32::from(i16::MAX) {
+            for (out, &x) in out.iter_mut().zip(mix) {
+                *out = x as i16;
+            }
+            return;
+        }
+        self.limit(mix, out);
+    }
+
+    fn limit(&mut self, mix: &[i32], out: &mut [i16]) {
+        let len = mix.len().div_ceil(BLOCKS).max(1);
+        let mut bearable = [1.0_f32; BLOCKS + 1];
+        for (gain, block) in bearable.iter_mut().zip(mix.chunks(len)) {
+            let peak = block
+                .iter()
+                .fold(0, |peak: u32, x| peak.max(x.unsigned_abs()));
+            *gain = (CEILING / (peak as f32).max(CEILING)).min(1.0);
+        }
+        // Between two blocks the gain is one that both can bear, and a straight line joins those points:
+        // it is nowhere above what its block can bear.
+        let blocks = mix.chunks(len).zip(out.chunks_mut(len));
+        for (i, (mix, out)) in blocks.enumerate() {
+            let end = (self.gain + RELEASE).min(bearable[i]).min(bearable[i + 1]);
+            let start = self.gain.min(bearable[i]);
+            // Only a frame's first block can find the gain too high: it falls within the block's first half
+            // (1.25 ms), where what still overshoots is cut off.
+            let attack = if start < self.gain { mix.len() / 2 } else { 0 };
+            let gains = line(self.gain, start, attack).chain(line(start, end, mix.len() - attack));
+            for ((out, &x), gain) in out.iter_mut().zip(mix).zip(gains) {
+                *out = round((x as f32 * gain).clamp(-CEILING, CEILING)) as i16;
+            }
+            self.gain = end;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limited(limiter: &mut Limiter, mix: &[i32]) -> Vec<i16> {
+        let mut out = vec![0; mix.len()];
+        limiter.apply(mix, &mut out);
+        out
+    }
+
+    #[test]
+    fn what_is_in_range_passes_unchanged() {
+        let mix: Vec<i32> = (0..160)
+            .map(|i| if i % 2 == 0 { 32_767 } else { -32_768 })
+            .collect();
+        let out = limited(&mut Limiter::default(), &mix);
+        assert!(out.iter().zip(&mix).all(|(&out, &x)| i32::from(out) == x));
+    }
+
+    #[test]
+    fn overload_keeps_the_shape_of_the_wave() {
+        let mut limiter = Limiter::default();
+        let sine = |tick: usize| -> Vec<i32> {
+            let phase = |i| (tick * 160 + i) as f32 * std::f32::consts::TAU / 16.0;
+            (0..160)
+                .map(|i| (phase(i).sin() * 131_068.0) as i32)
+                .collect()
+        };
+        limited(&mut limiter, &sine(0));
+        for tick in 1..5 {
+            let mix = sine(tick);
+            for (&out, &x) in limited(&mut limiter, &mix).iter().zip(&mix) {
+                let wanted = x as f32 / 4.0;
+                assert!((f32::from(out) - wanted).abs() < 40.0, "{out} for {wanted}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_gain_comes_back_to_exactly_one() {
+        let mut limiter = Limiter::default();
+        limited(&mut limiter, &[200_000; 160]);
+        assert!(limiter.gain < 0.2);
+        for _ in 0..13 {
+            limited(&mut limiter, &[100; 160]);
+        }
+        assert_eq!(limiter, Limiter::default());
+    }
+
+    #[test]
+    fn a_late_peak_is_met_by_a_gain_that_fell_before_it() {
+        let mut mix = [20_000; 160];
+        mix[90] = 65_534;
+        let out = limited(&mut Limiter::default(), &mix);
+        assert_eq!(out[90], 32_767);
+        let steepest = out[..90].windows(2).map(|w| (w[1] - w[0]).abs()).max();
+        assert!(steepest < Some(1_000), "{steepest:?}");
+    }
+
+    #[test]
+    fn the_extremes_of_the_sum_and_odd_lengths_are_borne() {
+        for len in [0, 1, 7, 8, 159, 161] {
+            let out = limited(&mut Limiter::default(), &vec![i32::MIN; len]);
+            assert!(out.iter().all(|&x| x < 0));
+        }
+    }
+}
