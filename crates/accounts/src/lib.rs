@@ -1,1 +1,31 @@
-//! Accounts, PINs and the guess throttle: who may open which door of a conference bridge, and when.
+//! Accounts, PINs and the guess throttle: who may open which door of a conference bridge, and
+//! when.
+//!
+//! It is no database (it judges what a store found), no clock (it is told the time) and no
+//! source of random numbers (it is handed one). It knows nothing of calls, audio or networks.
+
+mod account;
+mod damm;
+mod directory;
+mod door;
+mod doorkeeper;
+mod ids;
+mod odds;
+mod pin;
+mod policy;
+mod seconds;
+mod sources;
+mod throttle;
+
+pub use account::{
+    Account, AccountState, Announce, HostLeaves, LONGEST_GRACE, Owner, OwnerError, Terms,
+    TermsError,
+};
+pub use directory::{Directory, DirectoryError, KNOWN_FOR_DAYS};
+pub use door::{Door, Source, Window, WindowError};
+pub use doorkeeper::{Doorkeeper, DoorkeeperState, Outcome, Ticket, Verdict};
+pub use ids::{AccountId, BookingId, CallId, ConferenceKey, Role};
+pub use odds::Doors;
+pub use pin::{LONGEST_PIN, Pin, PinError, PinKey, PinLookup, SHORTEST_PIN};
+pub use policy::PinPolicy;
+pub use throttle::{Alert, Attempt, Ceiling, Ruling, Throttle, ThrottleState};
