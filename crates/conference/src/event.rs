@@ -2,7 +2,7 @@
 
 use conclave_accounts::Ticket;
 
-use crate::{CallId, LeaveReason, NameId, PlayId};
+use crate::{CallId, LeaveReason, NameId, PlayId, Prompt};
 
 /// A fact that a conference is told. Facts that come late or name nobody are no-ops.
 #[derive(Debug, Clone)]
@@ -50,6 +50,8 @@ pub enum Event {
         /// True while it does.
         noisy: bool,
     },
+    /// The bridge is being shut down: everyone is released with a goodbye, now.
+    ShutDown,
 }
 
 /// How the roster speaks of a caller.
@@ -143,4 +145,27 @@ pub enum Refusal {
     /// There is nothing that the command could act on now.
     #[error("there is nothing to do")]
     NothingToDo,
+    /// The account may record, but this bridge can't.
+    #[error("this bridge has no recorder")]
+    NoRecorder,
+}
+
+impl Refusal {
+    /// What a caller hears who is refused at the door for this.
+    pub const fn farewell(self) -> Prompt {
+        match self {
+            Self::Locked => Prompt::ConferenceIsLocked,
+            Self::Full => Prompt::ConferenceIsFull,
+            _ => Prompt::Goodbye,
+        }
+    }
+
+    /// The reason in the record of a caller who is refused at the door for this.
+    pub const fn reason(self) -> LeaveReason {
+        match self {
+            Self::Locked => LeaveReason::Locked,
+            Self::Full => LeaveReason::Full,
+            _ => LeaveReason::Ending,
+        }
+    }
 }

@@ -4,12 +4,19 @@
 //! leg shall hear by [`Action`]s, and is told by [`Event`]s what became of them.
 
 mod action;
+mod conference;
 mod event;
+mod plays;
 mod prompt;
 mod record;
+mod roster;
+mod timer;
 
 pub use action::{Action, Audience, Clip, NameId, PlayId, Route};
 pub use conclave_accounts::CallId;
+pub use conference::{Conference, Phase};
 pub use event::{Actor, Caller, Command, Event, Refusal};
 pub use prompt::Prompt;
 pub use record::{ConferenceId, EndReason, Fact, LeaveReason, Record, WaitFor};
+pub use roster::{Floor, Muted, Participant, Place};
+pub use timer::Timer;

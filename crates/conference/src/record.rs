@@ -135,6 +135,28 @@ pub enum LeaveReason {
 }
 
 impl LeaveReason {
+    /// Why the conference ended, if the call that left for this was the last.
+    pub(crate) const fn ends_with(self) -> EndReason {
+        match self {
+            Self::HostDidNotCome => EndReason::HostDidNotCome,
+            Self::HostEnded => EndReason::HostEnded,
+            Self::HostLeft => EndReason::HostLeft,
+            Self::BookingEnded => EndReason::BookingEnded,
+            Self::Alone => EndReason::Alone,
+            Self::OperatorEnded => EndReason::Operator,
+            Self::Shutdown => EndReason::Shutdown,
+            Self::HungUp
+            | Self::Lost
+            | Self::NoValidPin
+            | Self::AnotherPin
+            | Self::Locked
+            | Self::Full
+            | Self::Ending
+            | Self::ConsentRefused
+            | Self::Removed => EndReason::LastLeft,
+        }
+    }
+
     /// The word that reports use, such as `hung-up`.
     pub const fn as_str(self) -> &'static str {
         match self {

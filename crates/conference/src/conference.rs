@@ -1,0 +1,601 @@
+//! The machine itself: its state, what it is told and asked, and its timers. What follows from them is
+//! told by the modules below, one for each part of a conference's life.
+
+mod announce;
+mod arrive;
+mod command;
+mod consent;
+mod end;
+mod leave;
+mod roll_call;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use conclave_accounts::{AccountId, ConferenceKey, Role, Terms, Ticket};
+
+use self::{announce::Gathering, consent::Dialogue, roll_call::RollCall};
+use crate::{
+    Action, Actor, Audience, CallId, Clip, Command, ConferenceId, EndReason, Event, Fact, Floor,
+    NameId, Participant, Place, PlayId, Record, Refusal, Timer,
+    plays::{About, Plays, is_to_call},
+    roster::{Arrival, Roster},
+};
+
+/// One conference, from its first call to its last, as a plain value that a shell drives.
+///
+/// # The contract
+///
+/// - *Getters* change nothing: [`phase`](Self::phase), [`roster`](Self::roster),
+///   [`awaits_star`](Self::awaits_star), [`is_over`](Self::is_over) and their like.
+/// - *One change at a time*: [`knock`](Self::knock), [`handle_event`](Self::handle_event),
+///   [`execute`](Self::execute) or [`handle_timeout`](Self::handle_timeout), each with the time at which it
+///   happens. Times should not go back; one that does is harmless.
+/// - *Then drain*: [`poll_action`](Self::poll_action) until it is `None`, carrying the orders out in their order,
+///   and ask [`poll_timeout`](Self::poll_timeout) anew: a timer that was told before may be gone.
+/// - When [`is_over`](Self::is_over) says so and the actions are drained, drop it. The next call on the same
+///   [`ConferenceKey`] makes a new one: lock, mutes and roster begin afresh.
+///
+/// Handling is total: events about calls or plays that the conference doesn't know (any more) do nothing.
+///
+/// ```
+/// use chrono::DateTime;
+/// use conclave_conference::{Action, CallId, Caller, Conference, ConferenceId, Event};
+/// # use conclave_accounts::*;
+/// # let account = Account::new(AccountId(1), Owner::new("Ada", "ada@example.org").unwrap());
+/// # let pin = Pin::parse("4711").unwrap();
+/// # let door = Some(account.door(Role::Host));
+/// # let mut doorkeeper = Doorkeeper::new(PinPolicy::default(), DateTime::UNIX_EPOCH);
+/// # let source = Source::new("trunk", "+4930123456");
+///
+/// let mut now = DateTime::UNIX_EPOCH;
+/// // The way to a conference leads past the PIN check of `conclave-accounts`.
+/// let Outcome::Admit(ticket) = doorkeeper.judge(&source, &pin, door, None, now).outcome else {
+///     panic!("the PIN is good");
+/// };
+/// let mut conference = Conference::new(ConferenceId(1), &ticket, now);
+/// let (call, caller) = (CallId(7), Caller::default());
+/// conference.handle_event(Event::Arrived { call, ticket, caller }, now);
+/// let mut told = Vec::new();
+/// loop {
+///     while let Some(action) = conference.poll_action() {
+///         match action {
+///             Action::Route { .. } | Action::Stop { .. } => { /* to the media plane */ }
+///             Action::Play { clips, .. } => told.extend(clips), // to the media plane, too
+///             Action::Release { .. } => { /* the farewell, then a BYE */ }
+///             Action::ForgetName { .. } => { /* wipe the recording */ }
+///             Action::Record(_) => { /* to the books */ }
+///         }
+///     }
+///     if conference.is_over() {
+///         break;
+///     }
+///     // Wait for whatever comes first: an event, a command, or the timer.
+///     let Some((at, _what_for)) = conference.poll_timeout() else { break };
+///     now = at;
+///     conference.handle_timeout(now);
+/// }
+/// // The Host was alone for so long that the conference ended.
+/// use conclave_conference::Prompt::*;
+/// assert_eq!(told, [YouAreTheFirst.into(), OneMinuteLeft.into()]);
+/// assert!(conference.is_over());
+/// ```
+#[derive(Debug)]
+pub struct Conference {
+    id: ConferenceId,
+    key: ConferenceKey,
+    account: AccountId,
+    terms: Terms,
+    phase: Phase,
+    /// Whether anybody has arrived.
+    started: bool,
+    locked: bool,
+    floor: Floor,
+    roster: Roster,
+    alone: Option<Alone>,
+    booking: Option<Booking>,
+    entering: Option<Gathering>,
+    leaving: Option<Gathering>,
+    roll_calls: BTreeMap<CallId, RollCall>,
+    dialogues: BTreeMap<CallId, Dialogue>,
+    /// Where the last consent dialogue stood in the queue: the next one asks about the one behind.
+    last_asked: Option<Arrival>,
+    plays: Plays,
+    /// Names of those who left, kept until nothing that is playing or about to be needs them.
+    parting: BTreeSet<NameId>,
+    /// Numbers the turns of hands and of quieted lines.
+    turn: u64,
+    actions: VecDeque<Action>,
+}
+
+/// Where a conference is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Phase {
+    /// No Host has been in: Guests wait, each alone.
+    AwaitingHost,
+    /// A Host has been in, and who is let in meets the others. No Host need be in any more, where the account
+    /// says that the Guests go on.
+    Open,
+    /// The last Host left, and the others are held until one returns.
+    HostAway {
+        /// When all are disconnected, where the account gives a grace.
+        until: Option<DateTime<Utc>>,
+    },
+    /// The end is being announced to all; nobody comes in any more.
+    Ending {
+        /// The announcement.
+        play: PlayId,
+        /// Why it ends. What a Host or an operator does can be taken back, the end of a booking can't.
+        why: EndReason,
+    },
+    /// Nobody is left.
+    Over {
+        /// Why it ended.
+        why: EndReason,
+    },
+}
+
+/// The one participant in the room, and what comes next.
+#[derive(Debug, Clone, Copy)]
+enum Alone {
+    ToBeWarned { call: CallId, at: DateTime<Utc> },
+    ToBeEnded { call: CallId, at: DateTime<Utc> },
+}
+
+/// What is left of a booking's time.
+#[derive(Debug, Clone, Copy)]
+struct Booking {
+    ends_at: DateTime<Utc>,
+    /// The warnings that are still to be given.
+    five_minutes: Option<DateTime<Utc>>,
+    one_minute: Option<DateTime<Utc>>,
+}
+
+impl Booking {
+    /// A warning is given only where that much time is left now.
+    fn new(ends_at: DateTime<Utc>, now: DateTime<Utc>) -> Self {
+        let warning = |minutes| {
+            ends_at
+                .checked_sub_signed(TimeDelta::minutes(minutes))
+                .filter(|at| *at >= now)
+        };
+        Self {
+            ends_at,
+            five_minutes: warning(5),
+            one_minute: warning(1),
+        }
+    }
+}
+
+impl Conference {
+    /// The conference to which the first caller's ticket leads. It begins with the first
+    /// [`Event::Arrived`], which should come next.
+    pub fn new(id: ConferenceId, first: &Ticket, now: DateTime<Utc>) -> Self {
+        Self {
+            id,
+            key: first.conference(),
+            account: first.account(),
+            terms: first.terms().clone(),
+            phase: Phase::AwaitingHost,
+            started: false,
+            locked: false,
+            floor: Floor::Open,
+            roster: Roster::default(),
+            alone: None,
+            booking: first.ends_at().map(|ends_at| Booking::new(ends_at, now)),
+            entering: None,
+            leaving: None,
+            roll_calls: BTreeMap::new(),
+            dialogues: BTreeMap::new(),
+            last_asked: None,
+            plays: Plays::new(id.0),
+            parting: BTreeSet::new(),
+            turn: 0,
+            actions: VecDeque::new(),
+        }
+    }
+
+    /// Its number in this run of the bridge.
+    pub fn id(&self) -> ConferenceId {
+        self.id
+    }
+
+    /// Whose doors lead here.
+    pub fn key(&self) -> ConferenceKey {
+        self.key
+    }
+
+    /// The account that owns it.
+    pub fn account(&self) -> AccountId {
+        self.account
+    }
+
+    /// What it may and must do: the terms of the ticket that began it, to its end.
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Where it is in its life.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Whether nobody is left and nobody can come: drain the actions and drop it.
+    pub fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Over { .. })
+    }
+
+    /// Whether it is locked.
+    pub fn is_locked(&self) -> bool {
+        self.locked
+    }
+
+    /// Who may be heard.
+    pub fn floor(&self) -> Floor {
+        self.floor
+    }
+
+    /// Everyone who has arrived and not left, in order of arrival, those who wait included: look at
+    /// [`Participant::place`].
+    pub fn roster(&self) -> impl Iterator<Item = (CallId, &Participant)> {
+        self.roster.iter()
+    }
+
+    /// One row of the roster.
+    pub fn participant(&self, call: CallId) -> Option<&Participant> {
+        self.roster.get(call)
+    }
+
+    /// Whether `*` alone acts at once for this caller: it takes back the end of the conference, or stops the
+    /// roll call. (In the consent dialogue it must not, because `*4` begins with it: there it counts when no second
+    /// key follows.)
+    pub fn awaits_star(&self, call: CallId) -> bool {
+        let host = self.roster.get(call).is_some_and(Participant::is_host_in);
+        host && (self.can_be_taken_back() || self.roll_calls.contains_key(&call))
+    }
+
+    /// Asks whether a caller with that ticket would be let in now; to be asked when the PIN was found good,
+    /// before a name is recorded. A refusal goes to the books, and the Hosts hear it when it is the lock's doing.
+    ///
+    /// [`Event::Arrived`] asks again: what happened in between counts.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Locked`], [`Refusal::Full`] or [`Refusal::Ending`]; [`Refusal::farewell`] and
+    /// [`Refusal::reason`] say how to part.
+    pub fn knock(
+        &mut self,
+        call: CallId,
+        ticket: &Ticket,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        let verdict = self.door(ticket, now);
+        if let Err(why) = verdict {
+            self.turn_away(call, why, now);
+        }
+        verdict
+    }
+
+    /// Takes a fact in.
+    pub fn handle_event(&mut self, event: Event, now: DateTime<Utc>) {
+        match event {
+            Event::Arrived {
+                call,
+                ticket,
+                caller,
+            } => self.arrive(call, ticket, caller, now),
+            Event::Left { call, reason } => self.leave(call, reason, now),
+            Event::PlayEnded { play } => self.play_ended(play, now),
+            Event::PeerHold { call, held } => {
+                if let Some(row) = self.roster.get_mut(call) {
+                    row.on_hold = held;
+                    // What a held line sent was its PBX's music, no word about the caller.
+                    row.level = None;
+                    self.route(call);
+                }
+            }
+            Event::Level { call, dbfs } => {
+                if let Some(row) = self.roster.get_mut(call)
+                    && !row.on_hold
+                {
+                    row.level = Some((dbfs, now));
+                }
+            }
+            Event::Noisy { call, noisy } => {
+                if let Some(row) = self.roster.get_mut(call) {
+                    row.noisy = noisy && !row.on_hold;
+                }
+            }
+            Event::ShutDown => self.shut_down(now),
+        }
+    }
+
+    /// Carries out a command, or says why not. Either goes to the books.
+    ///
+    /// # Errors
+    ///
+    /// The [`Refusal`] is a word for the caller or the portal; the conference has not changed.
+    pub fn execute(
+        &mut self,
+        by: Actor,
+        command: Command,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        self.command(by, command, now)
+    }
+
+    /// Does what is due. Calls before a timer's time do nothing.
+    pub fn handle_timeout(&mut self, now: DateTime<Utc>) {
+        // Each turn uses up the timer that it handles.
+        while let Some((at, timer)) = self.poll_timeout()
+            && at <= now
+        {
+            self.timeout(timer, now);
+        }
+    }
+
+    /// The next order, oldest first.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// The time at which [`handle_timeout`](Self::handle_timeout) is wanted next, and what for.
+    pub fn poll_timeout(&self) -> Option<(DateTime<Utc>, Timer)> {
+        if self.is_over() {
+            return None;
+        }
+        let booking = self.booking.iter().flat_map(|booking| {
+            [
+                (Some(booking.ends_at), Timer::BookingEnds),
+                (booking.five_minutes, Timer::FiveMinutesLeft),
+                (booking.one_minute, Timer::OneMinuteLeft),
+            ]
+        });
+        let grace = match self.phase {
+            Phase::HostAway { until } => until,
+            Phase::AwaitingHost | Phase::Open | Phase::Ending { .. } | Phase::Over { .. } => None,
+        };
+        let lists = [
+            (self.entering.as_ref(), Timer::EntryList),
+            (self.leaving.as_ref(), Timer::ExitList),
+        ];
+        let alone = self.alone.map(|alone| match alone {
+            Alone::ToBeWarned { call, at } => (at, Timer::AloneWarning(call)),
+            Alone::ToBeEnded { call, at } => (at, Timer::AloneEnds(call)),
+        });
+        let waits = self.roster.iter().filter_map(|(call, row)| {
+            let since = match row.place {
+                Place::Waiting { since, .. } => since,
+                Place::Held { since } if grace.is_none() => since,
+                Place::Held { .. } | Place::Room => return None,
+            };
+            let at = later(since, self.terms.longest_wait);
+            Some((at, Timer::LongestWait(call)))
+        });
+        let dialogues = self
+            .dialogues
+            .iter()
+            .filter_map(|(host, dialogue)| Some((dialogue.until?, Timer::ConsentAnswer(*host))));
+        booking
+            .filter_map(|(at, timer)| Some((at?, timer)))
+            .chain(grace.map(|at| (at, Timer::Grace)))
+            .chain(
+                lists
+                    .into_iter()
+                    .filter_map(|(list, timer)| Some((list?.until, timer))),
+            )
+            .chain(alone)
+            .chain(waits)
+            .chain(dialogues)
+            .chain(
+                self.plays
+                    .first_overdue()
+                    .map(|(at, play)| (at, Timer::PlayEnd(play))),
+            )
+            .min()
+    }
+
+    fn timeout(&mut self, timer: Timer, now: DateTime<Utc>) {
+        match timer {
+            Timer::BookingEnds => self.end_booking(now),
+            Timer::FiveMinutesLeft => self.five_minutes_left(now),
+            Timer::OneMinuteLeft => self.one_minute_left(now),
+            Timer::Grace => self.grace_over(now),
+            Timer::LongestWait(call) => self.waited_too_long(call, now),
+            Timer::AloneWarning(call) => self.warn_alone(call, now),
+            Timer::AloneEnds(call) => self.end_alone(call, now),
+            Timer::EntryList => self.announce_entry_list(now),
+            Timer::ExitList => self.announce_exit_list(now),
+            Timer::ConsentAnswer(host) => {
+                self.dialogues.remove(&host);
+            }
+            Timer::PlayEnd(play) => {
+                self.actions.push_back(Action::Stop { play });
+                self.play_ended(play, now);
+            }
+        }
+    }
+
+    fn play_ended(&mut self, play: PlayId, now: DateTime<Utc>) {
+        if !self.plays.end(play) {
+            return;
+        }
+        if let Phase::Ending { play: last, why } = self.phase
+            && last == play
+        {
+            return self.end(why, now);
+        }
+        self.roll_call_goes_on(play, now);
+        self.dialogue_listens(play, now);
+        self.forget_names();
+    }
+
+    /// Tells the shell the call's route, if it isn't as it should be.
+    fn route(&mut self, call: CallId) {
+        let floor = self.floor;
+        if let Some(row) = self.roster.get_mut(call)
+            && row.route != Some(row.due_route(floor))
+        {
+            let route = row.due_route(floor);
+            row.route = Some(route);
+            self.actions.push_back(Action::Route { call, route });
+        }
+    }
+
+    fn route_all(&mut self) {
+        for call in self.roster.calls(|_| true) {
+            self.route(call);
+        }
+    }
+
+    fn play_to_call(
+        &mut self,
+        call: CallId,
+        about: About,
+        clips: impl IntoIterator<Item = impl Into<Clip>>,
+        now: DateTime<Utc>,
+    ) -> Option<PlayId> {
+        self.play(Audience::Call(call), about, clips, now)
+    }
+
+    fn play_to_calls(
+        &mut self,
+        calls: &[CallId],
+        about: About,
+        clip: impl Into<Clip> + Copy,
+        now: DateTime<Utc>,
+    ) {
+        for call in calls {
+            self.play_to_call(*call, about, [clip], now);
+        }
+    }
+
+    /// Plays to the room, if there is anybody in it (but `except`).
+    fn play_to_room(
+        &mut self,
+        except: Option<CallId>,
+        about: About,
+        clips: impl IntoIterator<Item = impl Into<Clip>>,
+        now: DateTime<Utc>,
+    ) -> Option<PlayId> {
+        let heard = self
+            .roster
+            .iter()
+            .any(|(call, row)| row.in_room() && Some(call) != except);
+        if !heard {
+            return None;
+        }
+        self.play(Audience::Room { except }, about, clips, now)
+    }
+
+    fn play(
+        &mut self,
+        to: Audience,
+        about: About,
+        clips: impl IntoIterator<Item = impl Into<Clip>>,
+        now: DateTime<Utc>,
+    ) -> Option<PlayId> {
+        let clips: Vec<Clip> = clips.into_iter().map(Into::into).collect();
+        let started = self.plays.start(to, about, &clips, now)?;
+        self.stop(started.replaced);
+        let play = started.play;
+        self.actions.push_back(Action::Play { play, to, clips });
+        Some(play)
+    }
+
+    fn stop_play(&mut self, play: PlayId) {
+        if self.plays.end(play) {
+            self.stop([play]);
+        }
+    }
+
+    fn stop_plays_to(&mut self, call: CallId) {
+        let plays = self.plays.take(|to| is_to_call(to, call));
+        self.stop(plays);
+    }
+
+    fn stop_room_plays(&mut self) {
+        let plays = self.plays.take(|to| matches!(to, Audience::Room { .. }));
+        self.stop(plays);
+    }
+
+    fn stop_all_plays(&mut self) {
+        let plays = self.plays.take(|_| true);
+        self.stop(plays);
+    }
+
+    fn stop(&mut self, plays: impl IntoIterator<Item = PlayId>) {
+        self.actions
+            .extend(plays.into_iter().map(|play| Action::Stop { play }));
+    }
+
+    /// Lets go of the names of those who left, as far as nothing needs them any more.
+    fn forget_names(&mut self) {
+        let needed = |name: NameId| {
+            self.plays.use_name(name)
+                || [&self.entering, &self.leaving]
+                    .into_iter()
+                    .flatten()
+                    .any(|gathering| gathering.uses(name))
+        };
+        let (kept, gone) = std::mem::take(&mut self.parting)
+            .into_iter()
+            .partition(|name| needed(*name));
+        self.parting = kept;
+        self.forget(gone);
+    }
+
+    fn forget(&mut self, names: BTreeSet<NameId>) {
+        self.actions
+            .extend(names.into_iter().map(|name| Action::ForgetName { name }));
+    }
+
+    fn record(&mut self, fact: Fact, now: DateTime<Utc>) {
+        let record = self.record_of(fact, now);
+        self.actions.push_back(record);
+    }
+
+    fn record_of(&self, fact: Fact, now: DateTime<Utc>) -> Action {
+        Action::Record(Record {
+            at: now,
+            conference: self.id,
+            fact,
+        })
+    }
+
+    /// How a list of names speaks of a caller.
+    fn spoken(&self, call: CallId) -> Clip {
+        self.roster
+            .get(call)
+            .map_or(Clip::Prompt(crate::Prompt::UnnamedCaller), spoken_name)
+    }
+
+    fn next_turn(&mut self) -> u64 {
+        self.turn += 1;
+        self.turn
+    }
+
+    fn is_host(&self, call: CallId) -> bool {
+        self.roster
+            .get(call)
+            .is_some_and(|row| row.role == Role::Host)
+    }
+}
+
+/// That much later, or as late as can be said: terms are data from outside.
+fn later(at: DateTime<Utc>, span: Duration) -> DateTime<Utc> {
+    TimeDelta::from_std(span)
+        .ok()
+        .and_then(|span| at.checked_add_signed(span))
+        .unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+fn spoken_name(row: &Participant) -> Clip {
+    row.caller
+        .name
+        .map_or(Clip::Prompt(crate::Prompt::UnnamedCaller), Clip::Name)
+}

@@ -1,0 +1,30 @@
+//! What a conference waits for, by name.
+
+use crate::{CallId, PlayId};
+
+/// A time that a conference waits for. Each belongs to a state and dies with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Timer {
+    /// The booking is over.
+    BookingEnds,
+    /// Five minutes before that.
+    FiveMinutesLeft,
+    /// One minute before that.
+    OneMinuteLeft,
+    /// The grace in which a Host may return before all are disconnected.
+    Grace,
+    /// A caller has waited, or was held, as long as the account lets them without a Host.
+    LongestWait(CallId),
+    /// A participant has been alone for so long that they are warned.
+    AloneWarning(CallId),
+    /// A minute has passed since that warning.
+    AloneEnds(CallId),
+    /// The names of those who came within 3 s are announced as one list.
+    EntryList,
+    /// The names of those who left within 3 s are announced as one list.
+    ExitList,
+    /// A Host has not said what becomes of the caller who waits for consent.
+    ConsentAnswer(CallId),
+    /// The end of a play was never told: it is taken for over, so that nothing waits for it for ever.
+    PlayEnd(PlayId),
+}
