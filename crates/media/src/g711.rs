@@ -1,0 +1,231 @@
+//! ITU-T G.711 by table. The rules from which the tables are made are those of the ITU's reference
+//! software (G.191): a decoded sample encodes to the code that it came from, except that µ-law's
+//! negative zero (0x7F) decodes to 0, which encodes to positive zero (0xFF).
+
+use crate::codec::{Decoder, Encoder};
+
+/// The µ-law codec; it has no state.
+pub(crate) struct ULaw;
+/// The A-law codec; it has no state.
+pub(crate) struct ALaw;
+
+static ULAW_TO_LINEAR: [i16; 256] = decode_table(Law::U);
+static ALAW_TO_LINEAR: [i16; 256] = decode_table(Law::A);
+/// By the upper 14 bits of the sample: µ-law sees no more.
+static LINEAR_TO_ULAW: [u8; 1 << 14] = linear_to_ulaw_table();
+/// By the upper 12 bits of the sample: A-law sees no more.
+static LINEAR_TO_ALAW: [u8; 1 << 12] = linear_to_alaw_table();
+
+impl Decoder for ULaw {
+    fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> usize {
+        map(payload, out, |code| ULAW_TO_LINEAR[usize::from(code)])
+    }
+}
+
+impl Encoder for ULaw {
+    fn encode(&mut self, frame: &[i16], out: &mut [u8]) -> usize {
+        map(frame, out, |sample| {
+            LINEAR_TO_ULAW[usize::from(sample as u16 >> 2)]
+        })
+    }
+}
+
+impl Decoder for ALaw {
+    fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> usize {
+        map(payload, out, |code| ALAW_TO_LINEAR[usize::from(code)])
+    }
+}
+
+impl Encoder for ALaw {
+    fn encode(&mut self, frame: &[i16], out: &mut [u8]) -> usize {
+        map(frame, out, |sample| {
+            LINEAR_TO_ALAW[usize::from(sample as u16 >> 4)]
+        })
+    }
+}
+
+fn map<A: Copy, B>(input: &[A], out: &mut [B], convert: impl Fn(A) -> B) -> usize {
+    for (to, &from) in out.iter_mut().zip(input) {
+        *to = convert(from);
+    }
+    input.len().min(out.len())
+}
+
+enum Law {
+    U,
+    A,
+}
+
+const fn decode_table(law: Law) -> [i16; 256] {
+    let mut table = [0; 256];
+    let mut code = 0;
+    while code < 256 {
+        table[code] = match law {
+            Law::U => ulaw_decode(code as u8),
+            Law::A => alaw_decode(code as u8),
+        };
+        code += 1;
+    }
+    table
+}
+
+const fn ulaw_decode(code: u8) -> i16 {
+    let inverted = !code as i32;
+    let exponent = (inverted >> 4) & 7;
+    let step = 8 << exponent;
+    let magnitude = (0x80 << exponent) + step * (inverted & 0xF) + step / 2 - 4 * 33;
+    (if code < 0x80 { -magnitude } else { magnitude }) as i16
+}
+
+const fn alaw_decode(code: u8) -> i16 {
+    let bits = (code ^ 0x55) as i32;
+    let (exponent, mantissa) = ((bits >> 4) & 7, bits & 0xF);
+    let magnitude = match exponent {
+        0 => (mantissa << 4) + 8,
+        _ => (((mantissa + 16) << 4) + 8) << (exponent - 1),
+    };
+    (if code < 0x80 { -magnitude } else { magnitude }) as i16
+}
+
+const fn linear_to_ulaw_table() -> [u8; 1 << 14] {
+    let mut table = [0; 1 << 14];
+    let mut index = 0;
+    while index < table.len() {
+        // The 14-bit sample; negative ones by their one's complement, as G.191 does.
+        let negative = index >= 1 << 13;
+        let magnitude = if negative {
+            (1 << 14) - 1 - index
+        } else {
+            index
+        };
+        let biased = if magnitude + 33 > 0x1FFF {
+            0x1FFF
+        } else {
+            magnitude + 33
+        };
+        let mut segment = 1;
+        while biased >> (segment + 5) != 0 {
+            segment += 1;
+        }
+        let code = ((8 - segment) << 4) | (0xF - ((biased >> segment) & 0xF));
+        table[index] = if negative {
+            code as u8
+        } else {
+            code as u8 | 0x80
+        };
+        index += 1;
+    }
+    table
+}
+
+const fn linear_to_alaw_table() -> [u8; 1 << 12] {
+    let mut table = [0; 1 << 12];
+    let mut index = 0;
+    while index < table.len() {
+        let negative = index >= 1 << 11;
+        let mut code = if negative {
+            (1 << 12) - 1 - index
+        } else {
+            index
+        };
+        if code > 15 {
+            let mut exponent = 1;
+            while code > 31 {
+                code >>= 1;
+                exponent += 1;
+            }
+            code = code - 16 + (exponent << 4);
+        }
+        table[index] = (if negative {
+            code as u8
+        } else {
+            code as u8 | 0x80
+        }) ^ 0x55;
+        index += 1;
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_round_trip(mut codec: impl Encoder + Decoder, differs: &[u8]) {
+        for code in 0..=255u8 {
+            let (mut sample, mut again) = ([0i16], [0u8]);
+            codec.decode(&[code], &mut sample);
+            codec.encode(&sample, &mut again);
+            assert_eq!(
+                again[0] == code,
+                !differs.contains(&code),
+                "{code:#x} -> {sample:?} -> {again:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn decoded_samples_encode_to_their_code() {
+        check_round_trip(ULaw, &[0x7F]);
+        check_round_trip(ALaw, &[]);
+    }
+
+    #[test]
+    fn values_of_the_recommendation() {
+        // G.711 tables 1a to 2b, in 16 bits: full scale, smallest steps.
+        let decode = |codec: &mut dyn Decoder, code| {
+            let mut out = [0];
+            codec.decode(&[code], &mut out);
+            out[0]
+        };
+        for (code, sample) in [
+            (0x80, 32124),
+            (0x00, -32124),
+            (0xFF, 0),
+            (0xFE, 8),
+            (0x7E, -8),
+            (0xEF, 132),
+        ] {
+            assert_eq!(decode(&mut ULaw, code), sample, "µ-law {code:#x}");
+        }
+        for (code, sample) in [
+            (0xAA, 32256),
+            (0x2A, -32256),
+            (0xD5, 8),
+            (0x55, -8),
+            (0xD4, 24),
+            (0xC5, 264),
+        ] {
+            assert_eq!(decode(&mut ALaw, code), sample, "A-law {code:#x}");
+        }
+    }
+
+    #[test]
+    fn no_sample_is_further_from_its_code_than_half_a_step() {
+        for sample in i16::MIN..=i16::MAX {
+            let (mut code, mut near) = ([0], [0]);
+            ULaw.encode(&[sample], &mut code);
+            ULaw.decode(&code, &mut near);
+            let magnitude = i32::from(sample).abs();
+            let allowed = if magnitude > 32124 {
+                1024
+            } else {
+                4 + (magnitude + 132) / 32
+            };
+            assert!(
+                (i32::from(near[0]) - i32::from(sample)).abs() <= allowed,
+                "µ-law {sample} {near:?}"
+            );
+            ALaw.encode(&[sample], &mut code);
+            ALaw.decode(&code, &mut near);
+            let allowed = if magnitude > 32256 {
+                1024
+            } else {
+                8 + magnitude / 32
+            };
+            assert!(
+                (i32::from(near[0]) - i32::from(sample)).abs() <= allowed,
+                "A-law {sample} {near:?}"
+            );
+        }
+    }
+}
