@@ -23,7 +23,7 @@ pub struct RtpPacket<'a> {
 }
 
 /// The datagram is no RTP packet.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[error("not an RTP packet: {0}")]
 pub struct RtpError(rtp_types::RtpParseError);
 
