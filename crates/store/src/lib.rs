@@ -1,1 +1,53 @@
-//! Accounts, conference records and calls in SQL.
+//! Accounts, conference records and calls in a database: SQLite behind a trait that a second one can implement.
+//!
+//! It is *not* a judge: whether a door opens now is for `conclave-accounts` to say, and it keeps no PIN, only
+//! keyed hashes ([`StoredPin`]).
+//!
+//! ```
+//! # use chrono::DateTime;
+//! use conclave_accounts::{Owner, Pin, Source, Terms};
+//! use conclave_store::{Keys, NewAccount, SqliteStore, Store, StoredPin};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let scratch = tempfile::tempdir()?;
+//! # let (dir, now, random) = (scratch.path(), DateTime::UNIX_EPOCH, [7; 32]);
+//! let keys = Keys::load_or_create(dir, random)?;
+//! let store = SqliteStore::open(dir).await?;
+//! let [host, guest] = [Pin::parse("482913507264")?, Pin::parse("7305918246")?];
+//! let account = NewAccount {
+//!     owner: Owner::new("Ada Lovelace", "ada@example.org")?,
+//!     terms: Terms::default(),
+//!     bookings: true,
+//!     host: StoredPin::of(&host, &keys.pin),
+//!     guest: StoredPin::of(&guest, &keys.pin),
+//! };
+//! let account = store.add_account(account, now).await?;
+//!
+//! let caller = Source::new("berlin", "+4930123456");
+//! let door = store.door(&keys.pin.lookup(&guest), &caller, now).await?.expect("it was just made");
+//! assert_eq!(door.account, account.id);
+//! # Ok(())
+//! # }
+//! ```
+
+mod account;
+mod error;
+mod keys;
+mod lock;
+mod record;
+mod recorder;
+mod sqlite;
+mod store;
+
+pub use account::{Find, NewAccount, PinCount, StoredPin};
+pub use error::StoreError;
+pub use keys::{Keys, KeysError};
+pub use record::{CallMedia, CallRow, ConferenceRow, Entry, EventRow, Period, RunId, Visit};
+pub use recorder::{Recorder, RecorderError};
+pub use sqlite::SqliteStore;
+pub use store::{Books, KNOWN_FOR, PIN_REST, Store};
+
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+struct Readme;

@@ -1,0 +1,195 @@
+//! Writes the books beside the call path, which never waits on a disk.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, Utc};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
+
+use crate::{Books, Entry, RunId};
+
+/// For so long entries are gathered before they are written together.
+const GATHERED_FOR: Duration = Duration::from_millis(200);
+
+/// So many are written at once at most.
+const BATCH: usize = 1_000;
+
+/// So many may wait for a disk that stalls: minutes of a busy bridge.
+const QUEUE: usize = 100_000;
+
+/// How often a run with open calls says that it is alive.
+const PULSE: Duration = Duration::from_secs(10);
+
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The bridge's pen: takes entries at once and writes them within a fraction of a second. Clones share it.
+///
+/// A database that is busy or a disk that is full is tried again until it takes the entries; should so many
+/// gather meanwhile that memory would suffer, further ones are dropped, counted and reported in the log.
+#[derive(Debug, Clone)]
+pub struct Recorder {
+    queue: mpsc::Sender<Message>,
+    dropped: Arc<AtomicU64>,
+}
+
+/// The recorder's task is gone: the runtime is shutting down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the recorder has stopped")]
+pub struct RecorderError;
+
+enum Message {
+    Write(Entry),
+    Flush(oneshot::Sender<()>),
+    End(oneshot::Sender<()>),
+}
+
+impl Recorder {
+    /// Starts the task that writes for a [run](Books::begin_run). Must be called within a Tokio runtime.
+    pub fn start<B: Books>(books: B, run: RunId) -> Self {
+        let (queue, messages) = mpsc::channel(QUEUE);
+        tokio::spawn(
+            Writer {
+                books,
+                run,
+                messages,
+            }
+            .run(),
+        );
+        Self {
+            queue,
+            dropped: Arc::default(),
+        }
+    }
+
+    /// Takes an entry. Never waits.
+    pub fn record(&self, entry: Entry) {
+        if self.queue.try_send(Message::Write(entry)).is_err() {
+            let before = self.dropped.fetch_add(1, Ordering::Relaxed);
+            if before.is_multiple_of(1_000) {
+                tracing::error!(
+                    dropped = before + 1,
+                    "the books can't keep up: an entry was dropped"
+                );
+            }
+        }
+    }
+
+    /// How many entries were dropped, because the database took none for minutes.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Waits until all that was recorded so far is written.
+    pub async fn flush(&self) -> Result<(), RecorderError> {
+        self.ask(Message::Flush).await
+    }
+
+    /// Writes what is left and closes the run; the recorder takes nothing after that.
+    pub async fn finish(&self) -> Result<(), RecorderError> {
+        self.ask(Message::End).await
+    }
+
+    async fn ask(
+        &self,
+        message: impl FnOnce(oneshot::Sender<()>) -> Message,
+    ) -> Result<(), RecorderError> {
+        let (answer, answered) = oneshot::channel();
+        self.queue
+            .send(message(answer))
+            .await
+            .map_err(|_| RecorderError)?;
+        answered.await.map_err(|_| RecorderError)
+    }
+}
+
+struct Writer<B> {
+    books: B,
+    run: RunId,
+    messages: mpsc::Receiver<Message>,
+}
+
+impl<B: Books> Writer<B> {
+    async fn run(mut self) {
+        let mut pulse = interval(PULSE);
+        pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                first = self.messages.recv() => match first {
+                    Some(first) => if self.round(first).await.is_break() { return },
+                    None => return,
+                },
+                _ = pulse.tick() => if let Err(error) = self.books.still_running(self.run, now()).await {
+                    tracing::warn!(%error, "the books can't be written just now");
+                },
+            }
+        }
+    }
+
+    /// Gathers what comes shortly after the first, and writes it.
+    async fn round(&mut self, first: Message) -> std::ops::ControlFlow<()> {
+        let until = Instant::now() + GATHERED_FOR;
+        let mut batch = Vec::new();
+        let mut message = Some(first);
+        loop {
+            match message {
+                Some(Message::Write(entry)) => batch.push(entry),
+                Some(Message::Flush(answer)) => {
+                    self.write(&batch).await;
+                    // Whoever asked may have gone.
+                    let _ = answer.send(());
+                    return std::ops::ControlFlow::Continue(());
+                }
+                Some(Message::End(answer)) => {
+                    self.write(&batch).await;
+                    self.end().await;
+                    let _ = answer.send(());
+                    return std::ops::ControlFlow::Break(());
+                }
+                None => break,
+            }
+            if batch.len() >= BATCH {
+                break;
+            }
+            message = timeout_at(until, self.messages.recv())
+                .await
+                .unwrap_or(None);
+        }
+        self.write(&batch).await;
+        std::ops::ControlFlow::Continue(())
+    }
+
+    /// Tries until it is done. One entry that the database will never take doesn't take the others with it.
+    async fn write(&self, batch: &[Entry]) {
+        let mut pause = Duration::from_millis(100);
+        while !batch.is_empty() {
+            match self.books.write(self.run, batch, now()).await {
+                Ok(()) => return,
+                Err(error) if error.is_lasting() => match batch {
+                    [entry] => return tracing::error!(%error, ?entry, "an entry can't be written"),
+                    _ => {
+                        let (first, second) = batch.split_at(batch.len() / 2);
+                        Box::pin(self.write(first)).await;
+                        return Box::pin(self.write(second)).await;
+                    }
+                },
+                Err(error) => {
+                    tracing::warn!(%error, entries = batch.len(), "the books can't be written just now: trying again");
+                    sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+            }
+        }
+    }
+
+    async fn end(&self) {
+        if let Err(error) = self.books.end_run(self.run, now()).await {
+            tracing::warn!(%error, "the run couldn't be closed; the next start will");
+        }
+    }
+}
+
+fn now() -> DateTime<Utc> {
+    SystemTime::now().into()
+}
