@@ -1,2 +1,75 @@
-//! A conference bridge for telephones.
-fn main() {}
+//! A conference bridge for telephones: configuration, wiring and signals around the Conclave libraries.
+
+mod access;
+mod account;
+mod cli;
+mod clock;
+mod config;
+mod data;
+mod demo;
+mod odds;
+mod output;
+mod prompts;
+mod report;
+mod serve;
+mod shell;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command, ConfigCommand};
+use config::Config;
+use output::{Failure, print};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log_to_stderr();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&Failure::machine(format!("cannot start: {error}"))),
+    };
+    match runtime.block_on(run(cli.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => fail(&failure),
+    }
+}
+
+async fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve(arguments) => serve::run(arguments).await,
+        Command::Demo(arguments) => demo::run(arguments).await,
+        Command::Account(command) => account::run(command).await,
+        Command::Booking(_) => Err(Failure::usage(
+            "bookings are not there yet; `conclave-bridge account` makes the accounts whose conferences are",
+        )),
+        Command::Report(command) => report::run(command).await,
+        Command::Config(ConfigCommand::PrintDefault) => print(config::DEFAULT.trim_end()),
+        Command::Config(ConfigCommand::Check { file }) => {
+            let config = Config::load(Some(&file))?;
+            serve::sip_config(&config).map_err(Failure::usage)?;
+            access::AccessNumbers::new(&config.access_numbers).map_err(Failure::usage)?;
+            prompts::load(config.prompts.directory.as_deref())?;
+            print(&format!("{} is right", file.display()))
+        }
+        Command::Odds(arguments) => odds::run(arguments).await,
+    }
+}
+
+/// Logs go to standard error; `RUST_LOG` sets what is logged. Whatever it says, the SIP stack's own log of whole
+/// messages stays out: they carry credentials and digits.
+fn log_to_stderr() {
+    let wanted = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
+    let filter = tracing_subscriber::EnvFilter::try_new(&wanted).unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let filter = match conclave_sip::QUIET_STACK.parse() {
+        Ok(quiet) => filter.add_directive(quiet),
+        Err(_) => filter,
+    };
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}
+
+fn fail(failure: &Failure) -> ExitCode {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "conclave-bridge: {}", failure.message);
+    ExitCode::from(failure.status)
+}

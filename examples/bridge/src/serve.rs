@@ -1,0 +1,190 @@
+//! `conclave-bridge serve`: starts the parts, says what to do next, stops in good order.
+
+use std::{path::Path, time::Duration};
+
+use conclave_accounts::Doorkeeper;
+use conclave_attendant::{Attendant, Rules};
+use conclave_conference::Prompt;
+use conclave_engine::{self as engine, Engine, EngineConfig};
+use conclave_sip::{
+    Dialling, EndpointSecret, EndpointUser, Endpoints, IpNetwork, Listener, SessionTimers, SipConfig, SipServer, Strangers, Trunk,
+};
+use conclave_store::{Find, Recorder, Store};
+use tokio::sync::mpsc;
+use tracing::info;
+
+use crate::{
+    access::AccessNumbers,
+    cli,
+    clock::Clock,
+    config::{self, Config, Listen, Transport, UnknownSource},
+    data::Data,
+    output::{Failure, print},
+    prompts,
+    shell::{Parts, Shell, prompt_clip},
+};
+
+/// Facts that wait for the shell before their senders have to.
+const QUEUE: usize = 4096;
+
+pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
+    let mut config = Config::load(arguments.config.as_deref())?;
+    if let Some(address) = arguments.sip {
+        config.sip.listen = Listen::both(address);
+    }
+    if let Some(ports) = &arguments.rtp_ports {
+        config.media.rtp_ports = [*ports.start(), *ports.end()];
+    }
+    if arguments.prompts.is_some() {
+        config.prompts.directory = arguments.prompts;
+    }
+    let clock = Clock::start();
+    let access = AccessNumbers::new(&config.access_numbers).map_err(Failure::usage)?;
+    let sip_config = sip_config(&config).map_err(Failure::usage)?;
+    let prompts = prompts::load(config.prompts.directory.as_deref())?;
+
+    let data = Data::open(&arguments.data.data).await?;
+    let policy = config.pins.policy();
+    let odds = policy.check(&data.doors().await?).map_err(|error| Failure::usage(error.to_string()))?;
+    let recorder = Recorder::start(data.store.clone(), &arguments.data.data).await.map_err(|error| Failure::machine(error.to_string()))?;
+    let accounts = data.store.accounts(&Find::All).await?.len();
+
+    let (engine, media) = Engine::start(EngineConfig {
+        shards: config.media.threads,
+        shared_sockets: config.media.shared_sockets,
+        rtp_ports: config.media.ports(),
+        max_legs: config.limits.calls,
+        ..EngineConfig::default()
+    })
+    .map_err(|error| Failure::machine(error.to_string()))?;
+    for (prompt, sound) in prompts {
+        if prompt == Prompt::HoldMusic {
+            engine.set_music(sound.clone());
+        }
+        engine.add_clip(prompt_clip(prompt), sound);
+    }
+    let (sip, sip_events) = SipServer::start(sip_config).await.map_err(|error| Failure::machine(error.to_string()))?;
+
+    let listening: Vec<_> = config.sip.listen.iter().map(|listen| format!("{} {}", transport(listen.transport), listen.address)).collect();
+    info!(odds = odds.chance(), accounts, "started");
+    print(&format!("conclave-bridge is ready: SIP on {}; data in {}", listening.join(", "), arguments.data.data.display()))?;
+    next_steps(accounts, &arguments.data.data, &config)?;
+
+    let parts = Parts {
+        attendant: Attendant::new(Rules::default(), clock.now()),
+        doorkeeper: Doorkeeper::new(policy, clock.now()),
+        sip,
+        engine,
+        store: data.store,
+        keys: data.keys,
+        recorder,
+        access,
+        trunks: config.trunks.iter().map(|trunk| trunk.name.clone()).collect(),
+        clock,
+        longest_pin: usize::from(config.pins.host_digits.max(config.pins.guest_digits)),
+    };
+    Shell::run(parts, sip_events, forward(media), stop_signals()?, config.limits.drain()).await;
+    info!("stopped");
+    Ok(())
+}
+
+fn next_steps(accounts: usize, data: &Path, config: &Config) -> Result<(), Failure> {
+    let data = if data == Path::new("conclave-data") { String::new() } else { format!(" --data {}", data.display()) };
+    if accounts == 0 {
+        print("There are no accounts yet. Make one for each person who holds conferences:")?;
+        print(&format!("  conclave-bridge account add --name \"Ada Byron\" --email ada@example.org{data}"))?;
+    }
+    if let Some(listen) = config.sip.listen.first() {
+        print(&format!("Then call sip:conference@{} and enter the PIN.", listen.address))?;
+    }
+    print("Calls are not encrypted (no TLS, no SRTP yet), and the web portal is not there yet: nothing listens for HTTP.")
+}
+
+fn transport(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Udp => "udp",
+        Transport::Tcp => "tcp",
+    }
+}
+
+/// The engine's threads speak through a channel of their own kind; one thread carries that over.
+fn forward(events: engine::EventReceiver) -> mpsc::Receiver<engine::Event> {
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    std::thread::spawn(move || {
+        while let Ok(event) = events.recv() {
+            if sender.blocking_send(event).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// SIGTERM and Ctrl-C: the first asks the bridge to stop, the second to hurry.
+fn stop_signals() -> Result<mpsc::Receiver<()>, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let failed = |error| Failure::machine(format!("cannot wait for signals: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let (sender, receiver) = mpsc::channel(4);
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if sender.send(()).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(receiver)
+}
+
+/// The same configuration in the words of the SIP library.
+pub(crate) fn sip_config(config: &Config) -> Result<SipConfig, String> {
+    let listeners = config.sip.listen.iter().map(|listen| {
+        let listener = match listen.transport {
+            Transport::Udp => Listener::udp(listen.address),
+            Transport::Tcp => Listener::tcp(listen.address),
+        };
+        Listener { advertise: listen.advertise, anyone: listen.anyone.then(|| "anyone".to_owned()), ..listener }
+    });
+    let trunks = config.trunks.iter().map(|trunk| {
+        let networks = trunk.from.iter().map(|network| {
+            network.parse::<IpNetwork>().map_err(|error| format!("trunk '{}': '{network}': {error}", trunk.name))
+        });
+        Ok(Trunk {
+            name: trunk.name.clone(),
+            networks: networks.collect::<Result<_, String>>()?,
+            dialling: dialling(trunk.country.as_deref()).map_err(|error| format!("trunk '{}': {error}", trunk.name))?,
+            trust_identity: trunk.asserted_identity,
+        })
+    });
+    let users = config.endpoints.iter().map(|endpoint| {
+        let secret = EndpointSecret::Password(endpoint.password.clone());
+        (endpoint.user.clone(), EndpointUser { secret, dialling: None })
+    });
+    Ok(SipConfig {
+        listeners: listeners.collect(),
+        trunks: trunks.collect::<Result<_, String>>()?,
+        endpoints: Endpoints { realm: Some(config.sip.realm.clone()), users: users.collect() },
+        strangers: match config.sip.unknown_source {
+            UnknownSource::Refuse => Strangers::Forbidden,
+            UnknownSource::Silent => Strangers::Silence,
+        },
+        codecs: config.media.codecs.iter().map(|name| config::codec(name)).collect::<Result<_, _>>()?,
+        limits: conclave_sip::Limits {
+            setups_per_second: config.limits.setups_per_second,
+            pending_per_source: config.limits.pending,
+            calls: config.limits.calls,
+            ..conclave_sip::Limits::default()
+        },
+        timers: SessionTimers { expires: Duration::from_secs(u64::from(config.sip.session_expires)), ..SessionTimers::default() },
+        ..SipConfig::default()
+    })
+}
+
+fn dialling(country: Option<&str>) -> Result<Option<Dialling>, String> {
+    country.map(|country| Dialling::new(country).map_err(|error| format!("country '{country}': {error}"))).transpose()
+}

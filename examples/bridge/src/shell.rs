@@ -1,0 +1,382 @@
+//! The shell around the machine: facts from SIP, media and store go in, orders come out and are carried out.
+//! One task owns it all; nothing here decides what a caller hears.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use conclave_accounts::{Alert, CallId, Door, Doorkeeper, Pin, Source};
+use conclave_attendant::{Action, Attendant, Audience, Event, Report, Route};
+use conclave_conference::{Clip, LeaveReason, NameId, PlayId, Prompt};
+use conclave_dtmf::{Way, parse_info};
+use conclave_engine::{self as engine, ClipId, Command, Engine, LegId, LegMedia, NameRules, Port, RoomId};
+use conclave_sip::{self as sip, CallMedia, CallRef, Direction, IncomingCall, SipEvent, SipServer};
+use conclave_store::{self as store, Entry, Keys, Recorder, SqliteStore, Store};
+use tokio::sync::mpsc;
+use tracing::{error, info, warn};
+
+use crate::{access::AccessNumbers, clock::Clock};
+
+/// What the shell carries things between.
+pub(crate) struct Parts {
+    pub(crate) attendant: Attendant,
+    pub(crate) doorkeeper: Doorkeeper,
+    pub(crate) sip: SipServer,
+    pub(crate) engine: Engine,
+    pub(crate) store: SqliteStore,
+    pub(crate) keys: Keys,
+    pub(crate) recorder: Recorder,
+    pub(crate) access: AccessNumbers,
+    /// The names of the trunks, whose media come from where their offers say.
+    pub(crate) trunks: BTreeSet<String>,
+    pub(crate) clock: Clock,
+    pub(crate) longest_pin: usize,
+}
+
+pub(crate) struct Shell {
+    parts: Parts,
+    calls: BTreeMap<CallId, Call>,
+    /// Answers of the store and of peers come back by this way.
+    answers: mpsc::UnboundedSender<Answer>,
+    draining: bool,
+}
+
+/// What the shell knows of a call beyond the machine.
+struct Call {
+    source: Source,
+    called: String,
+    /// Known from the offer, or, where the offer is ours, from the answer to it.
+    media: Option<CallMedia>,
+    held: bool,
+}
+
+/// What a task that was sent out brings back.
+enum Answer {
+    Found { call: CallId, inquiry: u32, source: Source, pin: Pin, bound: Option<conclave_accounts::AccountId>, door: Option<Door> },
+    Probed { call: CallId, alive: bool },
+}
+
+/// When the last PIN was looked up the store was asked for the longest in use: no need to ask at every call.
+const LONGEST_PIN_EVERY: Duration = Duration::from_secs(2);
+
+impl Shell {
+    /// Runs until `stop` says so and every call has ended, or until `drain` has passed since.
+    pub(crate) async fn run(
+        parts: Parts,
+        mut sip_events: mpsc::Receiver<SipEvent>,
+        mut media_events: mpsc::Receiver<engine::Event>,
+        mut stop: mpsc::Receiver<()>,
+        drain: Duration,
+    ) {
+        let (answers, mut answered) = mpsc::unbounded_channel();
+        let mut shell = Self { parts, calls: BTreeMap::new(), answers, draining: false };
+        let mut deadline: Option<tokio::time::Instant> = None;
+        let mut lengths = tokio::time::interval(LONGEST_PIN_EVERY);
+        loop {
+            shell.carry_out();
+            if shell.draining && shell.calls.is_empty() {
+                break;
+            }
+            let timer = shell.next_timer();
+            tokio::select! {
+                Some(event) = sip_events.recv() => shell.on_sip(event),
+                Some(event) = media_events.recv() => shell.on_media(event),
+                Some(answer) = answered.recv() => shell.on_answer(answer),
+                () = tokio::time::sleep_until(timer) => {
+                    let now = shell.parts.clock.now();
+                    shell.parts.attendant.handle_timeout(now);
+                    shell.parts.doorkeeper.handle_timeout(now);
+                }
+                _ = lengths.tick() => shell.learn_longest_pin().await,
+                Some(()) = stop.recv() => {
+                    if shell.draining {
+                        info!("told to stop again: ending all calls now");
+                        deadline = Some(tokio::time::Instant::now());
+                    } else {
+                        info!(calls = shell.calls.len(), wait_s = drain.as_secs(), "stopping: new calls are refused, conferences may end by themselves");
+                        shell.draining = true;
+                        shell.parts.sip.drain();
+                        deadline = Some(tokio::time::Instant::now() + drain);
+                    }
+                }
+                () = tokio::time::sleep_until(deadline.unwrap_or(timer)), if deadline.is_some() => {
+                    info!(calls = shell.calls.len(), "ending the calls that are left");
+                    shell.parts.attendant.end_all(LeaveReason::Shutdown, shell.parts.clock.now());
+                    deadline = None;
+                }
+            }
+            shell.tell_alerts();
+        }
+        shell.close().await;
+    }
+
+    async fn close(self) {
+        let Parts { sip, engine, recorder, .. } = self.parts;
+        sip.shutdown().await;
+        engine.shutdown();
+        if let Err(problem) = recorder.close().await {
+            error!("the last records could not be written: {problem}");
+        }
+    }
+
+    fn next_timer(&self) -> tokio::time::Instant {
+        let machine = self.parts.attendant.poll_timeout().map(|(at, _)| at);
+        let next = machine.into_iter().chain(self.parts.doorkeeper.poll_timeout()).min();
+        let far = || tokio::time::Instant::now() + Duration::from_secs(3600);
+        next.map_or_else(far, |at| self.parts.clock.instant(at).into())
+    }
+
+    fn tell(&mut self, event: Event) {
+        let now = self.parts.clock.now();
+        self.parts.attendant.handle_event(event, now);
+    }
+
+    // ---- facts in
+
+    fn on_sip(&mut self, event: SipEvent) {
+        match event {
+            SipEvent::Incoming(incoming) => self.on_incoming(*incoming),
+            SipEvent::Media { call, media } => self.on_call_media(CallId(call.0), media),
+            SipEvent::Info { call, content_type, body } => {
+                if let Ok(info) = parse_info(&content_type, &body.0) {
+                    self.tell(Event::Digit { call: CallId(call.0), way: Way::Info, digit: info.digit });
+                }
+            }
+            SipEvent::Ended { call, reason } => {
+                let call = CallId(call.0);
+                info!(%call, ?reason, "call ended");
+                self.parts.engine.send(Command::Stop { leg: leg(call) });
+                self.tell(Event::HungUp { call });
+            }
+            SipEvent::EmergencyCall { trunk, number, called } => {
+                warn!(trunk, number, called, "EMERGENCY NUMBER dialled through the bridge and answered with 404: check the routing of this trunk");
+            }
+            _ => {}
+        }
+    }
+
+    fn on_incoming(&mut self, incoming: IncomingCall) {
+        let IncomingCall { call, trunk, number, called, media, local_ip, .. } = incoming;
+        let id = CallId(call.0);
+        // Trunks and peers on this machine send from the address that they offered and can share a socket; others may
+        // be behind address translation and get a port of their own.
+        let port = match &media {
+            Some(media) if media.remote.ip().is_loopback() || self.parts.trunks.contains(&trunk) => Port::Shared,
+            _ => Port::Own,
+        };
+        let local = match self.parts.engine.reserve(leg(id), port, local_ip) {
+            Ok(local) => local,
+            Err(problem) => {
+                warn!(call = %id, "refused with 503: {problem}");
+                self.parts.sip.reject(call, 503, Some(Duration::from_secs(10)));
+                return;
+            }
+        };
+        info!(call = %id, trunk, number, called, "call");
+        self.calls.insert(id, Call { source: Source { trunk, number }, called, media: None, held: false });
+        self.parts.sip.answer(call, local);
+        if let Some(media) = media {
+            self.on_call_media(id, media);
+        }
+    }
+
+    /// The first media of a call start it; later ones change it.
+    fn on_call_media(&mut self, call: CallId, media: CallMedia) {
+        let Some(state) = self.calls.get_mut(&call) else { return };
+        let first = state.media.replace(media).is_none();
+        let held = matches!(media.direction, Direction::RecvOnly | Direction::Inactive);
+        let changed = std::mem::replace(&mut state.held, held) != held;
+        if first {
+            let source = state.source.clone();
+            let access = self.parts.access.of(&state.called, self.parts.longest_pin);
+            self.parts.engine.send(Command::Start { leg: leg(call), media: leg_media(&media) });
+            self.tell(Event::Answered { call, source, access });
+        }
+        if !first || held {
+            self.parts.engine.send(Command::Update { leg: leg(call), media: leg_media(&media), direction: direction(media.direction) });
+        }
+        if changed {
+            self.tell(Event::PeerHold { call, held });
+        }
+    }
+
+    fn on_media(&mut self, event: engine::Event) {
+        match event {
+            engine::Event::Digit { leg, digit } => self.tell(Event::Digit { call: CallId(leg.0), way: Way::Event, digit }),
+            engine::Event::PlayEnded { play } => self.tell(Event::PlayEnded { play: PlayId::from_u64(play.0) }),
+            engine::Event::NameRecorded { clip, usable, .. } => {
+                self.tell(Event::NameRecorded { name: NameId(clip.0 - NAMES), usable });
+            }
+            engine::Event::Level { leg, dbfs } => {
+                self.tell(Event::Level { call: CallId(leg.0), dbfs: dbfs.clamp(-127.0, 0.0) as i8 });
+            }
+            engine::Event::Quiet { leg } => self.tell(Event::MediaQuiet { call: CallId(leg.0) }),
+            engine::Event::Stopped { leg, stats } => self.on_stopped(CallId(leg.0), &stats),
+            _ => {}
+        }
+    }
+
+    /// The last that is heard of a call.
+    fn on_stopped(&mut self, call: CallId, stats: &engine::LegStats) {
+        let Some(Call { media: Some(media), .. }) = self.calls.remove(&call) else { return };
+        self.parts.recorder.record(Entry::Media {
+            call,
+            media: store::CallMedia {
+                codec: Some(media.codec.name().to_owned()),
+                encryption: Some("none".to_owned()),
+                packets_lost: Some(stats.lost),
+                jitter_ms: Some(stats.jitter.as_secs_f64() * 1000.0),
+                mos: Some(f64::from(stats.mos)),
+            },
+        });
+    }
+
+    fn on_answer(&mut self, answer: Answer) {
+        match answer {
+            Answer::Found { call, inquiry, source, pin, bound, door } => {
+                let now = self.parts.clock.now();
+                let verdict = self.parts.doorkeeper.judge(&source, &pin, door, bound, now);
+                self.tell(Event::PinJudged { call, inquiry, verdict });
+            }
+            Answer::Probed { call, alive } => self.tell(Event::Probed { call, alive }),
+        }
+    }
+
+    async fn learn_longest_pin(&mut self) {
+        match self.parts.store.pins().await {
+            Ok(pins) => {
+                let longest = pins.iter().map(|pins| usize::from(pins.digits)).max();
+                self.parts.longest_pin = longest.unwrap_or(self.parts.longest_pin);
+            }
+            Err(problem) => warn!("the store doesn't say how long PINs are: {problem}"),
+        }
+    }
+
+    fn tell_alerts(&mut self) {
+        while let Some(alert) = self.parts.doorkeeper.poll_alert() {
+            self::alert(&alert);
+        }
+    }
+
+    // ---- orders out
+
+    fn carry_out(&mut self) {
+        while let Some(action) = self.parts.attendant.poll_action() {
+            match action {
+                Action::CheckPin { call, inquiry, pin, source, bound } => self.look_up(call, inquiry, pin, source, bound),
+                Action::Route { call, route } => {
+                    let route = match route {
+                        Route::Silence => engine::Route::Silence,
+                        Route::HoldMusic => engine::Route::Music,
+                        Route::Room { conference, heard } => engine::Route::Room { room: room(conference), heard },
+                    };
+                    self.parts.engine.send(Command::Route { leg: leg(call), route });
+                }
+                Action::Play { play, to, clips } => {
+                    let to = match to {
+                        Audience::Call(call) => engine::Audience::Leg(leg(call)),
+                        Audience::Room { conference, except } => {
+                            engine::Audience::Room { room: room(conference), except: except.map(leg) }
+                        }
+                    };
+                    let clips = clips.into_iter().map(clip).collect();
+                    self.parts.engine.send(Command::Play { play: engine::PlayId(play.to_u64()), to, clips });
+                }
+                Action::Stop { play } => self.parts.engine.send(Command::StopPlay { play: engine::PlayId(play.to_u64()) }),
+                Action::RecordName { call, name } => {
+                    let rules = NameRules::default();
+                    self.parts.engine.send(Command::RecordName { leg: leg(call), clip: clip(Clip::Name(name)), rules });
+                }
+                Action::FinishName { call } => self.parts.engine.send(Command::FinishName { leg: leg(call) }),
+                Action::ForgetName { name } => self.parts.engine.send(Command::DropClip { clip: clip(Clip::Name(name)) }),
+                Action::Probe { call } => self.probe(call),
+                Action::HangUp { call, reason } => {
+                    info!(%call, reason = reason.as_str(), "hanging up");
+                    self.parts.sip.hang_up(CallRef(call.0));
+                }
+                Action::Report(report) => self.parts.recorder.record(entry(report)),
+            }
+        }
+    }
+
+    /// The store is asked by a task of its own: a slow disk must not keep the others waiting.
+    fn look_up(&self, call: CallId, inquiry: u32, pin: Pin, source: Source, bound: Option<conclave_accounts::AccountId>) {
+        let (store, answers) = (self.parts.store.clone(), self.answers.clone());
+        let (lookup, now) = (self.parts.keys.pin.lookup(&pin), self.parts.clock.now());
+        tokio::spawn(async move {
+            match store.door(&lookup, &source, now).await {
+                Ok(door) => {
+                    // Nobody listens only when the bridge is going down.
+                    let _ = answers.send(Answer::Found { call, inquiry, source, pin, bound, door });
+                }
+                // The caller is asked again when the inquiry's time is up.
+                Err(problem) => error!(%call, "a PIN could not be looked up: {problem}"),
+            }
+        });
+    }
+
+    fn probe(&self, call: CallId) {
+        let (sip, answers) = (self.parts.sip.clone(), self.answers.clone());
+        tokio::spawn(async move {
+            let alive = sip.probe(CallRef(call.0)).await;
+            let _ = answers.send(Answer::Probed { call, alive });
+        });
+    }
+}
+
+fn alert(alert: &Alert) {
+    warn!("PIN guessing: {alert}");
+}
+
+fn entry(report: Report) -> Entry {
+    match report {
+        Report::CallAnswered { call, at, source } => Entry::CallAnswered { call, at, source },
+        Report::WrongPin { call, at, mistyped } => Entry::WrongPin { call, at, mistyped },
+        Report::Conference(record) => Entry::Conference(record),
+        Report::CallEnded { call, at, reason } => Entry::CallEnded { call, at, reason },
+    }
+}
+
+// ---- names of the same thing on both sides
+
+/// Clips below this are prompts, from it on recorded names.
+const NAMES: u64 = 1 << 32;
+
+pub(crate) fn prompt_clip(prompt: Prompt) -> ClipId {
+    ClipId(prompt as u64)
+}
+
+fn clip(clip: Clip) -> ClipId {
+    match clip {
+        Clip::Prompt(prompt) => prompt_clip(prompt),
+        Clip::Name(name) => ClipId(NAMES + name.0),
+    }
+}
+
+fn leg(call: CallId) -> LegId {
+    LegId(call.0)
+}
+
+fn room(conference: conclave_conference::ConferenceId) -> RoomId {
+    RoomId(u64::from(conference.0))
+}
+
+fn leg_media(media: &CallMedia) -> LegMedia {
+    LegMedia {
+        remote: media.remote,
+        codec: media.codec,
+        payload_type: media.payload_type,
+        event_payload_type: media.event_payload_type,
+        rtcp: engine::Rtcp::At(media.remote_rtcp),
+    }
+}
+
+fn direction(direction: Direction) -> engine::Direction {
+    match direction {
+        Direction::SendRecv => engine::Direction::SendRecv,
+        Direction::SendOnly => engine::Direction::SendOnly,
+        Direction::RecvOnly => engine::Direction::RecvOnly,
+        Direction::Inactive => engine::Direction::Inactive,
+    }
+}

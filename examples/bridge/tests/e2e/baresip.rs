@@ -1,0 +1,164 @@
+//! baresip, a whole telephone that others wrote: SIP, RTP, RFC 4733. It is told what to do through its console (UDP),
+//! says a tone from a file, and keeps what it hears in another.
+
+use std::{
+    fs,
+    net::UdpSocket,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    bridge::free_port,
+    ear::{Ear, PATIENCE},
+    tones,
+};
+
+pub(crate) struct Baresip {
+    name: String,
+    voice: f64,
+    child: Child,
+    console: UdpSocket,
+    directory: tempfile::TempDir,
+    cursor: usize,
+}
+
+impl Baresip {
+    /// Starts baresip and calls; returns when the call is answered.
+    pub(crate) fn call(bridge: u16, voice: usize) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        write_tone(&path.join("tone.wav"), tones::CALLERS[voice]);
+        let console_port = free_port();
+        let first_rtp = 40_000 + 40 * voice;
+        fs::write(
+            path.join("config"),
+            format!(
+                "poll_method epoll\nsip_listen 127.0.0.1:{sip}\nnet_interface 127.0.0.1\n\
+                 audio_source aufile,{dir}/tone.wav\naudio_player aufile,{dir}/played.wav\naudio_alert aufile,{dir}/alert.wav\n\
+                 audio_srate 8000\naudio_channels 1\nrtp_ports {first_rtp}-{last_rtp}\n\
+                 module_path /usr/lib/baresip/modules\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\n\
+                 module_app account.so\nmodule_app menu.so\nmodule cons.so\ncons_listen 127.0.0.1:{console_port}\nsnd_path {dir}\n",
+                sip = free_port(),
+                dir = path.display(),
+                last_rtp = first_rtp + 39,
+            ),
+        )
+        .unwrap();
+        fs::write(path.join("accounts"), "<sip:+442079460099@127.0.0.1>;regint=0;audio_codecs=PCMU;dtmfmode=rtpevent\n").unwrap();
+        fs::write(path.join("contacts"), "").unwrap();
+        fs::write(path.join("uuid"), "00000000-0000-0000-0000-000000000000").unwrap();
+        let log = fs::File::create(path.join("log")).unwrap();
+        let child = Command::new("baresip")
+            .arg("-f").arg(path)
+            .stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log)
+            .spawn()
+            .expect("baresip runs (`cargo xtask setup` installs it)");
+        let console = UdpSocket::bind("127.0.0.1:0").unwrap();
+        console.connect(("127.0.0.1", console_port)).unwrap();
+        let mut phone = Self {
+            name: format!("baresip {voice}"),
+            voice: tones::CALLERS[voice],
+            child,
+            console,
+            directory,
+            cursor: 0,
+        };
+        phone.wait_log("baresip is ready");
+        phone.say(&format!("/dial sip:conference@127.0.0.1:{bridge}\n"));
+        phone.wait_log("Call established");
+        phone
+    }
+
+    /// Presses keys; baresip sends each as an RFC 4733 event.
+    pub(crate) fn press(&self, keys: &str) {
+        for key in keys.chars() {
+            self.say(&key.to_string());
+            sleep(Duration::from_millis(250));
+        }
+    }
+
+    /// Puts the line on hold, or takes it back.
+    pub(crate) fn hold(&self, on: bool) {
+        self.say(if on { "/hold\n" } else { "/resume\n" });
+    }
+
+    pub(crate) fn hang_up(&mut self) {
+        self.say("/hangup\n");
+        self.is_hung_up();
+    }
+
+    #[track_caller]
+    pub(crate) fn is_hung_up(&mut self) {
+        self.wait_log("terminated");
+    }
+
+    fn say(&self, word: &str) {
+        self.console.send(word.as_bytes()).unwrap();
+    }
+
+    #[track_caller]
+    fn wait_log(&mut self, word: &str) {
+        let started = Instant::now();
+        while !self.explain().contains(word) {
+            assert!(self.child.try_wait().unwrap().is_none(), "baresip ended:\n{}", self.explain());
+            assert!(started.elapsed() < PATIENCE, "baresip does not say '{word}':\n{}", self.explain());
+            sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// The file in which baresip keeps what it hears, samples after the 44 bytes of its header.
+    fn recording(&self) -> Option<PathBuf> {
+        let files = fs::read_dir(self.directory.path()).unwrap();
+        files.map(|file| file.unwrap().path()).find(|path| path.to_string_lossy().ends_with("dec.wav"))
+    }
+}
+
+impl Ear for Baresip {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn voice(&self) -> f64 {
+        self.voice
+    }
+
+    fn heard_from(&self, sample: usize) -> Vec<i16> {
+        let bytes = self.recording().map(|path| fs::read(path).unwrap()).unwrap_or_default();
+        let samples = bytes.get(44 + 2 * sample..).unwrap_or_default();
+        samples.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+    }
+
+    fn samples(&self) -> usize {
+        let bytes = self.recording().map_or(0, |path| fs::metadata(path).unwrap().len());
+        (bytes.saturating_sub(44) / 2) as usize
+    }
+
+    fn cursor(&mut self) -> &mut usize {
+        &mut self.cursor
+    }
+
+    fn explain(&self) -> String {
+        fs::read(self.directory.path().join("log")).map(|log| String::from_utf8_lossy(&log).into_owned()).unwrap_or_default()
+    }
+}
+
+impl Drop for Baresip {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A minute of the tone: longer than any test.
+fn write_tone(path: &std::path::Path, frequency: f64) {
+    let spec = hound::WavSpec { channels: 1, sample_rate: 8000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let mut file = hound::WavWriter::create(path, spec).unwrap();
+    for n in 0..480_000 {
+        let wave = (std::f64::consts::TAU * frequency * f64::from(n) / 8000.0).sin();
+        file.write_sample((wave * 6000.0) as i16).unwrap();
+    }
+    file.finalize().unwrap();
+}

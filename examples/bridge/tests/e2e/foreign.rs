@@ -1,0 +1,120 @@
+//! Telephones that others wrote, from end to end, and what a protocol analyser says of the packets.
+
+use std::{process::{Command, Stdio}, time::Duration};
+
+use conclave_conference::Prompt;
+
+use crate::{
+    baresip::Baresip,
+    bridge::{Bridge, free_port},
+    ear::{Ear, check_hears},
+};
+
+#[test]
+fn three_baresips_meet() {
+    let bridge = Bridge::start();
+    let account = bridge.account(&[]);
+    let enter = |voice, pin: &str| {
+        let mut phone = Baresip::call(bridge.sip, voice);
+        phone.hears(Prompt::EnterPin);
+        phone.press(pin);
+        phone.press("#");
+        phone
+    };
+    let mut guest = enter(1, &account.guest_pin);
+    guest.hears_all(&[Prompt::WaitingForHost, Prompt::HoldMusic]);
+    let mut host = enter(0, &account.host_pin);
+    guest.hears(Prompt::ConferenceStarting);
+    check_hears(&host, &[&guest]);
+    check_hears(&guest, &[&host]);
+    let mut third = enter(2, &account.guest_pin);
+    host.hears(Prompt::EntryTone);
+    check_hears(&third, &[&host, &guest]);
+    check_hears(&host, &[&guest, &third]);
+
+    guest.press("*6");
+    guest.hears(Prompt::Muted);
+    check_hears(&host, &[&third]);
+    guest.press("*6");
+    guest.hears(Prompt::Unmuted);
+
+    third.hold(true);
+    check_hears(&host, &[&guest]);
+    third.hold(false);
+    check_hears(&host, &[&guest, &third]);
+
+    host.press("*7");
+    third.hears(Prompt::Locked);
+    third.hang_up();
+    host.hears(Prompt::ExitTone);
+    let mut refused = enter(3, &account.guest_pin);
+    refused.hears(Prompt::ConferenceIsLocked);
+    refused.is_hung_up();
+
+    host.press("##");
+    guest.hears(Prompt::HostEnded);
+    guest.is_hung_up();
+    host.is_hung_up();
+}
+
+#[test]
+fn sipps_own_caller_is_served() {
+    let bridge = Bridge::start();
+    let output = Command::new("sipp")
+        .arg(format!("127.0.0.1:{}", bridge.sip))
+        .args(["-sn", "uac", "-m", "20", "-r", "20", "-d", "1000", "-i", "127.0.0.1", "-nostdin", "-timeout", "30", "-p"])
+        .arg(free_port().to_string())
+        .arg("-mp")
+        .arg(free_port().to_string())
+        .current_dir(bridge.directory.path())
+        .output()
+        .expect("sipp runs (`cargo xtask setup` installs it)");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert_eq!(bridge.report("calls").len(), 20);
+}
+
+#[test]
+fn an_analyser_finds_nothing_malformed() {
+    let bridge = Bridge::start();
+    let account = bridge.account(&[]);
+    let file = bridge.directory.path().join("packets.pcap");
+    let mut capture = Command::new("tshark")
+        .args(["-i", "lo", "-f", "udp", "-a", "duration:60", "-w"])
+        .arg(&file)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("tshark runs (`cargo xtask setup` installs it)");
+    // It says so when it has begun.
+    let mut line = String::new();
+    let mut said = std::io::BufReader::new(capture.stderr.take().unwrap());
+    while !line.contains("Capturing on") {
+        line.clear();
+        assert_ne!(std::io::BufRead::read_line(&mut said, &mut line).unwrap(), 0, "tshark ended");
+    }
+    std::thread::sleep(Duration::from_millis(500));
+
+    let (mut host, guest) = crate::journey::two(&bridge, &account);
+    host.speak(true);
+    check_hears(&guest, &[&host]);
+    host.press("##");
+    host.hears(Prompt::HostEnded);
+    host.is_hung_up();
+
+    let status = Command::new("kill").args(["-INT", &capture.id().to_string()]).status().unwrap();
+    assert!(status.success());
+    capture.wait().unwrap();
+    let read = |filter: &str| {
+        let output = Command::new("tshark")
+            .arg("-r").arg(&file)
+            .args(["-o", "rtp.heuristic_rtp:TRUE", "-o", "rtcp.heuristic_rtcp:TRUE", "-d", &format!("udp.port=={},sip", bridge.sip), "-Y", filter])
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    assert!(read("sip.Method == \"INVITE\"").lines().count() >= 2, "SIP was captured");
+    assert!(read("rtp").lines().count() > 200, "RTP was captured");
+    let ours = format!("udp.srcport == {sip} || udp.dstport == {sip} || rtp || rtcp", sip = bridge.sip);
+    let malformed = read(&format!("({ours}) && (_ws.malformed || _ws.expert.severity == error)"));
+    assert_eq!(malformed, "", "malformed packets");
+}

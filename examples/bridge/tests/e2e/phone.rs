@@ -1,0 +1,239 @@
+//! A telephone: SIPp signals for it; its media is a socket of ours that sends a tone and keeps all that it hears.
+
+use std::{
+    collections::VecDeque,
+    f64::consts::TAU,
+    net::{SocketAddr, UdpSocket},
+    sync::{Arc, Mutex, atomic::{AtomicBool, Ordering}},
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    ear::{Ear, PATIENCE},
+    g711,
+    sipp::{self, Offer, Sipp, Step},
+    tones,
+};
+
+/// A packet as it came in.
+pub(crate) struct Packet {
+    pub(crate) at: Instant,
+    pub(crate) sequence: u16,
+    pub(crate) timestamp: u32,
+    pub(crate) ssrc: u32,
+    pub(crate) payload_type: u8,
+}
+
+#[derive(Default)]
+struct Line {
+    /// What the telephone says: a tone, or nothing.
+    tone: Option<f64>,
+    /// Digits yet to be pressed.
+    digits: VecDeque<u8>,
+    /// No RTP at all is sent while true.
+    mute: bool,
+    heard: Vec<i16>,
+    packets: Vec<Packet>,
+}
+
+pub(crate) struct Phone {
+    pub(crate) name: String,
+    pub(crate) sipp: Sipp,
+    /// The telephone's own frequency.
+    pub(crate) voice: f64,
+    line: Arc<Mutex<Line>>,
+    stop: Arc<AtomicBool>,
+    media: Option<JoinHandle<()>>,
+    /// All before this sample has been looked at.
+    cursor: usize,
+}
+
+impl Phone {
+    /// Calls the bridge and waits until it answers. `voice` picks the telephone's own frequency.
+    pub(crate) fn call(sip: u16, voice: usize, steps: &[Step]) -> Self {
+        Self::call_with(sip, voice, Offer::Early, steps)
+    }
+
+    pub(crate) fn call_with(sip: u16, voice: usize, offer: Offer, steps: &[Step]) -> Self {
+        let mut phone = Self::dial(sip, "conference", voice, offer, steps);
+        phone.sipp.answered();
+        phone
+    }
+
+    /// Sends the INVITE and returns.
+    pub(crate) fn dial(sip: u16, to: &str, voice: usize, offer: Offer, steps: &[Step]) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let port = socket.local_addr().unwrap().port();
+        let line = Arc::new(Mutex::new(Line::default()));
+        let stop = Arc::new(AtomicBool::new(false));
+        let media = std::thread::spawn({
+            let (line, stop) = (Arc::clone(&line), Arc::clone(&stop));
+            move || talk(&socket, &line, &stop, 0x1000_0000 + u32::from(port))
+        });
+        let from = format!("+4420794600{:02}", 10 + voice);
+        Self {
+            name: format!("phone {voice}"),
+            sipp: sipp::call(sip, to, &from, port, offer, steps),
+            voice: tones::CALLERS[voice],
+            line,
+            stop,
+            media: Some(media),
+            cursor: 0,
+        }
+    }
+
+    /// Presses keys by RFC 4733; returns when all are sent.
+    pub(crate) fn press(&self, keys: &str) {
+        self.line.lock().unwrap().digits.extend(keys.bytes());
+        while !self.line.lock().unwrap().digits.is_empty() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Says its tone from now on, or nothing.
+    pub(crate) fn speak(&self, on: bool) {
+        self.line.lock().unwrap().tone = on.then_some(self.voice);
+    }
+
+    /// Stops sending RTP, or goes on.
+    pub(crate) fn cut_media(&self, cut: bool) {
+        self.line.lock().unwrap().mute = cut;
+    }
+
+    /// What came in since that packet, by a look at each.
+    pub(crate) fn packets<T>(&self, from: usize, look: impl Fn(&[Packet]) -> T) -> T {
+        look(&self.line.lock().unwrap().packets[from..])
+    }
+
+    /// Hangs up after the scenario's steps.
+    pub(crate) fn hang_up(mut self) {
+        self.sipp.hang_up();
+    }
+
+    /// Waits for the bridge's BYE.
+    #[track_caller]
+    pub(crate) fn is_hung_up(&mut self) {
+        self.sipp.wait_ended(PATIENCE);
+        assert!(self.sipp.got_bye(), "{}: no BYE came:\n{}", self.name, self.sipp.trace());
+    }
+}
+
+impl Drop for Phone {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(media) = self.media.take() {
+            let _ = media.join();
+        }
+    }
+}
+
+impl Ear for Phone {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn voice(&self) -> f64 {
+        self.voice
+    }
+
+    fn heard_from(&self, sample: usize) -> Vec<i16> {
+        self.line.lock().unwrap().heard[sample..].to_vec()
+    }
+
+    fn samples(&self) -> usize {
+        self.line.lock().unwrap().heard.len()
+    }
+
+    fn cursor(&mut self) -> &mut usize {
+        &mut self.cursor
+    }
+
+    fn explain(&self) -> String {
+        self.sipp.trace()
+    }
+}
+
+/// Sends a packet each 20 ms on an absolute clock and keeps what comes in.
+fn talk(socket: &UdpSocket, line: &Mutex<Line>, stop: &AtomicBool, ssrc: u32) {
+    socket.set_nonblocking(true).unwrap();
+    let mut bridge: Option<SocketAddr> = None;
+    let (mut sequence, mut timestamp) = (7u16, 1000u32);
+    let mut event: Option<(u8, u32)> = None;
+    let mut pause = 0;
+    let mut next = Instant::now();
+    let mut phase = 0.0;
+    while !stop.load(Ordering::Relaxed) {
+        let mut buffer = [0; 2048];
+        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+            bridge.get_or_insert(from);
+            keep(&buffer[..length], &mut line.lock().unwrap());
+        }
+        let now = Instant::now();
+        if now < next {
+            std::thread::sleep((next - now).min(Duration::from_millis(4)));
+            continue;
+        }
+        next += Duration::from_millis(20);
+        let Some(bridge) = bridge else { continue };
+        let mut state = line.lock().unwrap();
+        if state.mute {
+            continue;
+        }
+        if event.is_none() && pause == 0 && let Some(key) = state.digits.front() {
+            let code = match key { b'*' => 10, b'#' => 11, digit => digit - b'0' };
+            event = Some((code, timestamp));
+        }
+        pause = u32::saturating_sub(pause, 1);
+        let mut send = |payload_type: u8, marker: bool, at: u32, payload: &[u8]| {
+            let mut packet = vec![0x80, payload_type | u8::from(marker) << 7];
+            packet.extend(sequence.to_be_bytes());
+            packet.extend(at.to_be_bytes());
+            packet.extend(ssrc.to_be_bytes());
+            packet.extend(payload);
+            let _ = socket.send_to(&packet, bridge);
+            sequence = sequence.wrapping_add(1);
+        };
+        match event {
+            Some((code, began)) => {
+                let duration = (timestamp - began + 160) as u16;
+                let ends = duration >= 800;
+                for _ in 0..if ends { 3 } else { 1 } {
+                    let [high, low] = duration.to_be_bytes();
+                    send(101, began == timestamp, began, &[code, u8::from(ends) << 7 | 10, high, low]);
+                }
+                if ends {
+                    event = None;
+                    pause = 4;
+                    state.digits.pop_front();
+                }
+            }
+            None => {
+                let mut frame = [0xffu8; 160];
+                if let Some(tone) = state.tone {
+                    for sample in &mut frame {
+                        phase += TAU * tone / 8000.0;
+                        *sample = g711::encode((phase.sin() * 6000.0) as i16);
+                    }
+                }
+                send(0, false, timestamp, &frame);
+            }
+        }
+        timestamp = timestamp.wrapping_add(160);
+    }
+}
+
+fn keep(packet: &[u8], line: &mut Line) {
+    // The bridge sends plain headers; anything else (RTCP comes to another port) would be a fault of it.
+    assert!(packet.len() >= 12 && packet[0] == 0x80, "not a plain RTP packet: {:02x?}", &packet[..packet.len().min(16)]);
+    let word = |at: usize| u32::from_be_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]]);
+    let payload_type = packet[1] & 0x7f;
+    line.packets.push(Packet {
+        at: Instant::now(),
+        sequence: u16::from_be_bytes([packet[2], packet[3]]),
+        timestamp: word(4),
+        ssrc: word(8),
+        payload_type,
+    });
+    line.heard.extend(packet[12..].iter().map(|byte| g711::decode(*byte)));
+}
