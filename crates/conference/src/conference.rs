@@ -9,10 +9,7 @@ mod end;
 mod leave;
 mod roll_call;
 
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use conclave_accounts::{AccountId, ConferenceKey, Role, Terms, Ticket};
@@ -23,6 +20,7 @@ use crate::{
     NameId, Participant, Place, PlayId, Record, Refusal, Timer,
     plays::{About, Plays, is_to_call},
     roster::{Arrival, Roster},
+    timer::later,
 };
 
 /// One conference, from its first call to its last, as a plain value that a shell drives.
@@ -293,8 +291,9 @@ impl Conference {
             Event::PeerHold { call, held } => {
                 if let Some(row) = self.roster.get_mut(call) {
                     row.on_hold = held;
-                    // What a held line sent was its PBX's music, no word about the caller.
+                    // What a held line sends is its PBX's music, no word about the caller.
                     row.level = None;
+                    row.noisy = false;
                     self.route(call);
                 }
             }
@@ -584,14 +583,6 @@ impl Conference {
             .get(call)
             .is_some_and(|row| row.role == Role::Host)
     }
-}
-
-/// That much later, or as late as can be said: terms are data from outside.
-fn later(at: DateTime<Utc>, span: Duration) -> DateTime<Utc> {
-    TimeDelta::from_std(span)
-        .ok()
-        .and_then(|span| at.checked_add_signed(span))
-        .unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 fn spoken_name(row: &Participant) -> Clip {

@@ -6,6 +6,8 @@
 mod action;
 mod conference;
 mod event;
+#[cfg(feature = "invariants")]
+pub mod invariants;
 mod plays;
 mod prompt;
 mod record;

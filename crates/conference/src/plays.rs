@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, Utc};
 
-use crate::{Audience, CallId, Clip, NameId, PlayId, Prompt};
+use crate::{Audience, CallId, Clip, NameId, PlayId, Prompt, timer::later};
 
 /// What a play is about. To the same ears a newer word on a matter takes the place of the older one, so
 /// that a caller who hammers a key is told the result and not the history, and the queue stays short.
@@ -109,7 +109,7 @@ impl Plays {
                 to,
                 about,
                 names: clips.iter().filter_map(name_in).collect(),
-                overdue: begins + (SLACK + longest),
+                overdue: later(begins, SLACK + longest),
             },
         );
         Some(Started { play, replaced })

@@ -1,5 +1,9 @@
 //! What a conference waits for, by name.
 
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
 use crate::{CallId, PlayId};
 
 /// A time that a conference waits for. Each belongs to a state and dies with it.
@@ -27,4 +31,12 @@ pub enum Timer {
     ConsentAnswer(CallId),
     /// The end of a play was never told: it is taken for over, so that nothing waits for it for ever.
     PlayEnd(PlayId),
+}
+
+/// That much later, or as late as can be said: terms are data from outside.
+pub(crate) fn later(at: DateTime<Utc>, span: Duration) -> DateTime<Utc> {
+    TimeDelta::from_std(span)
+        .ok()
+        .and_then(|span| at.checked_add_signed(span))
+        .unwrap_or(DateTime::<Utc>::MAX_UTC)
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use conclave_accounts::Announce;
 
 use super::Conference;
-use crate::{CallId, Clip, NameId, Prompt, WaitFor, plays::About};
+use crate::{CallId, Clip, NameId, Prompt, WaitFor, plays::About, timer::later};
 
 /// From so many participants on, names that come close to each other are announced as one list.
 const LIST_FROM: usize = 6;
@@ -149,7 +149,7 @@ enum Sound {
 fn gather(gathering: &mut Option<Gathering>, names: Vec<(CallId, Clip)>, now: DateTime<Utc>) {
     gathering
         .get_or_insert_with(|| Gathering {
-            until: now + LIST_SPAN,
+            until: later(now, LIST_SPAN),
             names: Vec::new(),
         })
         .names

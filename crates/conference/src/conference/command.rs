@@ -8,7 +8,7 @@ use conclave_accounts::Role;
 use super::{Conference, Phase};
 use crate::{
     Actor, CallId, Command, Fact, Floor, LeaveReason, Participant, Prompt, Refusal, plays::About,
-    roster::Silenced,
+    roster::Silenced, timer::later,
 };
 
 /// "The loudest of the last seconds" are these.
@@ -154,7 +154,7 @@ impl Conference {
     }
 
     fn noisy_line(&self) -> Option<CallId> {
-        let flagged = |row: &Participant| row.in_room() && row.noisy && row.silenced.is_none();
+        let flagged = |row: &Participant| row.noisy && row.is_heard();
         self.roster.calls(flagged).first().copied()
     }
 
@@ -175,7 +175,7 @@ impl Conference {
             .filter(|(_, row)| row.role == Role::Guest && row.is_heard())
             .filter_map(|(call, row)| {
                 let (dbfs, at) = row.level?;
-                (now <= super::later(at, LOUD_FOR)).then_some((dbfs, std::cmp::Reverse(call)))
+                (now <= later(at, LOUD_FOR)).then_some((dbfs, std::cmp::Reverse(call)))
             })
             .max()
             .map(|(_, call)| call.0)

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{Conference, later};
-use crate::{CallId, Caller, Clip, LeaveReason, PlayId, Prompt, Refusal, WaitFor, plays::About};
+use super::Conference;
+use crate::{
+    CallId, Caller, Clip, LeaveReason, PlayId, Prompt, Refusal, WaitFor, plays::About, timer::later,
+};
 
 /// How long after the question `*4` lets the caller in.
 const ANSWER_WITHIN: Duration = Duration::from_secs(8);

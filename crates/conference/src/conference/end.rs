@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{Alone, Conference, Phase, later};
+use super::{Alone, Conference, Phase};
 use crate::{
     Actor, CallId, EndReason, Fact, LeaveReason, Participant, Prompt, Refusal, plays::About,
+    timer::later,
 };
 
 /// Between the warning of one who is alone and the end.

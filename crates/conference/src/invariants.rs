@@ -1,0 +1,331 @@
+//! What must always hold of a conference, watched from outside: by this crate's tests, fuzzers and simulators.
+//!
+//! The [`Watch`] knows nothing of the machine's insides: it sees what the shell sees, and compares that with the
+//! roster. Tell it each event before the conference is told, each action as it comes out, and let it
+//! [`check`](Watch::check) when the actions are drained.
+//!
+//! - No Guest hears or is heard by anyone before a Host is in, nor while the account holds them.
+//! - Nobody new is in once the conference is locked, but a Host while no Host is in.
+//! - Everyone who can hear or be heard is in the roster, as the roster says.
+//! - Every call leaves once, for one reason; the books say the same.
+//! - What plays is heard by somebody who is there, is told by one name and at most once, uses no wiped name, and
+//!   never piles up.
+//! - A spoken name is kept as long as its caller is in, and is wiped once.
+//! - After the end nobody is left, nothing is playing, no name is kept, and nothing more is said.
+//!
+//! That nobody hears their own voice follows from [`Route`]: a call is in one room, once, and a room is
+//! everyone but oneself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use conclave_accounts::{HostLeaves, Role};
+
+use crate::{
+    Action, Audience, CallId, Clip, Conference, Event, Fact, LeaveReason, NameId, Phase, PlayId,
+    Record, Route,
+};
+
+/// More plays than that for one pair of ears, or for the room, have piled up.
+const MOST_PLAYS: usize = 32;
+
+/// A rule that was broken, in words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Violation(String);
+
+/// Watches one conference from its first event to its end.
+#[derive(Debug, Default)]
+pub struct Watch {
+    present: BTreeMap<CallId, Seen>,
+    /// Calls in the books whose departure isn't.
+    booked: BTreeSet<CallId>,
+    /// Why a call left, for its entry in the books, if there is to be one.
+    left: BTreeMap<CallId, LeaveReason>,
+    /// Came into the room in this step.
+    came: Vec<CallId>,
+    plays: BTreeMap<PlayId, Audience>,
+    last_play: Option<PlayId>,
+    names: BTreeSet<NameId>,
+    /// A Host has been in since the room was last empty.
+    opened: bool,
+    /// As the last check saw it.
+    before: Before,
+    ended: u32,
+}
+
+#[derive(Debug)]
+struct Seen {
+    role: Role,
+    name: Option<NameId>,
+    route: Option<Route>,
+    been_in: bool,
+}
+
+#[derive(Debug, Default)]
+struct Before {
+    locked: bool,
+    host_in: bool,
+}
+
+impl Watch {
+    /// A watch for a conference that nothing was told yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The conference is about to be told this.
+    pub fn event(&mut self, event: &Event) {
+        match event {
+            Event::Arrived {
+                call,
+                ticket,
+                caller,
+            } => {
+                self.present.entry(*call).or_insert_with(|| {
+                    self.names.extend(caller.name);
+                    Seen {
+                        role: ticket.role(),
+                        name: caller.name,
+                        route: None,
+                        been_in: false,
+                    }
+                });
+            }
+            Event::Left { call, reason } => {
+                if self.present.remove(call).is_some() {
+                    self.left.insert(*call, *reason);
+                }
+            }
+            Event::PlayEnded { play } => {
+                self.plays.remove(play);
+            }
+            Event::PeerHold { .. }
+            | Event::Level { .. }
+            | Event::Noisy { .. }
+            | Event::ShutDown => {}
+        }
+    }
+
+    /// The conference has ordered this.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that it breaks.
+    pub fn action(&mut self, action: &Action) -> Result<(), Violation> {
+        match action {
+            Action::Route { call, route } => self.routed(*call, *route),
+            Action::Play { play, to, clips } => self.played(*play, *to, clips),
+            Action::Stop { play } => ensure(self.plays.remove(play).is_some(), || {
+                format!("{play:?} is stopped and isn't playing")
+            }),
+            Action::Release { call, reason, .. } => {
+                ensure(self.present.remove(call).is_some(), || {
+                    format!("{call} is released and isn't there")
+                })?;
+                let booked = self.left.remove(call);
+                ensure(booked.is_none_or(|booked| booked == *reason), || {
+                    format!("{call} is released for {reason:?}, the books say {booked:?}")
+                })
+            }
+            Action::ForgetName { name } => self.forgotten(*name),
+            Action::Record(record) => self.recorded(record),
+        }
+    }
+
+    /// The actions are drained: compares what was seen with the conference.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that is broken.
+    pub fn check(&mut self, conference: &Conference) -> Result<(), Violation> {
+        self.check_roster(conference)?;
+        self.check_host(conference)?;
+        self.check_lock(conference)?;
+        let unbooked = self.left.keys().next();
+        ensure(unbooked.is_none(), || {
+            format!("{unbooked:?} left, and the books don't say so")
+        })?;
+        let stray = self
+            .booked
+            .iter()
+            .find(|call| !self.present.contains_key(call));
+        ensure(stray.is_none(), || {
+            format!("{stray:?} is in the books and nowhere else")
+        })?;
+        if conference.is_over() {
+            self.check_over()?;
+        }
+        self.came.clear();
+        let empty = self.in_room().next().is_none();
+        self.opened &= !empty;
+        self.before = Before {
+            locked: conference.is_locked(),
+            host_in: self.host_is_in(),
+        };
+        Ok(())
+    }
+
+    fn routed(&mut self, call: CallId, route: Route) -> Result<(), Violation> {
+        let Some(seen) = self.present.get_mut(&call) else {
+            return broken(format!("{call} is routed and isn't there"));
+        };
+        let was_in = matches!(seen.route, Some(Route::Room { .. }));
+        seen.route = Some(route);
+        if matches!(route, Route::Room { .. }) && !was_in {
+            self.opened |= seen.role == Role::Host;
+            self.came.push(call);
+            ensure(self.opened, || {
+                format!("{call} is in the room before any Host")
+            })?;
+        }
+        Ok(())
+    }
+
+    fn played(&mut self, play: PlayId, to: Audience, clips: &[Clip]) -> Result<(), Violation> {
+        ensure(!clips.is_empty(), || format!("{play:?} plays nothing"))?;
+        ensure(self.ended == 0, || format!("{play:?} begins after the end"))?;
+        ensure(self.last_play < Some(play), || {
+            format!("{play:?} isn't a new name")
+        })?;
+        self.last_play = Some(play);
+        let heard = match to {
+            Audience::Call(call) => self.present.contains_key(&call),
+            Audience::Room { except } => self.in_room().any(|call| Some(call) != except),
+        };
+        ensure(heard, || format!("{play:?} to {to:?} is heard by nobody"))?;
+        for clip in clips {
+            if let Clip::Name(name) = clip {
+                ensure(self.names.contains(name), || {
+                    format!("{play:?} plays {name:?}, which is wiped")
+                })?;
+            }
+        }
+        self.plays.insert(play, to);
+        let same = |other: &&Audience| match (**other, to) {
+            (Audience::Room { .. }, Audience::Room { .. }) => true,
+            (other, to) => other == to,
+        };
+        let piled = self.plays.values().filter(same).count();
+        ensure(piled <= MOST_PLAYS, || {
+            format!("{piled} plays have piled up for {to:?}")
+        })
+    }
+
+    fn forgotten(&mut self, name: NameId) -> Result<(), Violation> {
+        ensure(self.names.remove(&name), || {
+            format!("{name:?} is wiped and isn't kept")
+        })
+    }
+
+    fn recorded(&mut self, record: &Record) -> Result<(), Violation> {
+        match &record.fact {
+            Fact::Arrived { call, .. } => {
+                let new = self.present.contains_key(call) && self.booked.insert(*call);
+                ensure(new, || format!("{call} arrives in the books alone"))
+            }
+            Fact::Departed { call, reason } => {
+                ensure(self.booked.remove(call), || {
+                    format!("{call} departs and never arrived, or departs again")
+                })?;
+                if self.present.contains_key(call) {
+                    // Its release must follow, for the same reason.
+                    self.left.insert(*call, *reason);
+                    return Ok(());
+                }
+                let told = self.left.remove(call);
+                ensure(told == Some(*reason), || {
+                    format!("{call} left for {told:?}, the books say {reason:?}")
+                })
+            }
+            Fact::Ended { .. } => {
+                self.ended += 1;
+                ensure(self.ended == 1, || "it ends twice".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_roster(&self, conference: &Conference) -> Result<(), Violation> {
+        let roster: BTreeMap<CallId, _> = conference.roster().collect();
+        ensure(roster.keys().eq(self.present.keys()), || {
+            format!(
+                "the roster has {:?}, the bridge {:?}",
+                roster.keys(),
+                self.present.keys()
+            )
+        })?;
+        for (call, seen) in &self.present {
+            let row = roster[call];
+            let hears = matches!(seen.route, Some(Route::Room { .. }));
+            let heard = seen.route == Some(Route::Room { heard: true });
+            let agree = seen.route.is_some() && row.hears() == hears && row.is_heard() == heard;
+            ensure(agree, || {
+                format!("{call} has the route {:?}, the roster {row:?}", seen.route)
+            })?;
+            ensure(!(heard && row.on_hold()), || {
+                format!("{call} is on hold and is heard")
+            })?;
+            let named = seen.name.is_none_or(|name| self.names.contains(&name));
+            ensure(named, || format!("{call} is in and its name is wiped"))?;
+        }
+        Ok(())
+    }
+
+    fn check_host(&self, conference: &Conference) -> Result<(), Violation> {
+        if self.host_is_in() || self.in_room().next().is_none() {
+            return Ok(());
+        }
+        let may_go_on = conference.terms().host_leaves == HostLeaves::Continue
+            || matches!(conference.phase(), Phase::Ending { .. });
+        ensure(self.opened && may_go_on, || {
+            "Guests meet without a Host".to_owned()
+        })
+    }
+
+    fn check_lock(&mut self, conference: &Conference) -> Result<(), Violation> {
+        let locked = self.before.locked && conference.is_locked();
+        for call in &self.came {
+            let Some(seen) = self.present.get_mut(call) else {
+                continue;
+            };
+            let may = seen.been_in || (seen.role == Role::Host && !self.before.host_in);
+            ensure(!locked || may, || {
+                format!("{call} is in although it is locked")
+            })?;
+            seen.been_in = true;
+        }
+        Ok(())
+    }
+
+    fn check_over(&self) -> Result<(), Violation> {
+        ensure(self.present.is_empty(), || {
+            format!("it is over, and {:?} are left", self.present.keys())
+        })?;
+        ensure(self.plays.is_empty(), || {
+            format!("it is over, and {:?} play", self.plays.keys())
+        })?;
+        ensure(self.names.is_empty(), || {
+            format!("it is over, and {:?} are kept", self.names)
+        })
+    }
+
+    fn in_room(&self) -> impl Iterator<Item = CallId> {
+        self.present
+            .iter()
+            .filter(|(_, seen)| matches!(seen.route, Some(Route::Room { .. })))
+            .map(|(call, _)| *call)
+    }
+
+    fn host_is_in(&self) -> bool {
+        self.in_room()
+            .any(|call| self.present[&call].role == Role::Host)
+    }
+}
+
+fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Violation> {
+    if holds { Ok(()) } else { broken(otherwise()) }
+}
+
+fn broken(what: String) -> Result<(), Violation> {
+    Err(Violation(what))
+}

@@ -1,0 +1,5 @@
+//! How a transcript is read, played and told.
+
+pub(crate) mod read;
+pub(crate) mod stage;
+pub(crate) mod words;
