@@ -1,6 +1,6 @@
 //! What the bridge is told.
 
-use conclave_accounts::{AccountId, CallId, Source, Verdict};
+use conclave_accounts::{AccountId, CallId, LONGEST_PIN, Source, Verdict};
 use conclave_conference::{NameId, PlayId};
 use conclave_dtmf::{Digit, KeyMap, Way};
 
@@ -96,4 +96,15 @@ pub struct Access {
     pub keys: KeyMap,
     /// The longest PIN in use: a PIN ends there without a `#`.
     pub longest_pin: usize,
+}
+
+impl Default for Access {
+    /// An unbound number with the product's keys, on a bridge with PINs of any length.
+    fn default() -> Self {
+        Self {
+            bound: None,
+            keys: KeyMap::default(),
+            longest_pin: LONGEST_PIN.into(),
+        }
+    }
 }

@@ -1,0 +1,616 @@
+//! The bridge: every call's journey and every conference, joined.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use conclave_accounts::{CallId, ConferenceKey, Ticket};
+use conclave_conference::{
+    Action as ConferenceAction, Actor, Audience as ConferenceAudience, Caller, Command, Conference,
+    ConferenceId, Event as ConferenceEvent, LeaveReason, NameId, Prompt, Refusal,
+    Route as ConferenceRoute,
+};
+use conclave_dtmf::{KeyCommand, KeyPress};
+
+use crate::deadlines::{Deadlines, Owner};
+use crate::desk::{ATTENDANT, Desk};
+use crate::journey::{Context, Journey, Turn};
+use crate::{Action, Audience, Event, Report, Route, Rules, Timer};
+
+/// The whole bridge as one machine: it knows each call from the answer to the goodbye, and each
+/// conference that they meet in, and does no I/O.
+///
+/// A shell drives it, and each of these belongs to one of four groups:
+///
+/// - *Getters* look: [`step`](Self::step), [`calls`](Self::calls), [`conference`](Self::conference),
+///   [`conferences`](Self::conferences), whose [`Conference`]s have the rosters.
+/// - *Facts* come in by [`handle_event`](Self::handle_event), time by [`handle_timeout`](Self::handle_timeout).
+/// - *Wishes* come in by [`execute`](Self::execute), [`drain`](Self::drain) and [`end_all`](Self::end_all).
+/// - *Results* go out by [`poll_action`](Self::poll_action) and [`poll_timeout`](Self::poll_timeout).
+///
+/// After each fact, wish or timeout the shell takes all actions, in order, and carries them out in that
+/// order; then it asks for the next timeout, which any of them may have changed. `now` may stand still
+/// between calls; one that goes back counts as standing still. Whatever comes late, twice, or names nobody is
+/// a no-op.
+///
+/// Every call that was answered ends in one [`Action::HangUp`], unless the peer ended it
+/// ([`Event::HungUp`]), and in one [`Report::CallEnded`]; then the machine has forgotten it. Nothing waits
+/// for ever: each action that expects an answer has a timer, so that a lost answer costs the caller some
+/// seconds and never the call.
+///
+/// One call that types a PIN, in a shell without a telephone:
+///
+/// ```
+/// use chrono::{DateTime, TimeDelta};
+/// use conclave_accounts::{CallId, Source};
+/// use conclave_attendant::{Access, Action, Attendant, Event, Rules, Step};
+/// use conclave_dtmf::{Digit, Way};
+///
+/// let mut now = DateTime::UNIX_EPOCH;
+/// let mut attendant = Attendant::new(Rules::default(), now);
+/// let call = CallId(1);
+/// let source = Source::new("trunk", "+4930123456");
+/// let mut inbox = vec![Event::Answered { call, source, access: Access::default() }];
+/// inbox.extend("0123456789#".chars().filter_map(Digit::new).map(|digit| {
+///     Event::Digit { call, way: Way::Event, digit }
+/// }));
+///
+/// let mut asked = 0;
+/// for event in inbox {
+///     attendant.handle_event(event, now);
+///     while let Some(action) = attendant.poll_action() {
+///         match action {
+///             Action::Play { play, .. } => println!("the media plane plays, and will tell the end of {play:?}"),
+///             Action::CheckPin { inquiry, .. } => asked = inquiry, // storage judges it, and answers later
+///             _ => {} // a real shell carries out each
+///         }
+///     }
+///     now += TimeDelta::milliseconds(200);
+/// }
+/// assert_eq!(attendant.step(call), Some(Step::Judging));
+/// assert_eq!(asked, 1);
+///
+/// // No storage answers: when the timer that guards the question is due, the PIN is asked for again.
+/// let (at, _why) = attendant.poll_timeout().unwrap();
+/// attendant.handle_timeout(at);
+/// assert_eq!(attendant.step(call), Some(Step::Pin));
+/// ```
+#[derive(Debug)]
+pub struct Attendant {
+    rules: Rules,
+    calls: BTreeMap<CallId, Journey>,
+    conferences: BTreeMap<ConferenceId, Conference>,
+    /// Which run of a conference the doors lead to now.
+    running: BTreeMap<ConferenceKey, ConferenceId>,
+    deadlines: Deadlines,
+    desk: Desk,
+    last_conference: u32,
+    draining: bool,
+    /// The latest time that was told: nothing happens before it.
+    now: DateTime<Utc>,
+}
+
+/// Where in the journey a call is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// It is asked for a PIN.
+    Pin,
+    /// A verdict on its PIN is awaited.
+    Judging,
+    /// It has a ticket to the conference behind that door, and is asked for the name.
+    Naming(ConferenceKey),
+    /// It waits for, or is in, that conference.
+    InConference(ConferenceId),
+    /// It hears why it is about to be hung up.
+    Farewell(LeaveReason),
+}
+
+// Getters.
+impl Attendant {
+    /// A bridge without calls.
+    pub fn new(rules: Rules, now: DateTime<Utc>) -> Self {
+        Self {
+            rules,
+            calls: BTreeMap::new(),
+            conferences: BTreeMap::new(),
+            running: BTreeMap::new(),
+            deadlines: Deadlines::default(),
+            desk: Desk::default(),
+            last_conference: 0,
+            draining: false,
+            now,
+        }
+    }
+
+    /// Where the call is in its journey; `None` if there is no such call.
+    pub fn step(&self, call: CallId) -> Option<Step> {
+        self.calls.get(&call).map(Journey::step)
+    }
+
+    /// All calls with their steps, by number.
+    pub fn calls(&self) -> impl ExactSizeIterator<Item = (CallId, Step)> {
+        self.calls
+            .iter()
+            .map(|(call, journey)| (*call, journey.step()))
+    }
+
+    /// A conference that goes on.
+    pub fn conference(&self, id: ConferenceId) -> Option<&Conference> {
+        self.conferences.get(&id)
+    }
+
+    /// All conferences that go on, in order of their start.
+    pub fn conferences(&self) -> impl ExactSizeIterator<Item = (ConferenceId, &Conference)> {
+        self.conferences
+            .iter()
+            .map(|(id, conference)| (*id, conference))
+    }
+}
+
+// Facts and time.
+impl Attendant {
+    /// Takes in a fact.
+    pub fn handle_event(&mut self, event: Event, now: DateTime<Utc>) {
+        let now = self.tick(now);
+        match event {
+            Event::Answered {
+                call,
+                source,
+                access,
+            } => {
+                if self.calls.contains_key(&call) {
+                    return;
+                }
+                self.desk.report(Report::CallAnswered {
+                    call,
+                    at: now,
+                    source: source.clone(),
+                });
+                let mut context = Context {
+                    desk: &mut self.desk,
+                    rules: &self.rules,
+                    now,
+                };
+                let journey = Journey::answer(call, source, access, &mut context);
+                self.calls.insert(call, journey);
+                self.rearm_call(call);
+            }
+            Event::Digit { call, way, digit } => {
+                let star_acts_alone = self.star_acts_alone(call);
+                self.advance(call, now, |journey, context| {
+                    journey.digit(way, digit, star_acts_alone, context)
+                });
+            }
+            Event::PinJudged {
+                call,
+                inquiry,
+                verdict,
+            } => self.advance(call, now, |journey, context| {
+                journey.judged(inquiry, verdict, context)
+            }),
+            Event::PlayEnded { play } if play.owner == ATTENDANT => {
+                if let Some(call) = self.desk.play_ended(play) {
+                    self.advance(call, now, |journey, context| {
+                        journey.play_ended(play, context)
+                    });
+                }
+            }
+            Event::PlayEnded { play } => {
+                let conference = ConferenceId(play.owner);
+                self.tell(conference, ConferenceEvent::PlayEnded { play }, now);
+            }
+            Event::NameRecorded { name, usable } => {
+                if let Some(call) = self.desk.name_recorded(name, usable) {
+                    self.advance(call, now, |journey, context| {
+                        journey.name_recorded(name, usable, context)
+                    });
+                }
+            }
+            Event::PeerHold { call, held } => {
+                if let Some(journey) = self.calls.get_mut(&call) {
+                    journey.line.held = held;
+                    self.tell_of(call, ConferenceEvent::PeerHold { call, held }, now);
+                }
+            }
+            Event::Noisy { call, noisy } => {
+                if let Some(journey) = self.calls.get_mut(&call) {
+                    journey.line.noisy = noisy;
+                    self.tell_of(call, ConferenceEvent::Noisy { call, noisy }, now);
+                }
+            }
+            Event::Level { call, dbfs } => {
+                self.tell_of(call, ConferenceEvent::Level { call, dbfs }, now);
+            }
+            Event::MediaQuiet { call } => self.advance(call, now, |journey, context| {
+                journey.media_quiet(context);
+                Turn::Stay
+            }),
+            Event::Probed { call, alive } => {
+                self.advance(call, now, |journey, _| journey.probed(alive));
+            }
+            Event::HungUp { call } => self.end_call(call, LeaveReason::HungUp, Ended::ByPeer, now),
+        }
+    }
+
+    /// Does what is due at `now`. To be called when the time of [`poll_timeout`](Self::poll_timeout) has
+    /// come; at any other time it does no harm.
+    pub fn handle_timeout(&mut self, now: DateTime<Utc>) {
+        let now = self.tick(now);
+        for owner in self.deadlines.due(now) {
+            match owner {
+                Owner::Call(call) => self.advance(call, now, Journey::handle_timeout),
+                Owner::Conference(id) => {
+                    if let Some(conference) = self.conferences.get_mut(&id) {
+                        conference.handle_timeout(now);
+                        self.settle(id, now);
+                    }
+                }
+            }
+        }
+    }
+}
+
+// Wishes.
+impl Attendant {
+    /// Gives a command to a conference, as the portal and the operator do.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Unknown`] where that conference is over, else whatever the conference refuses it for.
+    pub fn execute(
+        &mut self,
+        conference: ConferenceId,
+        command: Command,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        let now = self.tick(now);
+        self.command(conference, Actor::Operator, command, now)
+    }
+
+    /// From now on no conference starts: who comes to one that doesn't go on already hears the goodbye.
+    pub fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// Ends all conferences and all calls, and starts no conference any more. With
+    /// [`LeaveReason::OperatorEnded`] the conferences end as by a Host's `##`; with any other reason, as at a
+    /// shutdown, everyone hears the goodbye and is hung up. [`calls`](Self::calls) is empty within
+    /// [`Rules::prompt`].
+    pub fn end_all(&mut self, reason: LeaveReason, now: DateTime<Utc>) {
+        let now = self.tick(now);
+        self.draining = true;
+        let conferences: Vec<_> = self.conferences.keys().copied().collect();
+        for id in conferences {
+            if reason == LeaveReason::OperatorEnded {
+                // One that is ending already goes on to its end.
+                let _ = self.command(id, Actor::Operator, Command::EndForAll, now);
+            } else {
+                self.tell(id, ConferenceEvent::ShutDown, now);
+            }
+        }
+        let calls: Vec<_> = self.calls.keys().copied().collect();
+        for call in calls {
+            self.advance(call, now, |journey, context| match journey.step() {
+                Step::Pin | Step::Judging | Step::Naming(_) => {
+                    journey.take_leave(&[Prompt::Goodbye], reason, context)
+                }
+                Step::InConference(_) | Step::Farewell(_) => Turn::Stay,
+            });
+        }
+    }
+}
+
+// Results.
+impl Attendant {
+    /// The next order to the shell.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.desk.actions.pop_front()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due next, and what for.
+    pub fn poll_timeout(&self) -> Option<(DateTime<Utc>, Timer)> {
+        self.deadlines.first()
+    }
+}
+
+/// Who ended a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    ByUs,
+    ByPeer,
+}
+
+// A call's way through the bridge.
+impl Attendant {
+    /// The time told, or the latest where that one is earlier.
+    fn tick(&mut self, now: DateTime<Utc>) -> DateTime<Utc> {
+        self.now = self.now.max(now);
+        self.now
+    }
+
+    /// Lets a journey handle one thing, and does the bridge's part of what comes of it.
+    fn advance(
+        &mut self,
+        call: CallId,
+        now: DateTime<Utc>,
+        handle: impl FnOnce(&mut Journey, &mut Context<'_>) -> Turn,
+    ) {
+        let Some(journey) = self.calls.get_mut(&call) else {
+            return;
+        };
+        let mut context = Context {
+            desk: &mut self.desk,
+            rules: &self.rules,
+            now,
+        };
+        match handle(journey, &mut context) {
+            Turn::Stay => {}
+            Turn::Admitted(ticket) => self.admit(call, ticket, now),
+            Turn::Named { ticket, name } => self.arrive(call, ticket, name, now),
+            Turn::Pressed(press) => self.press(call, press, now),
+            Turn::Over(reason) => self.end_call(call, reason, Ended::ByUs, now),
+        }
+        self.rearm_call(call);
+    }
+
+    /// A PIN opened a door. Who would not be let in now is told so before a name is asked for.
+    fn admit(&mut self, call: CallId, ticket: Ticket, now: DateTime<Utc>) {
+        if ticket.terms().names() {
+            let refused = match self.running.get(&ticket.conference()) {
+                Some(&id) => self.knock(id, call, &ticket, now).err(),
+                None => None,
+            };
+            return self.advance(call, now, |journey, context| match refused {
+                Some(why) => journey.take_leave(&[why.farewell()], why.reason(), context),
+                None => {
+                    journey.ask_name(ticket, context);
+                    Turn::Stay
+                }
+            });
+        }
+        self.arrive(call, ticket, None, now);
+    }
+
+    /// The caller is ready to join, and has a name if it said one.
+    fn arrive(&mut self, call: CallId, ticket: Ticket, name: Option<NameId>, now: DateTime<Utc>) {
+        let Some(id) = self.conference_for(&ticket, now) else {
+            name.into_iter()
+                .for_each(|name| self.desk.forget_name(name));
+            return self.advance(call, now, |journey, context| {
+                journey.take_leave(&[Prompt::Goodbye], LeaveReason::Shutdown, context)
+            });
+        };
+        let Some(journey) = self.calls.get_mut(&call) else {
+            return;
+        };
+        journey.enter(id);
+        let line = journey.line;
+        let number = journey.source.number.clone();
+        let caller = Caller { number, name };
+        let arrived = ConferenceEvent::Arrived {
+            call,
+            ticket,
+            caller,
+        };
+        self.tell(id, arrived, now);
+        if line.held {
+            self.tell_of(call, ConferenceEvent::PeerHold { call, held: true }, now);
+        }
+        if line.noisy {
+            self.tell_of(call, ConferenceEvent::Noisy { call, noisy: true }, now);
+        }
+    }
+
+    fn press(&mut self, call: CallId, press: KeyPress, now: DateTime<Utc>) {
+        let Some(Step::InConference(id)) = self.step(call) else {
+            return;
+        };
+        let command = match press {
+            KeyPress::Command(command) => command_of(command),
+            KeyPress::Star if !self.awaits_star(call) && self.is_on_hold(call) => {
+                return self.ask_another_pin(call, id, now);
+            }
+            KeyPress::Star | KeyPress::StarAlone => Command::Star,
+        };
+        // What is refused is the conference's to tell the caller, where it is told at all.
+        let _ = self.command(id, Actor::Caller(call), command, now);
+    }
+
+    fn ask_another_pin(&mut self, call: CallId, id: ConferenceId, now: DateTime<Utc>) {
+        let reason = LeaveReason::AnotherPin;
+        self.tell(id, ConferenceEvent::Left { call, reason }, now);
+        self.advance(call, now, |journey, context| {
+            journey.ask_another_pin(context);
+            Turn::Stay
+        });
+    }
+
+    /// Ends a call in whatever step it is: its conference lets go of it, what plays and is recorded for it
+    /// is released, and it is forgotten.
+    fn end_call(&mut self, call: CallId, reason: LeaveReason, ended: Ended, now: DateTime<Utc>) {
+        let Some(mut journey) = self.calls.remove(&call) else {
+            return;
+        };
+        self.deadlines.set(Owner::Call(call), None);
+        if let Some(id) = journey.conference() {
+            self.tell(id, ConferenceEvent::Left { call, reason }, now);
+        }
+        journey.abandon(&mut Context {
+            desk: &mut self.desk,
+            rules: &self.rules,
+            now,
+        });
+        // Who hears why has the reason already, however the line then ends.
+        let reason = match journey.step() {
+            Step::Farewell(reason) => reason,
+            _ => reason,
+        };
+        if ended == Ended::ByUs {
+            self.desk.order(Action::HangUp { call, reason });
+        }
+        self.desk.report(Report::CallEnded {
+            call,
+            at: now,
+            reason,
+        });
+    }
+
+    fn rearm_call(&mut self, call: CallId) {
+        if let Some(journey) = self.calls.get(&call) {
+            self.deadlines.set(Owner::Call(call), journey.deadline());
+        }
+    }
+
+    /// Whether `*` from this caller is an answer, or asks for another PIN, and so acts at once.
+    fn star_acts_alone(&self, call: CallId) -> bool {
+        self.awaits_star(call) || self.is_on_hold(call)
+    }
+
+    fn awaits_star(&self, call: CallId) -> bool {
+        let conference = self.calls.get(&call).and_then(Journey::conference);
+        conference
+            .and_then(|id| self.conferences.get(&id))
+            .is_some_and(|conference| conference.awaits_star(call))
+    }
+
+    fn is_on_hold(&self, call: CallId) -> bool {
+        self.calls.get(&call).is_some_and(Journey::is_on_hold)
+    }
+}
+
+// The conferences.
+impl Attendant {
+    /// The conference to which the ticket leads, made where none goes on.
+    fn conference_for(&mut self, ticket: &Ticket, now: DateTime<Utc>) -> Option<ConferenceId> {
+        if let Some(id) = self.running.get(&ticket.conference()) {
+            return Some(*id);
+        }
+        if self.draining {
+            return None;
+        }
+        self.last_conference = self.last_conference.wrapping_add(1).max(1);
+        let id = ConferenceId(self.last_conference);
+        self.running.insert(ticket.conference(), id);
+        self.conferences
+            .insert(id, Conference::new(id, ticket, now));
+        Some(id)
+    }
+
+    fn knock(
+        &mut self,
+        id: ConferenceId,
+        call: CallId,
+        ticket: &Ticket,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        let conference = self.conferences.get_mut(&id).ok_or(Refusal::Unknown)?;
+        let result = conference.knock(call, ticket, now);
+        self.settle(id, now);
+        result
+    }
+
+    fn command(
+        &mut self,
+        id: ConferenceId,
+        by: Actor,
+        command: Command,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        let conference = self.conferences.get_mut(&id).ok_or(Refusal::Unknown)?;
+        let result = conference.execute(by, command, now);
+        self.settle(id, now);
+        result
+    }
+
+    fn tell(&mut self, id: ConferenceId, event: ConferenceEvent, now: DateTime<Utc>) {
+        if let Some(conference) = self.conferences.get_mut(&id) {
+            conference.handle_event(event, now);
+            self.settle(id, now);
+        }
+    }
+
+    /// Tells the conference that the call is in, if it is in one.
+    fn tell_of(&mut self, call: CallId, event: ConferenceEvent, now: DateTime<Utc>) {
+        if let Some(Step::InConference(id)) = self.step(call) {
+            self.tell(id, event, now);
+        }
+    }
+
+    /// Passes on what a conference orders, keeps its next deadline, and drops it when it is over.
+    fn settle(&mut self, id: ConferenceId, now: DateTime<Utc>) {
+        while let Some(action) = self
+            .conferences
+            .get_mut(&id)
+            .and_then(Conference::poll_action)
+        {
+            self.pass_on(id, action, now);
+        }
+        let Some(conference) = self.conferences.get(&id) else {
+            return;
+        };
+        let owner = Owner::Conference(id);
+        if conference.is_over() {
+            self.running.remove(&conference.key());
+            self.conferences.remove(&id);
+            self.deadlines.set(owner, None);
+        } else {
+            let next = conference.poll_timeout();
+            let next = next.map(|(at, timer)| (at, Timer::Conference(timer)));
+            self.deadlines.set(owner, next);
+        }
+    }
+
+    fn pass_on(&mut self, id: ConferenceId, action: ConferenceAction, now: DateTime<Utc>) {
+        match action {
+            ConferenceAction::Route { call, route } => {
+                let route = match route {
+                    ConferenceRoute::Silence => Route::Silence,
+                    ConferenceRoute::HoldMusic => Route::HoldMusic,
+                    ConferenceRoute::Room { heard } => Route::Room {
+                        conference: id,
+                        heard,
+                    },
+                };
+                self.advance(call, now, |journey, context| {
+                    journey.route(route, context);
+                    Turn::Stay
+                });
+            }
+            ConferenceAction::Play { play, to, clips } => {
+                let to = match to {
+                    ConferenceAudience::Call(call) => Audience::Call(call),
+                    ConferenceAudience::Room { except } => Audience::Room {
+                        conference: id,
+                        except,
+                    },
+                };
+                self.desk.order(Action::Play { play, to, clips });
+            }
+            ConferenceAction::Stop { play } => self.desk.order(Action::Stop { play }),
+            ConferenceAction::Release {
+                call,
+                farewell,
+                reason,
+            } => self.advance(call, now, |journey, context| {
+                journey.take_leave(farewell.as_slice(), reason, context)
+            }),
+            ConferenceAction::ForgetName { name } => self.desk.forget_name(name),
+            ConferenceAction::Record(record) => self.desk.report(Report::Conference(record)),
+        }
+    }
+}
+
+/// The conference's command for the keys' one.
+fn command_of(keys: KeyCommand) -> Command {
+    match keys {
+        KeyCommand::Mute => Command::Mute,
+        KeyCommand::Lock => Command::Lock,
+        KeyCommand::RollCall => Command::RollCall,
+        KeyCommand::EndForAll => Command::EndForAll,
+        KeyCommand::Lecture => Command::Lecture,
+        KeyCommand::Consent => Command::Consent,
+        KeyCommand::Quiet => Command::Quiet,
+        KeyCommand::Record => Command::Recording,
+        KeyCommand::Hand => Command::Hand,
+        KeyCommand::Help => Command::Help,
+    }
+}
