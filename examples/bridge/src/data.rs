@@ -19,10 +19,17 @@ pub(crate) enum DataError {
 }
 
 impl Data {
-    /// Opens the directory; the first time, makes it with fresh keys.
+    /// Opens the directory for a command; the first time, makes it with fresh keys.
     pub(crate) async fn open(directory: &Path) -> Result<Self, DataError> {
         let keys = Keys::load_or_create(directory, rand::random())?;
         let store = SqliteStore::open(directory).await?;
+        Ok(Self { keys, store })
+    }
+
+    /// Opens it as the one bridge that serves it.
+    pub(crate) async fn serve(directory: &Path) -> Result<Self, DataError> {
+        let keys = Keys::load_or_create(directory, rand::random())?;
+        let store = SqliteStore::serve(directory).await?;
         Ok(Self { keys, store })
     }
 

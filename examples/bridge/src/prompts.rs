@@ -3,7 +3,7 @@
 use std::{fs, io, path::{Path, PathBuf}};
 
 use conclave_conference::Prompt;
-use conclave_engine::{Pcm, WavError};
+use conclave_engine::Pcm;
 
 /// Name and bytes of each embedded file.
 static EMBEDDED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/prompts.rs"));
@@ -15,8 +15,8 @@ pub(crate) enum PromptError {
     Read { path: PathBuf, source: io::Error },
     #[error("{path}: no prompt is called '{name}'; take the file away or give it a prompt's name", path = path.display())]
     Unknown { path: PathBuf, name: String },
-    #[error("{path}: {source}", path = path.display())]
-    Broken { path: PathBuf, source: WavError },
+    #[error("{path} is no prompt: {problem}", path = path.display())]
+    Broken { path: PathBuf, problem: String },
 }
 
 /// Every prompt with its sound.
@@ -24,7 +24,7 @@ pub(crate) fn load(overrides: Option<&Path>) -> Result<Vec<(Prompt, Pcm)>, Promp
     let mut set = Vec::with_capacity(Prompt::ALL.len());
     for (name, bytes) in EMBEDDED {
         let path = PathBuf::from(format!("built-in/{name}.wav"));
-        set.push((known(&path, name)?, Pcm::from_wav(bytes).map_err(|source| PromptError::Broken { path, source })?));
+        set.push((known(&path, name)?, Pcm::from_wav(bytes).map_err(|problem| PromptError::Broken { path, problem })?));
     }
     if let Some(directory) = overrides {
         replace(&mut set, directory)?;
@@ -42,7 +42,7 @@ fn replace(set: &mut Vec<(Prompt, Pcm)>, directory: &Path) -> Result<(), PromptE
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let prompt = known(&path, &name)?;
         let bytes = fs::read(&path).map_err(unreadable(&path))?;
-        let sound = Pcm::from_wav(&bytes).map_err(|source| PromptError::Broken { path: path.clone(), source })?;
+        let sound = Pcm::from_wav(&bytes).map_err(|problem| PromptError::Broken { path: path.clone(), problem })?;
         set.retain(|(other, _)| *other != prompt);
         set.push((prompt, sound));
     }

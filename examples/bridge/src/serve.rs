@@ -9,7 +9,7 @@ use conclave_engine::{self as engine, Engine, EngineConfig};
 use conclave_sip::{
     Dialling, EndpointSecret, EndpointUser, Endpoints, IpNetwork, Listener, SessionTimers, SipConfig, SipServer, Strangers, Trunk,
 };
-use conclave_store::{Find, Recorder, Store};
+use conclave_store::{Books, Find, Recorder, Store};
 use tokio::sync::mpsc;
 use tracing::info;
 
@@ -43,10 +43,10 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
     let sip_config = sip_config(&config).map_err(Failure::usage)?;
     let prompts = prompts::load(config.prompts.directory.as_deref())?;
 
-    let data = Data::open(&arguments.data.data).await?;
+    let data = Data::serve(&arguments.data.data).await?;
     let policy = config.pins.policy();
     let odds = policy.check(&data.doors().await?).map_err(|error| Failure::usage(error.to_string()))?;
-    let recorder = Recorder::start(data.store.clone(), &arguments.data.data).await.map_err(|error| Failure::machine(error.to_string()))?;
+    let recorder = Recorder::start(data.store.clone(), data.store.begin_run(clock.now()).await?);
     let accounts = data.store.accounts(&Find::All).await?.len();
 
     let (engine, media) = Engine::start(EngineConfig {
@@ -186,5 +186,6 @@ pub(crate) fn sip_config(config: &Config) -> Result<SipConfig, String> {
 }
 
 fn dialling(country: Option<&str>) -> Result<Option<Dialling>, String> {
-    country.map(|country| Dialling::new(country).map_err(|error| format!("country '{country}': {error}"))).transpose()
+    let Some(country) = country else { return Ok(None) };
+    Dialling::new(country).map(Some).ok_or_else(|| format!("country '{country}' is no calling code such as 44"))
 }

@@ -6,12 +6,12 @@ use std::{
     time::Duration,
 };
 
-use conclave_accounts::{Alert, CallId, Door, Doorkeeper, Pin, Source};
+use conclave_accounts::{AccountId, Alert, CallId, Ceiling, Door, Doorkeeper, Pin, Source};
 use conclave_attendant::{Action, Attendant, Audience, Event, Report, Route};
 use conclave_conference::{Clip, LeaveReason, NameId, PlayId, Prompt};
 use conclave_dtmf::{Way, parse_info};
 use conclave_engine::{self as engine, ClipId, Command, Engine, LegId, LegMedia, NameRules, Port, RoomId};
-use conclave_sip::{self as sip, CallMedia, CallRef, Direction, IncomingCall, SipEvent, SipServer};
+use conclave_sip::{CallMedia, CallRef, Direction, IncomingCall, SipEvent, SipServer};
 use conclave_store::{self as store, Entry, Keys, Recorder, SqliteStore, Store};
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
@@ -53,7 +53,7 @@ struct Call {
 
 /// What a task that was sent out brings back.
 enum Answer {
-    Found { call: CallId, inquiry: u32, source: Source, pin: Pin, bound: Option<conclave_accounts::AccountId>, door: Option<Door> },
+    Found { call: CallId, inquiry: u32, source: Source, pin: Pin, bound: Option<AccountId>, door: Option<Door> },
     Probed { call: CallId, alive: bool },
 }
 
@@ -115,7 +115,7 @@ impl Shell {
         let Parts { sip, engine, recorder, .. } = self.parts;
         sip.shutdown().await;
         engine.shutdown();
-        if let Err(problem) = recorder.close().await {
+        if let Err(problem) = recorder.finish().await {
             error!("the last records could not be written: {problem}");
         }
     }
@@ -223,7 +223,7 @@ impl Shell {
         self.parts.recorder.record(Entry::Media {
             call,
             media: store::CallMedia {
-                codec: Some(media.codec.name().to_owned()),
+                codec: Some(media.codec.rtpmap_name().to_owned()),
                 encryption: Some("none".to_owned()),
                 packets_lost: Some(stats.lost),
                 jitter_ms: Some(stats.jitter.as_secs_f64() * 1000.0),
@@ -301,7 +301,7 @@ impl Shell {
     }
 
     /// The store is asked by a task of its own: a slow disk must not keep the others waiting.
-    fn look_up(&self, call: CallId, inquiry: u32, pin: Pin, source: Source, bound: Option<conclave_accounts::AccountId>) {
+    fn look_up(&self, call: CallId, inquiry: u32, pin: Pin, source: Source, bound: Option<AccountId>) {
         let (store, answers) = (self.parts.store.clone(), self.answers.clone());
         let (lookup, now) = (self.parts.keys.pin.lookup(&pin), self.parts.clock.now());
         tokio::spawn(async move {
@@ -326,7 +326,18 @@ impl Shell {
 }
 
 fn alert(alert: &Alert) {
-    warn!("PIN guessing: {alert}");
+    let what = |ceiling: &Ceiling| match ceiling {
+        Ceiling::WrongPins => "wrong PINs",
+        Ceiling::TypingErrors => "mistyped PINs",
+    };
+    match alert {
+        Alert::CeilingReached { ceiling, .. } => warn!(
+            "ALARM: the day's ceiling of {} is reached; until a day passes quietly callers who aren't known need a host's consent (*4)",
+            what(ceiling)
+        ),
+        Alert::Quiet { ceiling, .. } => info!("a day passed without many {}: consent is no longer asked for", what(ceiling)),
+        Alert::Ended { ceiling, .. } => info!("consent because of {} was ended by an operator", what(ceiling)),
+    }
 }
 
 fn entry(report: Report) -> Entry {

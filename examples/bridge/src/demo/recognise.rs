@@ -80,9 +80,14 @@ pub(crate) fn prompts(samples: &[i16], templates: &[Template]) -> Vec<Found> {
     found
 }
 
-/// For each frame whether this frequency stands out in it.
-pub(crate) fn voice(samples: &[i16], frequency: f32) -> Vec<bool> {
-    samples.chunks_exact(FRAME).map(|frame| power(frame, frequency) > 1e-4).collect()
+/// For each frame whether a telephone's pitch stands out in it: 9 dB above its neighbourhood on both sides.
+pub(crate) fn voice(samples: &[i16], pitch: f32) -> Vec<bool> {
+    let stands_out = |frame: &[i16]| {
+        let around = power(frame, pitch - 140.0).max(power(frame, pitch + 140.0));
+        let here = power(frame, pitch);
+        here > 1e-4 && here > 8.0 * around
+    };
+    samples.chunks_exact(FRAME).map(stands_out).collect()
 }
 
 fn spectra(samples: &[i16]) -> Vec<Spectrum> {

@@ -85,10 +85,15 @@ impl Phone {
 
     /// Presses keys by RFC 4733; returns when all are sent.
     pub(crate) fn press(&self, keys: &str) {
-        self.line.lock().unwrap().digits.extend(keys.bytes());
+        self.begin_press(keys);
         while !self.line.lock().unwrap().digits.is_empty() {
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// Begins to press keys, and returns.
+    pub(crate) fn begin_press(&self, keys: &str) {
+        self.line.lock().unwrap().digits.extend(keys.bytes());
     }
 
     /// Says its tone from now on, or nothing.

@@ -1,0 +1,54 @@
+//! Calls that are not taken, and dead lines.
+
+use std::{fs, time::Duration};
+
+use crate::{
+    bridge::Bridge,
+    phone::Phone,
+    sipp::Offer,
+    tones,
+};
+
+fn refused(bridge: &Bridge, to: &str) -> String {
+    let mut phone = Phone::dial(bridge.sip, to, 0, Offer::Early, &[]);
+    phone.sipp.wait_ended(Duration::from_secs(10));
+    phone.sipp.trace()
+}
+
+fn start_with(config: &str) -> Bridge {
+    let directory = tempfile::tempdir().unwrap();
+    tones::write_prompts(&directory.path().join("prompts"));
+    fs::write(directory.path().join("c.toml"), config).unwrap();
+    Bridge::start_in(directory, &["--prompts", "prompts", "--config", "c.toml"])
+}
+
+#[test]
+fn emergency_numbers_are_never_taken() {
+    let bridge = Bridge::start();
+    for number in ["112", "911", "999", "000"] {
+        assert!(refused(&bridge, number).contains("SIP/2.0 404"));
+    }
+    assert!(bridge.log().contains("EMERGENCY"));
+}
+
+#[test]
+fn a_source_that_is_not_allowed_is_refused() {
+    let bridge = start_with("[[trunk]]\nname = 'elsewhere'\nfrom = ['192.0.2.0/24']\n");
+    assert!(refused(&bridge, "conference").contains("SIP/2.0 403"));
+    assert_eq!(bridge.report("calls").len(), 0);
+}
+
+#[test]
+fn an_endpoint_is_asked_for_its_password() {
+    let bridge = start_with("[[trunk]]\nname = 'elsewhere'\nfrom = ['192.0.2.0/24']\n[[endpoint]]\nuser = 'reception'\npassword = 'long and random'\n");
+    let trace = refused(&bridge, "conference");
+    assert!(trace.contains("SIP/2.0 401") && trace.contains("WWW-Authenticate:"), "{trace}");
+}
+
+#[test]
+fn a_full_bridge_says_when_to_try_again() {
+    let bridge = start_with("[limits]\ncalls = 1\n");
+    let _first = Phone::call(bridge.sip, 0, &[]);
+    let trace = refused(&bridge, "conference");
+    assert!(trace.contains("SIP/2.0 503") && trace.contains("Retry-After:"), "{trace}");
+}
