@@ -193,3 +193,172 @@ impl<B: Books> Writer<B> {
 fn now() -> DateTime<Utc> {
     SystemTime::now().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::Mutex;
+
+    use conclave_accounts::{CallId, Source};
+    use conclave_conference::LeaveReason;
+
+    use super::*;
+    use crate::StoreError;
+
+    /// Books that refuse as they are told to, and otherwise remember.
+    #[derive(Clone, Default)]
+    struct Fake(Arc<Mutex<Memory>>);
+
+    #[derive(Default)]
+    struct Memory {
+        batches: Vec<Vec<Entry>>,
+        refusals: VecDeque<StoreError>,
+        /// A call of which no entry can ever be written.
+        poison: Option<CallId>,
+        ended: bool,
+    }
+
+    impl Books for Fake {
+        async fn begin_run(&self, _: DateTime<Utc>) -> Result<RunId, StoreError> {
+            Ok(RunId(1))
+        }
+
+        async fn write(
+            &self,
+            _: RunId,
+            entries: &[Entry],
+            _: DateTime<Utc>,
+        ) -> Result<(), StoreError> {
+            let mut memory = self.0.lock().unwrap();
+            if let Some(refusal) = memory.refusals.pop_front() {
+                return Err(refusal);
+            }
+            let poisoned = |entry: &Entry| matches!(entry, Entry::CallEnded { call, .. } if Some(*call) == memory.poison);
+            if entries.iter().any(poisoned) {
+                return Err(StoreError::PinTaken);
+            }
+            memory.batches.push(entries.to_vec());
+            Ok(())
+        }
+
+        async fn still_running(&self, _: RunId, _: DateTime<Utc>) -> Result<(), StoreError> {
+            Ok(())
+        }
+
+        async fn end_run(&self, _: RunId, _: DateTime<Utc>) -> Result<(), StoreError> {
+            self.0.lock().unwrap().ended = true;
+            Ok(())
+        }
+    }
+
+    fn ended(call: u64) -> Entry {
+        Entry::CallEnded {
+            call: CallId(call),
+            at: DateTime::UNIX_EPOCH,
+            reason: LeaveReason::HungUp,
+        }
+    }
+
+    fn started() -> (Fake, Recorder) {
+        let books = Fake::default();
+        (books.clone(), Recorder::start(books, RunId(1)))
+    }
+
+    fn written(books: &Fake) -> Vec<u64> {
+        let number = |entry: &Entry| match entry {
+            Entry::CallEnded { call, .. } => call.0,
+            other => panic!("{other:?} was never recorded"),
+        };
+        books
+            .0
+            .lock()
+            .unwrap()
+            .batches
+            .concat()
+            .iter()
+            .map(number)
+            .collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn entries_are_gathered_for_a_fifth_of_a_second() {
+        let (books, recorder) = started();
+        for call in 1..=3 {
+            recorder.record(ended(call));
+            sleep(Duration::from_millis(50)).await;
+        }
+        assert!(written(&books).is_empty());
+        sleep(Duration::from_millis(60)).await;
+        assert_eq!(
+            books.0.lock().unwrap().batches,
+            [vec![ended(1), ended(2), ended(3)]]
+        );
+        // A steady stream doesn't put the writing off for ever.
+        for call in 4..=13 {
+            recorder.record(ended(call));
+            sleep(Duration::from_millis(50)).await;
+        }
+        assert!(books.0.lock().unwrap().batches.len() >= 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_storm_is_written_in_order_and_in_parts() {
+        let (books, recorder) = started();
+        (1..=2_500).for_each(|call| recorder.record(ended(call)));
+        recorder.flush().await.unwrap();
+        assert_eq!(written(&books), (1..=2_500).collect::<Vec<_>>());
+        assert!(
+            books
+                .0
+                .lock()
+                .unwrap()
+                .batches
+                .iter()
+                .all(|batch| batch.len() <= BATCH)
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_busy_database_is_asked_again() {
+        let (books, recorder) = started();
+        let busy = || StoreError::Database(sqlx::Error::PoolTimedOut);
+        books
+            .0
+            .lock()
+            .unwrap()
+            .refusals
+            .extend([busy(), busy(), busy()]);
+        recorder.record(ended(1));
+        recorder.record(ended(2));
+        recorder.finish().await.unwrap();
+        assert_eq!(written(&books), [1, 2]);
+        assert!(books.0.lock().unwrap().ended);
+        assert_eq!(recorder.flush().await, Err(RecorderError));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_bad_entry_takes_no_other_with_it() {
+        let (books, recorder) = started();
+        books.0.lock().unwrap().poison = Some(CallId(4));
+        (1..=9).for_each(|call| recorder.record(ended(call)));
+        recorder.flush().await.unwrap();
+        assert_eq!(written(&books), [1, 2, 3, 5, 6, 7, 8, 9]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_no_memory_would_hold_is_counted() {
+        let (books, recorder) = started();
+        let source = Source::withheld("berlin");
+        // Nothing else runs until we wait: the queue only fills.
+        for call in 0..QUEUE as u64 + 5 {
+            recorder.record(Entry::CallAnswered {
+                call: CallId(call),
+                at: DateTime::UNIX_EPOCH,
+                source: source.clone(),
+            });
+        }
+        assert_eq!(recorder.dropped(), 5);
+        recorder.finish().await.unwrap();
+        assert_eq!(books.0.lock().unwrap().batches.concat().len(), QUEUE);
+    }
+}

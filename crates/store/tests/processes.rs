@@ -1,0 +1,292 @@
+//! Several processes on one data directory, and one that is killed: the test binary starts itself again
+//! as the other process.
+
+// Helpers of tests are tests.
+#![allow(clippy::unwrap_used)]
+// The other process tells this one by its standard output.
+#![allow(clippy::print_stdout)]
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+
+use chrono::{DateTime, Utc};
+use conclave_accounts::{
+    AccountId, CallId, ConferenceKey, Owner, Pin, PinKey, Role, Source, Terms,
+};
+use conclave_conference::{ConferenceId, Fact, LeaveReason, Record};
+use conclave_store::{
+    Books, Entry, Find, Keys, NewAccount, Period, Recorder, SqliteStore, Store, StoreError,
+    StoredPin,
+};
+
+/// Set for the other process: its data directory, and what it is to do there.
+const DIR: &str = "CONCLAVE_STORE_TEST_DIR";
+const PART: &str = "CONCLAVE_STORE_TEST_PART";
+
+fn now() -> DateTime<Utc> {
+    SystemTime::now().into()
+}
+
+fn caller() -> Source {
+    Source::new("berlin", "+4930123456")
+}
+
+fn numbered(prefix: u32, n: u32) -> Pin {
+    Pin::parse(&format!("{prefix:02}{n:06}")).unwrap()
+}
+
+/// The account that gets the PINs number `n` of the series `2 * prefix` and the next.
+fn account(key: &PinKey, prefix: u32, n: u32) -> NewAccount {
+    NewAccount {
+        owner: Owner::new(&format!("Person {prefix}-{n}"), "person@example.org").unwrap(),
+        terms: Terms::default(),
+        bookings: true,
+        host: StoredPin::of(&numbered(2 * prefix, n), key),
+        guest: StoredPin::of(&numbered(2 * prefix + 1, n), key),
+    }
+}
+
+fn other_process(part: &str, dir: &Path) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "the_other_process",
+            "--nocapture",
+            "--test-threads=1",
+        ])
+        .env(DIR, dir)
+        .env(PART, part)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Nothing unless this process was started as the other one.
+#[tokio::test]
+async fn the_other_process() {
+    let (Some(dir), Ok(part)) = (
+        std::env::var_os(DIR).map(PathBuf::from),
+        std::env::var(PART),
+    ) else {
+        return;
+    };
+    match part.as_str() {
+        "serve" => serve_until_killed(&dir).await,
+        "accounts-1" => add_accounts(&dir, 1, 60).await,
+        "accounts-2" => add_accounts(&dir, 2, 60).await,
+        other => panic!("no such part: {other}"),
+    }
+}
+
+/// Calls come and go, accounts are made; each is told on standard output once it is acknowledged.
+async fn serve_until_killed(dir: &Path) {
+    let keys = Keys::load_or_create(dir, [5; 32]).unwrap();
+    let store = SqliteStore::serve(dir).await.unwrap();
+    let run = store.begin_run(now()).await.unwrap();
+    let recorder = Recorder::start(store.clone(), run);
+    let host = store
+        .add_account(account(&keys.pin, 0, 0), now())
+        .await
+        .unwrap()
+        .id;
+    println!("account 0");
+    let conference = |fact| {
+        Entry::Conference(Record {
+            at: now(),
+            conference: ConferenceId(1),
+            fact,
+        })
+    };
+    recorder.record(conference(Fact::Started {
+        key: ConferenceKey::Account(host),
+        account: host,
+    }));
+    for n in 1_u32.. {
+        let call = CallId(u64::from(n));
+        recorder.record(Entry::CallAnswered {
+            call,
+            at: now(),
+            source: caller(),
+        });
+        recorder.record(conference(Fact::Arrived {
+            call,
+            role: Role::Host,
+            holder: None,
+            waits_for: None,
+        }));
+        recorder.record(conference(Fact::Admitted { call }));
+        println!("call {n}");
+        if n.is_multiple_of(2) {
+            recorder.record(conference(Fact::Departed {
+                call,
+                reason: LeaveReason::HungUp,
+            }));
+            recorder.record(Entry::CallEnded {
+                call,
+                at: now(),
+                reason: LeaveReason::HungUp,
+            });
+        }
+        if n.is_multiple_of(5) {
+            store
+                .add_account(account(&keys.pin, 0, n), now())
+                .await
+                .unwrap();
+            println!("account {n}");
+        }
+        tokio::time::sleep(Duration::from_millis(3)).await;
+    }
+}
+
+async fn add_accounts(dir: &Path, prefix: u32, count: u32) {
+    let keys = Keys::load_or_create(dir, [6; 32]).unwrap();
+    for n in 0..count {
+        // As the command line does it: open, do, close.
+        let store = SqliteStore::open(dir).await.unwrap();
+        store
+            .add_account(account(&keys.pin, prefix, n), now())
+            .await
+            .unwrap();
+        store.close().await;
+    }
+}
+
+/// What the serving process says it did, and when it said so.
+fn told(child: &mut Child, until: Instant) -> Vec<(String, u32, Instant)> {
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut told = Vec::new();
+    for line in lines {
+        let line = line.unwrap();
+        if let Some((what, Ok(n))) = line
+            .split_once(' ')
+            .map(|(what, n)| (what.to_owned(), n.parse()))
+        {
+            told.push((what, n, Instant::now()));
+        }
+        if Instant::now() > until {
+            break;
+        }
+    }
+    told
+}
+
+#[tokio::test]
+async fn what_a_killed_process_had_acknowledged_is_there() {
+    // Killed at three different moments of its work.
+    for lifetime in [1_300, 1_450, 1_610] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut child = other_process("serve", dir.path());
+        let told = told(&mut child, Instant::now() + Duration::from_millis(lifetime));
+        child.kill().unwrap();
+        let killed = Instant::now();
+        child.wait().unwrap();
+        let of = |kind: &'static str| told.iter().filter(move |(what, ..)| what == kind);
+        let old: Vec<u32> = of("call")
+            .filter(|(.., at)| killed - *at > Duration::from_secs(1))
+            .map(|(_, n, _)| *n)
+            .collect();
+        assert!(
+            !old.is_empty() && of("account").count() > 1,
+            "the other process did too little: {}",
+            told.len()
+        );
+
+        let keys = Keys::load_or_create(dir.path(), [8; 32]).unwrap();
+        let store = SqliteStore::serve(dir.path())
+            .await
+            .expect("the lock went with the process");
+        for (_, n, _) in of("account") {
+            for pin in [numbered(0, *n), numbered(1, *n)] {
+                let door = store
+                    .door(&keys.pin.lookup(&pin), &caller(), now())
+                    .await
+                    .unwrap();
+                assert!(door.is_some(), "account {n} is lost");
+            }
+        }
+        store.begin_run(now()).await.unwrap();
+        let calls = store.calls(Period::default()).await.unwrap();
+        let newest = *old.iter().max().unwrap() as usize;
+        assert!(
+            calls.len() >= newest,
+            "{} of {newest} calls of more than a second ago",
+            calls.len()
+        );
+        for (n, call) in (1_usize..).zip(&calls) {
+            let visit = call.visit.as_ref().expect("written with the call");
+            let (ended, left) = (call.reason.as_deref(), visit.reason.as_deref());
+            assert!(call.ended.is_some() && visit.departed.is_some() && visit.admitted.is_some());
+            let whole = if n.is_multiple_of(2) {
+                "hung-up"
+            } else {
+                "interrupted"
+            };
+            // The very last may have been cut between its parts.
+            assert!(
+                (ended, left) == (Some(whole), Some(whole)) || n == calls.len(),
+                "call {n}: {ended:?} {left:?}"
+            );
+        }
+        let conferences = store.conferences(Period::default()).await.unwrap();
+        assert_eq!(conferences[0].reason.as_deref(), Some("interrupted"));
+        let lived = conferences[0].ended.unwrap() - conferences[0].started;
+        assert!(
+            lived.num_seconds() <= 3,
+            "ended when it was seen last, not at the restart: {lived}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn commands_and_the_bridge_write_at_the_same_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = Keys::load_or_create(dir.path(), [4; 32]).unwrap();
+    // All at once from an empty directory: the schema is made under the others' eyes.
+    let mut commands = ["accounts-1", "accounts-2"].map(|part| other_process(part, dir.path()));
+    let store = SqliteStore::serve(dir.path()).await.unwrap();
+    assert!(matches!(
+        SqliteStore::serve(dir.path()).await,
+        Err(StoreError::Served { .. })
+    ));
+    let run = store.begin_run(now()).await.unwrap();
+    let recorder = Recorder::start(store.clone(), run);
+    let mut calls: u64 = 0;
+    while commands
+        .iter_mut()
+        .any(|child| child.try_wait().unwrap().is_none())
+    {
+        calls += 1;
+        recorder.record(Entry::CallAnswered {
+            call: CallId(calls),
+            at: now(),
+            source: caller(),
+        });
+        if calls.is_multiple_of(100) {
+            recorder.flush().await.unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    for mut child in commands {
+        assert!(child.wait().unwrap().success());
+    }
+    recorder.finish().await.unwrap();
+    assert_eq!(recorder.dropped(), 0);
+    assert_eq!(
+        store.calls(Period::default()).await.unwrap().len() as u64,
+        calls
+    );
+    let accounts = store.accounts(&Find::All).await.unwrap();
+    assert_eq!(accounts.len(), 120);
+    assert_eq!(accounts[0].id, AccountId(1));
+    for prefix in [1, 2] {
+        for n in 0..60 {
+            let door = store
+                .door(&keys.pin.lookup(&numbered(2 * prefix, n)), &caller(), now())
+                .await
+                .unwrap();
+            assert_eq!(door.unwrap().role, Role::Host);
+        }
+    }
+}
