@@ -136,7 +136,7 @@ async fn serve_until_killed(dir: &Path) {
                 .unwrap();
             println!("account {n}");
         }
-        tokio::time::sleep(Duration::from_millis(3)).await;
+        tokio::time::sleep(Duration::from_millis(9)).await;
     }
 }
 
