@@ -12,12 +12,21 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("conclave-accounts", &[]),
     ("conclave-dtmf", &[]),
     ("conclave-conference", &["conclave-accounts"]),
-    ("conclave-attendant", &["conclave-accounts", "conclave-conference", "conclave-dtmf"]),
+    (
+        "conclave-attendant",
+        &["conclave-accounts", "conclave-conference", "conclave-dtmf"],
+    ),
     ("conclave-mixer", &[]),
     ("conclave-media", &[]),
-    ("conclave-engine", &["conclave-dtmf", "conclave-media", "conclave-mixer"]),
+    (
+        "conclave-engine",
+        &["conclave-dtmf", "conclave-media", "conclave-mixer"],
+    ),
     ("conclave-sip", &["conclave-media"]),
-    ("conclave-store", &["conclave-accounts", "conclave-conference"]),
+    (
+        "conclave-store",
+        &["conclave-accounts", "conclave-conference"],
+    ),
 ];
 
 /// Crates that are told the time and given their bytes.
@@ -32,8 +41,26 @@ const PURE: &[&str] = &[
 
 /// What a pure crate must not reach, by any way: runtimes, sockets, files, SQL, HTTP, the system's randomness.
 const IMPURE: &[&str] = &[
-    "tokio", "async-std", "smol", "mio", "socket2", "libc", "rustix", "nix", "tempfile", "sqlx", "rusqlite", "hyper", "axum",
-    "reqwest", "rsipstack", "getrandom", "rand", "iana-time-zone", "hound", "memmap2",
+    "tokio",
+    "async-std",
+    "smol",
+    "mio",
+    "socket2",
+    "libc",
+    "rustix",
+    "nix",
+    "tempfile",
+    "sqlx",
+    "rusqlite",
+    "hyper",
+    "axum",
+    "reqwest",
+    "rsipstack",
+    "getrandom",
+    "rand",
+    "iana-time-zone",
+    "hound",
+    "memmap2",
 ];
 
 struct Workspace {
@@ -44,23 +71,44 @@ struct Workspace {
 impl Workspace {
     fn read() -> Self {
         let output = Command::new(env!("CARGO"))
-            .args(["metadata", "--format-version", "1", "--filter-platform", "x86_64-unknown-linux-gnu"])
+            .args([
+                "metadata",
+                "--format-version",
+                "1",
+                "--filter-platform",
+                "x86_64-unknown-linux-gnu",
+            ])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .output()
             .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
         let names: BTreeMap<_, _> = metadata["packages"]
             .as_array()
             .unwrap()
             .iter()
-            .map(|package| (package["id"].as_str().unwrap(), package["name"].as_str().unwrap()))
+            .map(|package| {
+                (
+                    package["id"].as_str().unwrap(),
+                    package["name"].as_str().unwrap(),
+                )
+            })
             .collect();
         let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for node in metadata["resolve"]["nodes"].as_array().unwrap() {
-            let used = uses.entry(names[node["id"].as_str().unwrap()].to_owned()).or_default();
+            let used = uses
+                .entry(names[node["id"].as_str().unwrap()].to_owned())
+                .or_default();
             for dependency in node["deps"].as_array().unwrap() {
-                let normal = dependency["dep_kinds"].as_array().unwrap().iter().any(|kind| kind["kind"].is_null());
+                let normal = dependency["dep_kinds"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .any(|kind| kind["kind"].is_null());
                 if normal {
                     used.insert(names[dependency["pkg"].as_str().unwrap()].to_owned());
                 }
@@ -88,9 +136,14 @@ impl Workspace {
 fn every_arrow_points_as_drawn() {
     let workspace = Workspace::read();
     for (name, allowed) in ARROWS {
-        let ours = workspace.uses[*name].iter().filter(|used| used.starts_with("conclave-"));
+        let ours = workspace.uses[*name]
+            .iter()
+            .filter(|used| used.starts_with("conclave-"));
         for used in ours {
-            assert!(allowed.contains(&used.as_str()), "{name} must not depend on {used}");
+            assert!(
+                allowed.contains(&used.as_str()),
+                "{name} must not depend on {used}"
+            );
         }
     }
 }
@@ -100,7 +153,10 @@ fn pure_crates_reach_nothing_impure() {
     let workspace = Workspace::read();
     for name in PURE {
         let reached = workspace.reach(name);
-        let impure: Vec<_> = IMPURE.iter().filter(|impure| reached.contains(**impure)).collect();
+        let impure: Vec<_> = IMPURE
+            .iter()
+            .filter(|impure| reached.contains(**impure))
+            .collect();
         assert!(impure.is_empty(), "{name} reaches {impure:?}");
     }
     // The test can fail: a crate that is not pure does reach such things.

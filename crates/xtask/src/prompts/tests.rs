@@ -1,6 +1,7 @@
 //! The files in the repository: all there, in the right format, as loud as they should be.
 
 use super::{RATE, dsp, texts::SPOKEN, tones::TONES, wav};
+use conclave_conference::Prompt;
 use std::collections::BTreeSet;
 use std::f64::consts::TAU;
 
@@ -19,18 +20,22 @@ fn load(name: &str) -> Vec<f64> {
 
 #[test]
 fn each_prompt_has_its_file_and_no_file_lacks_a_prompt() {
-    let names: Vec<&str> = SPOKEN
-        .iter()
-        .map(|(n, _)| *n)
-        .chain(TONES.iter().map(|(n, _)| *n))
+    let spoken = SPOKEN.iter().map(|(name, _)| *name);
+    let made: Vec<&str> = spoken
+        .chain(TONES.iter().map(|(name, _)| *name))
         .chain(["hold-music"])
         .collect();
-    let expected: BTreeSet<String> = names.iter().map(|n| format!("{n}.wav")).collect();
-    assert_eq!(expected.len(), names.len(), "a name is there twice");
-    let files = std::fs::read_dir(super::directory())
-        .unwrap()
-        .map(|e| e.unwrap().file_name().into_string().unwrap());
-    assert_eq!(files.collect::<BTreeSet<_>>(), expected);
+    let prompts: BTreeSet<&str> = Prompt::ALL.iter().map(|prompt| prompt.name()).collect();
+    assert_eq!(made.iter().copied().collect::<BTreeSet<_>>(), prompts);
+    assert_eq!(made.len(), prompts.len(), "a name is there twice");
+    let files = std::fs::read_dir(super::directory()).unwrap();
+    let files: BTreeSet<String> = files
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(
+        files,
+        prompts.iter().map(|name| format!("{name}.wav")).collect()
+    );
 }
 
 #[test]
