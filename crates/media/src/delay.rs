@@ -1,0 +1,103 @@
+//! How late packets are, over the last few seconds.
+
+/// Packets remembered: four seconds of 20 ms packets.
+const WINDOW: usize = 200;
+/// So many of the window may be later than the edge: single stragglers don't hold the delay up.
+const OUTLIERS: usize = 2;
+/// Below this many packets every one counts.
+const FEW: usize = 50;
+
+/// The relative delays of the last packets: arrival time minus media time, in microseconds. Only
+/// differences between them mean anything.
+pub(crate) struct DelayWindow {
+    /// Against the first of the stream, so that 32 bits serve.
+    reference: i64,
+    delays: [i32; WINDOW],
+    filled: usize,
+    at: usize,
+    edge: i32,
+    stale: u8,
+}
+
+impl DelayWindow {
+    pub(crate) const fn new() -> Self {
+        DelayWindow {
+            reference: 0,
+            delays: [0; WINDOW],
+            filled: 0,
+            at: 0,
+            edge: 0,
+            stale: 0,
+        }
+    }
+
+    pub(crate) const fn clear(&mut self) {
+        self.filled = 0;
+        self.at = 0;
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.filled == 0
+    }
+
+    pub(crate) fn push(&mut self, delay_us: i64) {
+        if self.filled == 0 {
+            self.reference = delay_us;
+        }
+        let delay = delay_us.saturating_sub(self.reference);
+        let delay = delay.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
+        self.delays[self.at] = delay;
+        self.at = (self.at + 1) % WINDOW;
+        self.filled = (self.filled + 1).min(WINDOW);
+        // A later one counts at once, the passing of an old one within a few packets.
+        self.stale += 1;
+        if self.filled <= FEW || delay > self.edge || self.stale >= 8 {
+            self.edge = self.find_edge();
+            self.stale = 0;
+        }
+    }
+
+    /// The relative delay within which packets come, but for the few stragglers: a packet with media
+    /// time t is here by t + edge.
+    pub(crate) const fn edge_us(&self) -> i64 {
+        self.reference + self.edge as i64
+    }
+
+    fn find_edge(&self) -> i32 {
+        let mut latest = [i32::MIN; OUTLIERS + 1];
+        for &delay in &self.delays[..self.filled] {
+            if delay > latest[OUTLIERS] {
+                latest[OUTLIERS] = delay;
+                latest.sort_unstable_by(|a, b| b.cmp(a));
+            }
+        }
+        if self.filled < FEW {
+            latest[0]
+        } else {
+            latest[OUTLIERS]
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_edge_leaves_out_stragglers_and_forgets() {
+        let mut window = DelayWindow::new();
+        for packet in 0..WINDOW {
+            window.push(1_000_000 + [0, 3000, 1000][packet % 3]);
+        }
+        assert_eq!(window.edge_us(), 1_003_000);
+        window.push(1_100_000);
+        window.push(1_100_000);
+        assert_eq!(window.edge_us(), 1_003_000);
+        window.push(1_050_000);
+        assert_eq!(window.edge_us(), 1_050_000);
+        for _ in 0..WINDOW + 8 {
+            window.push(900_000);
+        }
+        assert_eq!(window.edge_us(), 900_000);
+    }
+}

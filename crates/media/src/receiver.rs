@@ -1,0 +1,568 @@
+use core::time::Duration;
+
+use crate::codec::{Codec, Decoder};
+use crate::conceal::Concealer;
+use crate::delay::DelayWindow;
+use crate::reception::{Reception, Seen, Sequence};
+use crate::rtp::RtpPacket;
+use crate::store::{PacketStore, Slot};
+
+/// The incoming stream of one leg: packets in as they arrive, one frame out for each tick.
+///
+/// [`push`](Self::push) takes every packet that the leg's [`Latch`](crate::Latch) lets through,
+/// [`pull`](Self::pull) gives exactly one frame each 20 ms, whatever has come. A stream without loss
+/// whose packets come in time is given out sample for sample. Nothing is allocated after
+/// [`new`](Self::new); a G.711 leg takes less than 8 KiB.
+///
+/// # The delay
+///
+/// The delay follows what is measured. For each of the last 200 packets the receiver knows how late
+/// it was (arrival minus media time); the *edge* is the third latest of them, so that stragglers
+/// don't count.
+///
+/// - A stream, and each talkspurt after a pause, begins at the first tick that is past the edge: on a
+///   clean network at the tick after its first packet.
+/// - *It grows* by a frame when a packet comes after the tick that wanted it and the edge says that
+///   more such will come (or when nothing else is there to be played); up to 200 ms. The frame
+///   that was made up meanwhile is all that is heard of it. A straggler is dropped instead.
+/// - *It shrinks* by a frame when for some time every packet was there a whole frame and 2 ms before
+///   its tick: after ten such packets where the frame is silent, else after fifty, by
+///   blending two frames into one.
+///
+/// # What is heard where nothing came
+///
+/// The last pitch periods, fading out within 60 ms. A pause of the sender (timestamps go on, no packet
+/// is missing by sequence number) is silence and not loss; so is the time filled by packets of
+/// other payload types, such as telephone events, which are to be pushed as well.
+pub struct Receiver {
+    codec: Codec,
+    payload_type: u8,
+    decoder: Box<dyn Decoder>,
+    sequence: Sequence,
+    /// Another source that may take over: its SSRC and its last sequence number.
+    contender: Option<(u32, u16)>,
+    last_arrival: Duration,
+    /// The last timestamp, unwrapped.
+    timestamp: i64,
+    delays: DelayWindow,
+    last_lateness: i64,
+    store: PacketStore,
+    playout: Playout,
+    /// Sequence number of the packet played last.
+    played: i64,
+    /// Decoded samples that were not heard yet, from `heard` on.
+    decoded: Vec<i16>,
+    heard: usize,
+    payload: Vec<u8>,
+    concealer: Concealer,
+    /// How much of the present frame the concealer knows.
+    remembered: usize,
+    /// Packets in a row that had a frame to spare.
+    roomy: u32,
+    /// The frame that is blended away when the delay shrinks.
+    spare: Vec<i16>,
+    counts: Counts,
+}
+
+/// What became of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pushed {
+    /// It waits for its tick.
+    Queued,
+    /// It came before.
+    Duplicate,
+    /// Its time was over.
+    Late,
+    /// Not of this receiver's payload type; counted in the sequence and otherwise left to others.
+    OtherPayload,
+    /// Of another source, which takes over when a second packet in sequence comes from it.
+    OtherSource,
+    /// The payload is empty, longer than 60 ms or no payload of this codec.
+    Refused,
+}
+
+/// What a frame holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pulled {
+    /// Only what the peer sent.
+    Audio,
+    /// In part or wholly made up for what was lost or late.
+    Concealed,
+    /// Nothing: zeros. No stream, or a pause in it.
+    Silence,
+}
+
+/// Counters and gauges of one [`Receiver`], over all sources that it has heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReceiverStats {
+    /// Packets received, each counted once.
+    pub received: u64,
+    /// Packets that the sequence numbers say are missing.
+    pub lost: u64,
+    /// Packets that came after their time.
+    pub late: u64,
+    /// Packets that came again.
+    pub duplicate: u64,
+    /// Packets whose payload was not of the codec.
+    pub refused: u64,
+    /// Packets thrown away because too much was waiting.
+    pub overflow: u64,
+    /// Frames that were in part or wholly made up.
+    pub concealed_frames: u64,
+    /// Frames blended away to shorten the delay.
+    pub dropped_frames: u64,
+    /// How often another source took over or the timestamps jumped.
+    pub restarts: u64,
+    /// Interarrival jitter (RFC 3550 section 6.4.1).
+    pub jitter: Duration,
+    /// How long the last packet waited for its tick.
+    pub delay: Duration,
+}
+
+#[derive(Default)]
+struct Counts {
+    late: u64,
+    duplicate: u64,
+    refused: u64,
+    overflow: u64,
+    concealed_frames: u64,
+    dropped_frames: u64,
+    restarts: u64,
+    /// Of sources before the present one.
+    received: u64,
+    lost: u64,
+    delay_us: i64,
+}
+
+#[derive(Clone, Copy)]
+enum Playout {
+    /// For the first packet of a stream or a talkspurt.
+    Waiting,
+    /// `next` is the media time after what was decoded; `owed` of it was made up while waiting to
+    /// learn whether a packet is late or lost.
+    Playing { next: i64, owed: i64 },
+}
+
+/// What comes next within a frame.
+enum Step {
+    Decode,
+    Pause(i64),
+    Conceal(i64),
+}
+
+const FRAME_US: i64 = 20_000;
+/// The delay doesn't grow beyond this.
+const MAX_DELAY_US: i64 = 200_000;
+/// More than this never waits: the longest delay and one of the longest packets.
+const LONGEST_WAIT_US: i64 = 260_000;
+/// A packet this much earlier or later than the one before is on another time line.
+const EARLY_JUMP_US: i64 = 400_000;
+const LATE_JUMP_US: i64 = 2_000_000;
+/// A source that was silent for so long is not waited for when another one comes.
+const ABANDONED: Duration = Duration::from_millis(200);
+/// A packet must be this much earlier than a frame before its tick to count as having one to spare.
+const SLACK_US: i64 = 2_000;
+const ROOMY_IN_SILENCE: u32 = 10;
+const ROOMY_IN_SPEECH: u32 = 50;
+/// Mean amplitude below which a frame may go unnoticed: about −50 dBFS.
+const SILENT: u32 = 100;
+
+impl Receiver {
+    /// A receiver for a stream of `codec` under the negotiated `payload_type`.
+    pub fn new(codec: Codec, payload_type: u8) -> Self {
+        let longest = codec.sample_rate() as usize * 60 / 1000;
+        Receiver {
+            codec,
+            payload_type,
+            decoder: codec.decoder(),
+            sequence: Sequence::new(),
+            contender: None,
+            last_arrival: Duration::ZERO,
+            timestamp: 0,
+            delays: DelayWindow::new(),
+            last_lateness: 0,
+            store: PacketStore::new(),
+            playout: Playout::Waiting,
+            played: 0,
+            decoded: Vec::with_capacity(longest),
+            heard: 0,
+            payload: vec![0; codec.max_payload()],
+            concealer: Concealer::new(codec.sample_rate()),
+            remembered: 0,
+            roomy: 0,
+            spare: vec![0; codec.frame_samples()],
+            counts: Counts::default(),
+        }
+    }
+
+    /// Which codec the frames come from.
+    pub const fn codec(&self) -> Codec {
+        self.codec
+    }
+
+    /// Takes a packet that arrived at `arrival`.
+    pub fn push(&mut self, packet: &RtpPacket<'_>, arrival: Duration) -> Pushed {
+        if !self.accepts_source(packet, arrival) {
+            return Pushed::OtherSource;
+        }
+        let before = self.sequence.reception();
+        let number = match self.sequence.note(packet.ssrc(), packet.sequence()) {
+            Seen::New(number) => number,
+            Seen::Duplicate => {
+                self.counts.duplicate += 1;
+                return Pushed::Duplicate;
+            }
+            Seen::Restarted(number) => {
+                self.begin_anew(before);
+                number
+            }
+        };
+        self.last_arrival = arrival;
+        if packet.payload_type() != self.payload_type {
+            return Pushed::OtherPayload;
+        }
+        let Some(samples) = self.codec.samples_in(packet.payload()) else {
+            self.counts.refused += 1;
+            return Pushed::Refused;
+        };
+        let timestamp = self.place_in_time(packet, micros(arrival));
+        let length = samples as i64 / self.samples_per_tick();
+        if let Playout::Playing { next, .. } = self.playout
+            && timestamp + length <= next
+        {
+            self.counts.late += 1;
+            return Pushed::Late;
+        }
+        let slot = Slot::new(timestamp, number, length, micros(arrival));
+        while self.store.len() > 0 && !self.store.has_room(packet.payload().len()) {
+            self.skip_oldest();
+        }
+        self.store.insert(slot, packet.payload());
+        self.limit_waiting();
+        Pushed::Queued
+    }
+
+    /// Fills `out` with the next frame: 20 ms at the codec's sample rate
+    /// ([`Codec::frame_samples`]), whatever has come. `now` is the time of the tick.
+    pub fn pull(&mut self, now: Duration, out: &mut [i16]) -> Pulled {
+        let now = micros(now);
+        if let Playout::Waiting = self.playout
+            && !self.begin_playing(now)
+        {
+            out.fill(0);
+            return Pulled::Silence;
+        }
+        let pulled = self.assemble(now, out);
+        if pulled == Pulled::Audio {
+            self.shrink(now, out);
+        }
+        self.remember(out);
+        pulled
+    }
+
+    /// Counters and gauges up to now.
+    pub fn stats(&self) -> ReceiverStats {
+        let (now, counts) = (self.sequence.reception(), &self.counts);
+        ReceiverStats {
+            received: counts.received + now.received,
+            lost: counts.lost + now.lost(),
+            late: counts.late,
+            duplicate: counts.duplicate,
+            refused: counts.refused,
+            overflow: counts.overflow,
+            concealed_frames: counts.concealed_frames,
+            dropped_frames: counts.dropped_frames,
+            restarts: counts.restarts,
+            jitter: Duration::from_secs_f64(
+                f64::from(now.jitter) / f64::from(self.codec.clock_rate()),
+            ),
+            delay: Duration::from_micros(counts.delay_us.max(0) as u64),
+        }
+    }
+
+    /// What has been received of the present source, for the receiver reports of
+    /// [`RtcpSession`](crate::RtcpSession).
+    pub fn reception(&self) -> Reception {
+        self.sequence.reception()
+    }
+
+    fn accepts_source(&mut self, packet: &RtpPacket<'_>, arrival: Duration) -> bool {
+        let present = self.sequence.reception().ssrc;
+        let sequence = packet.sequence();
+        let takes_over = match (present, self.contender) {
+            (None, _) => true,
+            (Some(ssrc), _) if ssrc == packet.ssrc() => true,
+            _ if arrival.saturating_sub(self.last_arrival) > ABANDONED => true,
+            (_, Some((ssrc, before))) => {
+                ssrc == packet.ssrc() && (1..=3).contains(&sequence.wrapping_sub(before))
+            }
+            (_, None) => false,
+        };
+        self.contender = (!takes_over).then_some((packet.ssrc(), sequence));
+        takes_over
+    }
+
+    /// Another source, or a sequence that cannot follow from what was before.
+    fn begin_anew(&mut self, before: Reception) {
+        if before.ssrc.is_some() {
+            self.counts.restarts += 1;
+            self.counts.received += before.received;
+            self.counts.lost += before.lost();
+        }
+        self.abandon();
+    }
+
+    /// Nothing of what waits can be put on the time line of what comes.
+    fn abandon(&mut self) {
+        self.store.clear();
+        self.delays.clear();
+        self.sequence.forget_timing();
+        self.playout = Playout::Waiting;
+        self.roomy = 0;
+    }
+
+    /// Unwraps the timestamp and measures how late the packet is.
+    fn place_in_time(&mut self, packet: &RtpPacket<'_>, arrival: i64) -> i64 {
+        let follows = self.timestamp
+            + i64::from(packet.timestamp().wrapping_sub(self.timestamp as u32) as i32);
+        let lateness = arrival - self.micros_of(follows);
+        let step = lateness - self.last_lateness;
+        if !self.delays.is_empty() && !(-EARLY_JUMP_US..=LATE_JUMP_US).contains(&step) {
+            self.counts.restarts += 1;
+            self.abandon();
+        }
+        self.timestamp = follows;
+        self.last_lateness = lateness;
+        self.delays.push(lateness);
+        let arrival = arrival * i64::from(self.codec.clock_rate()) / 1_000_000;
+        self.sequence.note_timing(arrival, follows);
+        follows
+    }
+
+    /// More than the longest delay is not kept: after the network stood still, what came at once
+    /// would otherwise be heard late for long.
+    fn limit_waiting(&mut self) {
+        while let (Some(front), Some(back)) = (self.store.front(), self.store.back())
+            && self.micros_of(back.end() - front.timestamp) > LONGEST_WAIT_US
+        {
+            self.skip_oldest();
+        }
+    }
+
+    fn skip_oldest(&mut self) {
+        self.counts.overflow += 1;
+        self.store.drop_front();
+        if let (Playout::Playing { next, owed }, Some(front)) =
+            (&mut self.playout, self.store.front())
+        {
+            *next = front.timestamp.max(*next);
+            *owed = 0;
+            self.played = front.sequence - 1;
+        }
+    }
+
+    /// Begins a stream or a talkspurt if its time has come.
+    fn begin_playing(&mut self, now: i64) -> bool {
+        let (Some(front), Some(back)) = (self.store.front(), self.store.back()) else {
+            return false;
+        };
+        let waits = self.micros_of(back.end() - front.timestamp) < MAX_DELAY_US
+            && now - self.micros_of(front.timestamp) < self.delays.edge_us();
+        if !waits {
+            self.played = front.sequence - 1;
+            self.playout = Playout::Playing {
+                next: front.timestamp,
+                owed: 0,
+            };
+            self.decoded.clear();
+            self.heard = 0;
+        }
+        !waits
+    }
+
+    fn assemble(&mut self, now: i64, out: &mut [i16]) -> Pulled {
+        let mut filled = 0;
+        let mut pulled = Pulled::Silence;
+        self.remembered = 0;
+        while filled < out.len() {
+            let room = out.len() - filled;
+            let ready = &self.decoded[self.heard..];
+            if !ready.is_empty() {
+                let length = ready.len().min(room);
+                let part = &mut out[filled..filled + length];
+                part.copy_from_slice(&ready[..length]);
+                self.concealer.end(part);
+                self.heard += length;
+                filled += length;
+                if pulled == Pulled::Silence {
+                    pulled = Pulled::Audio;
+                }
+                continue;
+            }
+            match self.next_step(now) {
+                Step::Decode => self.decode(now),
+                Step::Pause(ticks) => {
+                    let length = self.samples_of(ticks).min(room);
+                    let part = &mut out[filled..filled + length];
+                    part.fill(0);
+                    self.concealer.end(part);
+                    self.pass(length, false);
+                    filled += length;
+                }
+                Step::Conceal(ticks) => {
+                    let length = self.samples_of(ticks).min(room);
+                    self.remember(&out[..filled]);
+                    self.concealer.fill(&mut out[filled..filled + length]);
+                    self.pass(length, true);
+                    filled += length;
+                    pulled = Pulled::Concealed;
+                }
+            }
+        }
+        if pulled == Pulled::Concealed {
+            self.counts.concealed_frames += 1;
+            if self.store.len() == 0 && self.concealer.is_faded() {
+                self.playout = Playout::Waiting;
+            }
+        }
+        pulled
+    }
+
+    fn next_step(&mut self, now: i64) -> Step {
+        loop {
+            let Playout::Playing { next, owed } = self.playout else {
+                return Step::Conceal(i64::MAX);
+            };
+            let Some(front) = self.store.front().copied() else {
+                return Step::Conceal(i64::MAX);
+            };
+            let gap = front.timestamp - next;
+            if front.end() <= next {
+                self.drop_late();
+            } else if owed > 0 && gap >= owed {
+                // What was made up stands for what is lost.
+                self.playout = Playout::Playing {
+                    next: next + owed,
+                    owed: 0,
+                };
+            } else if owed > 0 && self.grows(now, next + owed) {
+                self.playout = Playout::Playing {
+                    next: front.timestamp,
+                    owed: 0,
+                };
+            } else if owed > 0 {
+                self.drop_late();
+            } else if gap <= 0 {
+                return Step::Decode;
+            } else if self.sequence.all_between(self.played, front.sequence) {
+                return Step::Pause(gap);
+            } else {
+                return Step::Conceal(gap);
+            }
+        }
+    }
+
+    /// Whether a late packet is to be played, so that the delay grows; `due` is what would be
+    /// played now had everything come in time.
+    fn grows(&self, now: i64, due: i64) -> bool {
+        let delay = now - self.micros_of(due);
+        self.store.len() == 1
+            || (self.delays.edge_us() > delay && self.counts.delay_us < MAX_DELAY_US)
+    }
+
+    fn drop_late(&mut self) {
+        self.counts.late += 1;
+        self.store.drop_front();
+    }
+
+    fn decode(&mut self, now: i64) {
+        let Some(slot) = self.store.front().copied() else {
+            return;
+        };
+        let length = self.store.pop_into(&mut self.payload);
+        self.decoded.resize(self.decoded.capacity(), 0);
+        let samples = self
+            .decoder
+            .decode(&self.payload[..length], &mut self.decoded);
+        self.decoded.truncate(samples);
+        self.heard = 0;
+        self.played = slot.sequence;
+        self.playout = Playout::Playing {
+            next: slot.end(),
+            owed: 0,
+        };
+        self.counts.delay_us = now - slot.arrival;
+        let spare = now - self.micros_of(slot.timestamp) - self.delays.edge_us();
+        self.roomy = if spare >= FRAME_US + SLACK_US {
+            self.roomy + 1
+        } else {
+            0
+        };
+    }
+
+    /// Time passes without a packet; `made_up` if one may be missing.
+    fn pass(&mut self, samples: usize, made_up: bool) {
+        let ticks = samples as i64 / self.samples_per_tick();
+        if let Playout::Playing { next, owed } = &mut self.playout {
+            *(if made_up { owed } else { next }) += ticks;
+        }
+    }
+
+    /// Takes a frame out of the delay by blending this one into the one after it.
+    fn shrink(&mut self, now: i64, out: &mut [i16]) {
+        let Playout::Playing { next, owed: 0 } = self.playout else {
+            return;
+        };
+        let mean = out
+            .iter()
+            .map(|sample| u32::from(sample.unsigned_abs()))
+            .sum::<u32>()
+            / out.len().max(1) as u32;
+        let wanted = if mean < SILENT {
+            ROOMY_IN_SILENCE
+        } else {
+            ROOMY_IN_SPEECH
+        };
+        let ready = self.decoded.len() - self.heard + self.samples_of(self.store.ready_from(next));
+        if self.roomy < wanted || ready < out.len() || out.len() != self.spare.len() {
+            return;
+        }
+        let mut after = std::mem::take(&mut self.spare);
+        self.assemble(now, &mut after);
+        let length = out.len() as i32;
+        for (index, (sample, &new)) in out.iter_mut().zip(&after).enumerate() {
+            let weight = index as i32 + 1;
+            let blend = i32::from(*sample) * (length - weight) + i32::from(new) * weight;
+            *sample = (blend / length) as i16;
+        }
+        self.spare = after;
+        self.remembered = 0;
+        self.roomy = 0;
+        self.counts.dropped_frames += 1;
+    }
+
+    /// What was heard up to here goes into the concealer's memory, unless it made it up itself.
+    fn remember(&mut self, out: &[i16]) {
+        if !self.concealer.is_filling() && self.remembered < out.len() {
+            self.concealer.heard(&out[self.remembered..]);
+            self.remembered = out.len();
+        }
+    }
+
+    /// Of a span in units of the clock rate.
+    fn micros_of(&self, ticks: i64) -> i64 {
+        ticks * 1_000_000 / i64::from(self.codec.clock_rate())
+    }
+
+    fn samples_per_tick(&self) -> i64 {
+        i64::from(self.codec.sample_rate() / self.codec.clock_rate())
+    }
+
+    fn samples_of(&self, ticks: i64) -> usize {
+        ticks.saturating_mul(self.samples_per_tick()).max(0) as usize
+    }
+}
+
+fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX / 1_000_000_000)
+}

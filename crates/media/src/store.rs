@@ -1,0 +1,199 @@
+//! Where packets wait for their turn: in order of time, in memory that is taken once.
+
+use std::collections::VecDeque;
+
+/// What is known of a waiting packet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slot {
+    /// Of the first sample, unwrapped, in units of the clock rate.
+    pub(crate) timestamp: i64,
+    /// Unwrapped.
+    pub(crate) sequence: i64,
+    /// How much time the packet covers, in units of the clock rate.
+    pub(crate) ticks: i64,
+    /// When it came, in microseconds.
+    pub(crate) arrival: i64,
+    length: u16,
+    first_block: u8,
+}
+
+impl Slot {
+    pub(crate) const fn new(timestamp: i64, sequence: i64, ticks: i64, arrival: i64) -> Self {
+        Slot {
+            timestamp,
+            sequence,
+            ticks,
+            arrival,
+            length: 0,
+            first_block: NONE,
+        }
+    }
+
+    pub(crate) const fn end(&self) -> i64 {
+        self.timestamp + self.ticks
+    }
+}
+
+/// 10 ms of G.711: short packets waste nothing, long ones take several.
+const BLOCK: usize = 80;
+/// 400 ms of G.711, and more than the receiver lets wait.
+const BLOCKS: usize = 40;
+const NONE: u8 = u8::MAX;
+
+/// Packets in order of their timestamps, their payloads in chains of blocks.
+pub(crate) struct PacketStore {
+    slots: VecDeque<Slot>,
+    blocks: Box<[[u8; BLOCK]; BLOCKS]>,
+    /// The block after each one in its chain.
+    next: [u8; BLOCKS],
+    free: u8,
+    free_blocks: usize,
+}
+
+impl PacketStore {
+    pub(crate) fn new() -> Self {
+        let mut store = PacketStore {
+            slots: VecDeque::with_capacity(BLOCKS),
+            blocks: Box::new([[0; BLOCK]; BLOCKS]),
+            next: [NONE; BLOCKS],
+            free: NONE,
+            free_blocks: 0,
+        };
+        store.clear();
+        store
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.slots.clear();
+        self.free = 0;
+        self.free_blocks = BLOCKS;
+        for (index, next) in self.next.iter_mut().enumerate() {
+            *next = if index + 1 < BLOCKS {
+                index as u8 + 1
+            } else {
+                NONE
+            };
+        }
+    }
+
+    /// Whether a payload of this many bytes can be put in.
+    pub(crate) fn has_room(&self, length: usize) -> bool {
+        length.div_ceil(BLOCK) <= self.free_blocks
+    }
+
+    /// Puts a packet in its place; one without payload, or for which there is no room, is dropped.
+    pub(crate) fn insert(&mut self, mut slot: Slot, payload: &[u8]) {
+        if payload.is_empty() || !self.has_room(payload.len()) {
+            return;
+        }
+        slot.length = payload.len() as u16;
+        // From the last part to the first, so that each can point to the one after it.
+        for part in payload.chunks(BLOCK).rev() {
+            let block = usize::from(self.free);
+            self.free = std::mem::replace(&mut self.next[block], slot.first_block);
+            self.free_blocks -= 1;
+            self.blocks[block][..part.len()].copy_from_slice(part);
+            slot.first_block = block as u8;
+        }
+        let place = self
+            .slots
+            .iter()
+            .rposition(|other| other.timestamp <= slot.timestamp);
+        self.slots
+            .insert(place.map_or(0, |before| before + 1), slot);
+    }
+
+    pub(crate) fn front(&self) -> Option<&Slot> {
+        self.slots.front()
+    }
+
+    pub(crate) fn back(&self) -> Option<&Slot> {
+        self.slots.back()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Takes the earliest packet out and copies its payload to `out`; returns its length.
+    pub(crate) fn pop_into(&mut self, out: &mut [u8]) -> usize {
+        let Some(slot) = self.slots.pop_front() else {
+            return 0;
+        };
+        let (mut block, mut copied) = (slot.first_block, 0);
+        let length = usize::from(slot.length).min(out.len());
+        while block != NONE {
+            let part = (length - copied).min(BLOCK);
+            out[copied..copied + part].copy_from_slice(&self.blocks[usize::from(block)][..part]);
+            copied += part;
+            block = self.release(block);
+        }
+        length
+    }
+
+    /// Takes the earliest packet out unread.
+    pub(crate) fn drop_front(&mut self) {
+        self.pop_into(&mut []);
+    }
+
+    /// How much is there without a gap from `timestamp` on.
+    pub(crate) fn ready_from(&self, timestamp: i64) -> i64 {
+        let mut end = timestamp;
+        for slot in &self.slots {
+            if slot.timestamp > end {
+                break;
+            }
+            end = end.max(slot.end());
+        }
+        end - timestamp
+    }
+
+    /// Gives a block back; returns the one after it in its chain.
+    fn release(&mut self, block: u8) -> u8 {
+        let after = self.next[usize::from(block)];
+        self.next[usize::from(block)] = self.free;
+        self.free = block;
+        self.free_blocks += 1;
+        after
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_come_out_in_order_and_whole() {
+        let mut store = PacketStore::new();
+        for round in 0..50i64 {
+            for (timestamp, length) in [(320, 480usize), (0, 160), (160, 81), (800, 1)] {
+                let at = round * 10_000 + timestamp;
+                store.insert(
+                    Slot::new(at, 0, length as i64, 0),
+                    &vec![length as u8; length],
+                );
+            }
+            assert_eq!(store.ready_from(round * 10_000), 241);
+            for length in [160, 81, 480, 1] {
+                let mut out = [0; 480];
+                assert_eq!(store.pop_into(&mut out), length);
+                assert_eq!(&out[..length], vec![length as u8; length]);
+            }
+            assert!(store.front().is_none());
+        }
+    }
+
+    #[test]
+    fn a_full_store_refuses_and_goes_on() {
+        let mut store = PacketStore::new();
+        for at in 0..100 {
+            assert_eq!(store.has_room(240), at < BLOCKS as i64 / 3);
+            store.insert(Slot::new(at * 240, at, 240, 0), &[7; 240]);
+        }
+        assert_eq!(store.len(), BLOCKS / 3);
+        store.drop_front();
+        store.insert(Slot::new(0, 0, 240, 0), &[9; 240]);
+        let mut out = [0; 480];
+        assert_eq!((store.pop_into(&mut out), out[239]), (240, 9));
+    }
+}
