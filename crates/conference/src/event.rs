@@ -120,6 +120,30 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// The word that reports use, such as `roll-call`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Mute => "mute",
+            Self::Lock => "lock",
+            Self::RollCall => "roll-call",
+            Self::EndForAll => "end-for-all",
+            Self::Lecture => "lecture",
+            Self::Consent => "consent",
+            Self::Quiet => "quiet",
+            Self::Recording => "recording",
+            Self::Hand => "hand",
+            Self::Help => "help",
+            Self::Star => "star",
+            Self::MuteCall { muted: true, .. } => "mute-call",
+            Self::MuteCall { muted: false, .. } => "unmute-call",
+            Self::Remove { .. } => "remove",
+            Self::Admit { welcome: true, .. } => "let-in",
+            Self::Admit { welcome: false, .. } => "send-away",
+        }
+    }
+}
+
 /// Why a command or an arrival is not carried out: a word of the domain, not a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -2,7 +2,7 @@
 //!
 //! The [`Watch`] knows nothing of the machine's insides: it sees what the shell sees, and compares that with the
 //! roster. Tell it each event before the conference is told, each action as it comes out, and let it
-//! [`check`](Watch::check) when the actions are drained.
+//! [`check`](Watch::check) when the actions are drained. [`Watched`] does all that for a conference that it owns.
 //!
 //! - No Guest hears or is heard by anyone before a Host is in, nor while the account holds them.
 //! - Nobody new is in once the conference is locked, but a Host while no Host is in.
@@ -18,11 +18,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use conclave_accounts::{HostLeaves, Role};
+use chrono::{DateTime, Utc};
+use conclave_accounts::{HostLeaves, Role, Ticket};
 
 use crate::{
-    Action, Audience, CallId, Clip, Conference, Event, Fact, LeaveReason, NameId, Phase, PlayId,
-    Record, Route,
+    Action, Actor, Audience, CallId, Clip, Command, Conference, Event, Fact, LeaveReason, NameId,
+    Phase, PlayId, Record, Refusal, Route,
 };
 
 /// More plays than that for one pair of ears, or for the room, have piled up.
@@ -32,6 +33,77 @@ const MOST_PLAYS: usize = 32;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Violation(String);
+
+/// A conference under watch: each change drains its actions and checks.
+#[derive(Debug)]
+pub struct Watched {
+    conference: Conference,
+    watch: Watch,
+}
+
+impl Watched {
+    /// Watches a conference that nothing was told yet.
+    pub fn new(conference: Conference) -> Self {
+        let watch = Watch::new();
+        Self { conference, watch }
+    }
+
+    /// The conference, to look at.
+    pub fn conference(&self) -> &Conference {
+        &self.conference
+    }
+
+    /// [`Conference::handle_event`], and what came of it.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that is broken, as in all that follow.
+    pub fn event(&mut self, event: Event, now: DateTime<Utc>) -> Result<Vec<Action>, Violation> {
+        self.watch.event(&event);
+        self.conference.handle_event(event, now);
+        self.drain()
+    }
+
+    /// [`Conference::knock`], its answer, and what came of it.
+    pub fn knock(
+        &mut self,
+        call: CallId,
+        ticket: &Ticket,
+        now: DateTime<Utc>,
+    ) -> Result<(Result<(), Refusal>, Vec<Action>), Violation> {
+        let answer = self.conference.knock(call, ticket, now);
+        Ok((answer, self.drain()?))
+    }
+
+    /// [`Conference::execute`], its answer, and what came of it.
+    pub fn execute(
+        &mut self,
+        by: Actor,
+        command: Command,
+        now: DateTime<Utc>,
+    ) -> Result<(Result<(), Refusal>, Vec<Action>), Violation> {
+        let answer = self.conference.execute(by, command, now);
+        Ok((answer, self.drain()?))
+    }
+
+    /// [`Conference::handle_timeout`], and what came of it. Nothing that was due may be left.
+    pub fn timeout(&mut self, now: DateTime<Utc>) -> Result<Vec<Action>, Violation> {
+        self.conference.handle_timeout(now);
+        let due = self.conference.poll_timeout().filter(|(at, _)| *at <= now);
+        ensure(due.is_none(), || format!("{due:?} is still due at {now}"))?;
+        self.drain()
+    }
+
+    fn drain(&mut self) -> Result<Vec<Action>, Violation> {
+        let mut actions = Vec::new();
+        while let Some(action) = self.conference.poll_action() {
+            self.watch.action(&action)?;
+            actions.push(action);
+        }
+        self.watch.check(&self.conference)?;
+        Ok(actions)
+    }
+}
 
 /// Watches one conference from its first event to its end.
 #[derive(Debug, Default)]

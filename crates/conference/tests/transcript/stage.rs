@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use conclave_conference::{
     Action, Actor, Audience, CallId, Caller, Conference, ConferenceId, Event, NameId, PlayId,
-    Timer, invariants::Watch,
+    Timer,
+    invariants::{Violation, Watched},
 };
 
 use super::{
@@ -17,9 +18,8 @@ use crate::support::{Doors, START};
 pub(crate) struct Stage {
     doors: Doors,
     books: bool,
-    conference: Option<Conference>,
+    conference: Option<Watched>,
     conferences: u32,
-    watch: Watch,
     now: DateTime<Utc>,
     /// What plays or is to play, and until when.
     playing: BTreeMap<PlayId, (Audience, DateTime<Utc>)>,
@@ -39,7 +39,6 @@ impl Stage {
             books: settings.books,
             conference: None,
             conferences: 0,
-            watch: Watch::new(),
             now: START,
             playing: BTreeMap::new(),
             plays: BTreeMap::new(),
@@ -80,8 +79,8 @@ impl Stage {
                     if self.conference.is_none() {
                         self.conferences += 1;
                         let id = ConferenceId(self.conferences);
-                        self.watch = Watch::new();
-                        self.conference = Some(Conference::new(id, &ticket, self.now));
+                        let conference = Conference::new(id, &ticket, self.now);
+                        self.conference = Some(Watched::new(conference));
                     }
                     self.event(Event::Arrived {
                         call,
@@ -93,8 +92,8 @@ impl Stage {
             Input::Knock { call, role } => {
                 let ticket = self.doors.ticket(role, false);
                 let now = self.now;
-                let conference = self.running()?;
-                let answer = match conference.knock(call, &ticket, now) {
+                let (answer, actions) = held(self.running()?.knock(call, &ticket, now));
+                let answer = match answer {
                     Ok(()) => format!("{call} may come in"),
                     Err(why) => format!(
                         "{call}: refused, {why} ({}, {})",
@@ -103,7 +102,7 @@ impl Stage {
                     ),
                 };
                 self.answers.push(answer);
-                self.drain();
+                self.tell(actions);
             }
             Input::Leave { call, reason } => self.event(Event::Left { call, reason }),
             Input::Press { call, command } => self.execute(Actor::Caller(call), command)?,
@@ -118,25 +117,25 @@ impl Stage {
 
     fn execute(&mut self, by: Actor, command: conclave_conference::Command) -> Result<(), String> {
         let now = self.now;
-        if let Err(why) = self.running()?.execute(by, command, now) {
+        let (answer, actions) = held(self.running()?.execute(by, command, now));
+        if let Err(why) = answer {
             self.answers.push(format!("refused: {why}"));
         }
-        self.drain();
+        self.tell(actions);
         Ok(())
     }
 
-    fn running(&mut self) -> Result<&mut Conference, String> {
+    fn running(&mut self) -> Result<&mut Watched, String> {
         self.conference
             .as_mut()
             .ok_or_else(|| "there is no conference".to_owned())
     }
 
     fn event(&mut self, event: Event) {
-        self.watch.event(&event);
         if let Some(conference) = &mut self.conference {
-            conference.handle_event(event, self.now);
+            let actions = held(conference.event(event, self.now));
+            self.tell(actions);
         }
-        self.drain();
     }
 
     /// Plays end and timers run out, in the order of their times; of the same time, plays end first.
@@ -146,7 +145,7 @@ impl Stage {
             let timer = self
                 .conference
                 .as_ref()
-                .and_then(Conference::poll_timeout)
+                .and_then(|conference| conference.conference().poll_timeout())
                 .filter(|(at, _)| *at <= until);
             match (ends, timer) {
                 (Some((at, play)), timer) if timer.is_none_or(|(due, _)| at <= due) => {
@@ -159,9 +158,9 @@ impl Stage {
                     let now = self.now;
                     self.caused_by_time(Some(timer), |stage| {
                         if let Some(conference) = &mut stage.conference {
-                            conference.handle_timeout(now);
+                            let actions = held(conference.timeout(now));
+                            stage.tell(actions);
                         }
-                        stage.drain();
                     });
                 }
                 (_, None) => return,
@@ -192,14 +191,8 @@ impl Stage {
             .extend(new.into_iter().map(|answer| format!("{time} {answer}")));
     }
 
-    fn drain(&mut self) {
-        let Some(mut conference) = self.conference.take() else {
-            return;
-        };
-        while let Some(action) = conference.poll_action() {
-            if let Err(violation) = self.watch.action(&action) {
-                panic!("at {}: {violation}", words::time(self.now));
-            }
+    fn tell(&mut self, actions: Vec<Action>) {
+        for action in actions {
             match &action {
                 Action::Play { play, to, clips } => {
                     let begins = self
@@ -224,15 +217,15 @@ impl Stage {
                 self.answers.push(words::action(&action, &self.plays));
             }
         }
-        if let Err(violation) = self.watch.check(&conference) {
-            panic!("at {}: {violation}", words::time(self.now));
-        }
-        if conference.is_over() {
+        let over = |conference: &mut Watched| conference.conference().is_over();
+        if self.conference.take_if(over).is_some() {
             self.answers.push("the conference is over".to_owned());
-        } else {
-            self.conference = Some(conference);
         }
     }
+}
+
+fn held<T>(outcome: Result<T, Violation>) -> T {
+    outcome.unwrap_or_else(|violation| panic!("{violation}"))
 }
 
 fn same_ears(one: Audience, other: Audience) -> bool {

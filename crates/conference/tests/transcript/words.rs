@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use conclave_conference::{
-    Action, Actor, Audience, Clip, Command, Fact, PlayId, Prompt, Record, Route, Timer, WaitFor,
+    Action, Actor, Audience, Clip, Fact, PlayId, Prompt, Record, Route, Timer, WaitFor,
 };
 
 use crate::support::START;
@@ -105,7 +105,7 @@ fn books(record: &Record) -> String {
                 Actor::Operator => "the operator".to_owned(),
             };
             let refused = refused.map_or(String::new(), |why| format!(", refused: {why}"));
-            format!("{by} commanded {}{refused}", name(*command))
+            format!("{by} commanded {}{refused}", command.as_str())
         }
         Fact::Departed { call, reason } => format!("{call} left ({})", reason.as_str()),
         Fact::Ended { reason } => format!("ended ({})", reason.as_str()),
@@ -113,11 +113,7 @@ fn books(record: &Record) -> String {
     }
 }
 
-fn name(command: Command) -> String {
-    format!("{command:?}").to_lowercase()
-}
-
-/// Whether a play of these clips lasts as long as prompts do, or as a tone does.
+/// How long the clips are: a tone one second, anything else two for each.
 pub(crate) fn seconds(clips: &[Clip]) -> i64 {
     match clips {
         [Clip::Prompt(Prompt::EntryTone | Prompt::ExitTone | Prompt::RefusedTone)] => 1,
