@@ -1,5 +1,8 @@
 //! The house's walls: which crate may use which, and what the crates without I/O must not reach.
 
+// Helpers of tests are tests.
+#![allow(clippy::unwrap_used)]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     process::Command,

@@ -1,7 +1,8 @@
 //! What the English prompts say: file name, text. A voice that is recorded by a person replaces the
 //! files and keeps the names.
 
-/// Spoken prompts. Pronunciation counts, not spelling: "pin" is the word, not three letters.
+/// Spoken prompts. Some are heard by Hosts and Guests alike, or after a name as well as alone: they are worded
+/// so that they fit both. Pronunciation counts, not spelling: "pin" is the word, not three letters.
 pub(super) const SPOKEN: &[(&str, &str)] = &[
     // Before the room.
     ("welcome", "Welcome to your conference."),
@@ -49,7 +50,7 @@ pub(super) const SPOKEN: &[(&str, &str)] = &[
     ("removed-by-host", "Your host has ended your call."),
     (
         "caller-waits-for-consent",
-        "is waiting to join. Press star four to let them in, or star to send them away.",
+        "Caller waiting to join. Press star four to admit, or star to refuse.",
     ),
     ("caller-let-in", "The caller has been let in."),
     // Keys.
@@ -71,8 +72,8 @@ pub(super) const SPOKEN: &[(&str, &str)] = &[
     ("lecture-off", "Lecture mode is off. Everyone can speak."),
     ("line-quieted", "The line has been quieted."),
     ("line-restored", "The line can be heard again."),
-    ("hand-raised", "Your hand is raised."),
-    ("hand-lowered", "Your hand is lowered."),
+    ("hand-raised", "Hand raised."),
+    ("hand-lowered", "Hand lowered."),
     ("you-may-speak", "You may speak now."),
     (
         "recording-started",
@@ -90,7 +91,7 @@ pub(super) const SPOKEN: &[(&str, &str)] = &[
     // The end.
     (
         "host-ended",
-        "Your host is ending the conference. Thank you, and goodbye.",
+        "The conference is ending now. Thank you, and goodbye.",
     ),
     ("host-ended-cancelled", "The conference goes on."),
     ("five-minutes-left", "Five minutes are left."),
