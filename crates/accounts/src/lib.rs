@@ -25,7 +25,7 @@ pub use directory::{Directory, DirectoryError, KNOWN_FOR_DAYS};
 pub use door::{Door, Source, Window, WindowError};
 pub use doorkeeper::{Doorkeeper, DoorkeeperState, Outcome, Ticket, Verdict};
 pub use ids::{AccountId, BookingId, CallId, ConferenceKey, Role};
-pub use odds::Doors;
+pub use odds::{Doors, Odds, PolicyError, WeakPin};
 pub use pin::{LONGEST_PIN, Pin, PinError, PinKey, PinLookup, SHORTEST_PIN};
 pub use policy::PinPolicy;
 pub use throttle::{Alert, Attempt, Ceiling, Ruling, Throttle, ThrottleState};

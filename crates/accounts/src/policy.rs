@@ -13,7 +13,7 @@ pub struct PinPolicy {
     pub guest_digits: u8,
     /// Digits of a Host PIN that is drawn, its check digit included: 4 to 16, 12 by default.
     pub host_digits: u8,
-    /// Wrong PINs that a source has in a day before its answers are delayed. 5 by default.
+    /// Wrong PINs that a source has in a day before its answers are delayed: 0 to 64, 5 by default.
     pub free_tries: u32,
     /// The first delay; each further wrong PIN doubles it. 1 s by default, seconds where
     /// serialised.
@@ -32,7 +32,7 @@ pub struct PinPolicy {
     /// bridge has a few honest ones every day.
     pub quiet: u32,
     /// Wrong PINs in a day after which a known number, too, is by consent while consent is on.
-    /// 5 by default.
+    /// 0 to 64, 5 by default.
     pub known_tries: u32,
     /// How many sources with wrong PINs are remembered at most. 131,072 by default (about 20 MB
     /// when full).
@@ -60,10 +60,14 @@ impl Default for PinPolicy {
     }
 }
 
+/// A source's wrong PINs beyond these make no difference.
+const MOST_REMEMBERED: u32 = 64;
+
 impl PinPolicy {
     /// The delay of a source's next answer after `wrong` wrong PINs in a day.
     pub fn delay(&self, wrong: u32) -> Duration {
-        let Some(doublings) = wrong.checked_sub(self.free_tries) else {
+        let free = self.free_tries.min(MOST_REMEMBERED);
+        let Some(doublings) = wrong.checked_sub(free) else {
             return Duration::ZERO;
         };
         let factor = 1u32.checked_shl(doublings).unwrap_or(u32::MAX);
@@ -72,14 +76,17 @@ impl PinPolicy {
             .min(self.longest_delay)
     }
 
+    /// Whether a known number with so many wrong PINs in a day still passes while consent is on.
+    pub(crate) fn known_passes(&self, wrong: u32) -> bool {
+        wrong < self.known_tries.min(MOST_REMEMBERED)
+    }
+
     /// How many of a source's wrong PINs make a difference: no more need be remembered. Bounded,
     /// whatever the policy says.
     pub(crate) fn remembered(&self) -> usize {
-        let full = (0..MOST_REMEMBERED)
-            .find(|wrong| *wrong >= self.free_tries && self.delay(*wrong) >= self.longest_delay)
-            .unwrap_or(MOST_REMEMBERED);
+        let grown =
+            |wrong: &u32| *wrong >= self.free_tries && self.delay(*wrong) >= self.longest_delay;
+        let full = (0..MOST_REMEMBERED).find(grown).unwrap_or(MOST_REMEMBERED);
         full.max(self.known_tries.min(MOST_REMEMBERED)) as usize
     }
 }
-
-const MOST_REMEMBERED: u32 = 64;

@@ -9,46 +9,46 @@ use crate::throttle::is_today;
 
 /// The wrong PINs of the last day, source by source, in bounded memory.
 ///
-/// When the table is full, the source with the fewest wrong PINs goes, of those the one that was
-/// quiet longest. So a guesser who wants a number's five wrong PINs forgotten has to fill the
-/// whole table with numbers that made as many, and gets back no more than was forgotten: `F`
-/// guesses from rotating numbers buy at most `F / sources` further ones on a number, and none at
-/// the ceiling, which does not depend on this table.
+/// When the table is full, the source whose last wrong PIN is the longest ago goes. From then on,
+/// until what was forgotten is a day old, a number that isn't in the table starts with its tries
+/// used up at its first wrong PIN. So a guesser who wants a number's wrong PINs forgotten first has
+/// to fill the whole table with others, and then has *one* more try, not five: `F` guesses from
+/// rotating numbers buy at most `F / capacity` further ones on a number. They buy none at the
+/// ceiling, which does not depend on this table. Numbers that make no wrong PIN are not touched.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(
-    from = "Vec<(SourceKey, Vec<DateTime<Utc>>)>",
-    into = "Vec<(SourceKey, Vec<DateTime<Utc>>)>"
-)]
+#[serde(from = "Kept", into = "Kept")]
 pub(crate) struct Sources {
-    records: BTreeMap<SourceKey, Vec<DateTime<Utc>>>,
-    /// The same, in the order of leaving: how many wrong PINs, when the last.
-    leaving: BTreeSet<(usize, DateTime<Utc>, SourceKey)>,
+    records: BTreeMap<SourceKey, Times>,
+    /// The same, in the order of leaving.
+    leaving: BTreeSet<(DateTime<Utc>, SourceKey)>,
+    /// When the latest wrong PIN that was forgotten came.
+    forgotten: Option<DateTime<Utc>>,
     capacity: usize,
     remembered: usize,
-    swept: DateTime<Utc>,
 }
 
 /// A hash in place of trunk and number: short whatever a hostile From header held, and no list of
 /// callers.
 type SourceKey = [u8; 16];
 
+/// When the last wrong PINs came, latest first.
+type Times = Vec<DateTime<Utc>>;
+
 impl Sources {
     /// Takes on a policy; what an import brought is made to fit it.
-    pub(crate) fn bound(&mut self, capacity: usize, remembered: usize) {
+    pub(crate) fn bound(&mut self, capacity: usize, remembered: usize, now: DateTime<Utc>) {
         self.capacity = capacity.max(1);
         self.remembered = remembered.max(1);
-        let remembered = self.remembered;
         for times in self.records.values_mut() {
-            times.sort_unstable();
-            times.drain(..times.len().saturating_sub(remembered));
+            times.iter_mut().for_each(|time| *time = (*time).min(now));
+            times.sort_unstable_by(|a, b| b.cmp(a));
+            times.truncate(self.remembered);
         }
+        self.forgotten = self.forgotten.map(|time| time.min(now));
         self.records.retain(|_, times| !times.is_empty());
-        self.leaving = self
-            .records
-            .iter()
-            .filter_map(|(key, times)| place(key, times))
-            .collect();
-        self.make_room();
+        let leaving = |(key, times): (&SourceKey, &Times)| (times[0], *key);
+        self.leaving = self.records.iter().map(leaving).collect();
+        self.make_room(now);
     }
 
     /// How many wrong PINs the source had in the day up to `now`; not counted beyond those that
@@ -63,50 +63,34 @@ impl Sources {
     /// Counts a wrong PIN.
     pub(crate) fn count(&mut self, source: &Source, now: DateTime<Utc>) {
         let key = key(source);
-        let times = self.records.entry(key).or_default();
-        if let Some(place) = place(&key, times) {
-            self.leaving.remove(&place);
+        let used_up = self.forgotten.filter(|last| is_today(*last, now));
+        let times = self
+            .records
+            .entry(key)
+            .or_insert_with(|| used_up.map_or_else(Times::new, |last| vec![last; self.remembered]));
+        if let Some(last) = times.first() {
+            self.leaving.remove(&(*last, key));
         }
-        times.retain(|time| is_today(*time, now));
-        if times.len() == self.remembered {
-            times.remove(0);
-        }
-        times.push(now);
-        self.leaving.extend(place(&key, times));
-        if self.records.len() > self.capacity {
-            self.sweep(now);
-            self.make_room();
-        }
+        times.insert(0, now);
+        times.truncate(self.remembered);
+        self.leaving.insert((now, key));
+        self.make_room(now);
     }
 
-    /// Drops whoever has been quiet for a day; at most once an hour, because it looks at all.
-    fn sweep(&mut self, now: DateTime<Utc>) {
-        if now.signed_duration_since(self.swept).num_hours() < 1 {
-            return;
-        }
-        self.swept = now;
-        self.records
-            .retain(|_, times| times.last().is_some_and(|last| is_today(*last, now)));
-        self.leaving.retain(|(_, last, _)| is_today(*last, now));
-    }
-
-    fn make_room(&mut self) {
-        while self.records.len() > self.capacity {
-            let Some((_, _, key)) = self.leaving.pop_first() else {
+    /// Drops whoever has been quiet for a day, and more if there are too many.
+    fn make_room(&mut self, now: DateTime<Utc>) {
+        while let Some(&(last, key)) = self.leaving.first() {
+            let live = is_today(last, now);
+            if live && self.records.len() <= self.capacity {
                 break;
-            };
+            }
+            self.leaving.pop_first();
             self.records.remove(&key);
+            if live {
+                self.forgotten = Some(last);
+            }
         }
     }
-
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.records.len()
-    }
-}
-
-fn place(key: &SourceKey, times: &[DateTime<Utc>]) -> Option<(usize, DateTime<Utc>, SourceKey)> {
-    times.last().map(|last| (times.len(), *last, *key))
 }
 
 fn key(source: &Source) -> SourceKey {
@@ -122,19 +106,116 @@ fn key(source: &Source) -> SourceKey {
     key
 }
 
-impl From<Vec<(SourceKey, Vec<DateTime<Utc>>)>> for Sources {
-    fn from(records: Vec<(SourceKey, Vec<DateTime<Utc>>)>) -> Self {
-        let mut sources = Self {
-            records: records.into_iter().collect(),
+/// As it is serialised: no format has maps with such keys.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    sources: Vec<(SourceKey, Times)>,
+    forgotten: Option<DateTime<Utc>>,
+}
+
+impl From<Kept> for Sources {
+    /// Still to be [bound](Sources::bound).
+    fn from(kept: Kept) -> Self {
+        let records = kept.sources.into_iter().collect();
+        Self {
+            records,
+            forgotten: kept.forgotten,
             ..Self::default()
-        };
-        sources.bound(usize::MAX, usize::MAX);
-        sources
+        }
     }
 }
 
-impl From<Sources> for Vec<(SourceKey, Vec<DateTime<Utc>>)> {
+impl From<Sources> for Kept {
     fn from(sources: Sources) -> Self {
-        sources.records.into_iter().collect()
+        let records = sources.records.into_iter().collect();
+        Self {
+            sources: records,
+            forgotten: sources.forgotten,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    fn number(n: u32) -> Source {
+        Source::new("trunk", &format!("+49{n}"))
+    }
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds)
+    }
+
+    fn table(capacity: usize) -> Sources {
+        let mut sources = Sources::default();
+        sources.bound(capacity, 10, at(0));
+        sources
+    }
+
+    #[test]
+    fn a_flood_of_numbers_takes_bounded_memory() {
+        let mut sources = table(100);
+        for n in 0..10_000 {
+            sources.count(&number(n), at(n.into()));
+            assert!(sources.records.len() <= 100);
+            assert_eq!(sources.leaving.len(), sources.records.len());
+        }
+        assert_eq!(
+            sources.wrong_today(&number(9_999), at(10_000)),
+            10,
+            "none free while numbers are forgotten"
+        );
+        assert_eq!(sources.wrong_today(&number(0), at(10_000)), 0);
+    }
+
+    #[test]
+    fn being_forgotten_gives_one_try_and_not_five() {
+        let mut sources = table(100);
+        let forged = number(0);
+        for n in 1..=5 {
+            sources.count(&forged, at(n));
+        }
+        for n in 1..=99 {
+            sources.count(&number(n), at(10));
+        }
+        assert_eq!(
+            sources.wrong_today(&forged, at(11)),
+            5,
+            "a full table forgets nobody"
+        );
+        sources.count(&number(100), at(11));
+        assert_eq!(sources.wrong_today(&forged, at(12)), 0);
+        sources.count(&forged, at(12));
+        assert_eq!(sources.wrong_today(&forged, at(13)), 10);
+    }
+
+    #[test]
+    fn a_day_later_nothing_is_left() {
+        let mut sources = table(10);
+        for n in 0..30 {
+            sources.count(&number(n), at(0));
+        }
+        sources.count(&number(99), at(86_400));
+        assert_eq!(sources.records.len(), 1);
+        assert_eq!(sources.wrong_today(&number(99), at(86_400)), 1);
+    }
+
+    #[test]
+    fn trunk_number_and_withheld_are_told_apart() {
+        let mut sources = table(10);
+        sources.count(&Source::new("ab", "c"), at(0));
+        for other in [
+            Source::new("a", "bc"),
+            Source::new("abc", ""),
+            Source::withheld("ab"),
+            Source::withheld("abc"),
+        ] {
+            assert_eq!(sources.wrong_today(&other, at(0)), 0, "{other:?}");
+        }
+        sources.count(&Source::withheld("ab"), at(0));
+        assert_eq!(sources.wrong_today(&Source::withheld("ab"), at(0)), 1);
     }
 }

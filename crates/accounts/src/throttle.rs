@@ -105,7 +105,7 @@ pub struct Throttle {
 /// What a throttle has seen, to be kept over a restart. It holds no caller's number in the clear.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ThrottleState {
-    pub(crate) sources: Sources,
+    sources: Sources,
     wrong: DayCount,
     typing: DayCount,
 }
@@ -126,7 +126,7 @@ impl Throttle {
             mut wrong,
             mut typing,
         } = state;
-        sources.bound(policy.sources, policy.remembered());
+        sources.bound(policy.sources, policy.remembered(), now);
         wrong.bound(policy.ceiling, policy.quiet, now);
         typing.bound(policy.typing_ceiling, policy.quiet, now);
         let mut throttle = Self {
@@ -172,7 +172,7 @@ impl Throttle {
                 let alarm = self.consent(Ceiling::WrongPins).is_some()
                     || (!check_digit && self.consent(Ceiling::TypingErrors).is_some());
                 let passes =
-                    known && source.number.is_some() && wrong_today < self.policy.known_tries;
+                    known && source.number.is_some() && self.policy.known_passes(wrong_today);
                 alarm && !passes
             }
             Attempt::Closed | Attempt::Wrong | Attempt::Mistyped => {

@@ -1,0 +1,123 @@
+//! Guessers on 30 lines besiege a bridge for 30 virtual days: how many doors they open, against
+//! the computed odds, and what honest callers notice meanwhile. Prints Markdown.
+//!
+//! `attack [SEED]`
+#![allow(clippy::print_stdout, reason = "its output is what it is for")]
+
+mod siege;
+
+use chrono::TimeDelta;
+use conclave_accounts::{Odds, PinPolicy};
+use siege::{Plan, Report, Siege};
+
+fn main() {
+    let seed = std::env::args()
+        .nth(1)
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or(1);
+    rates(seed);
+    stories(seed);
+}
+
+fn siege(plan: Plan, guest_digits: u8, seed: u64) -> Siege {
+    Siege {
+        plan,
+        policy: PinPolicy {
+            guest_digits,
+            ..PinPolicy::default()
+        },
+        accounts: 1000,
+        lines: 30,
+        days: 30,
+        try_takes: TimeDelta::seconds(5),
+        honest: false,
+        seed,
+    }
+}
+
+/// Doors opened against the odds, on PINs short enough to be opened, and on real ones.
+fn rates(seed: u64) {
+    println!(
+        "| plan | Guest PIN | days | doors a day, computed | measured | days with one, computed | measured |"
+    );
+    println!("| --- | --- | --- | --- | --- | --- | --- |");
+    let row = |plan, digits, runs: u64, days| {
+        let reports: Vec<_> = (0..runs)
+            .map(|run| {
+                Siege {
+                    days,
+                    ..siege(plan, digits, seed + run)
+                }
+                .run()
+            })
+            .collect();
+        let all_days = f64::from(days) * runs as f64;
+        let odds = reports
+            .first()
+            .and_then(|report| report.odds)
+            .expect("at least one run");
+        let sum = |of: fn(&Report) -> f64| reports.iter().map(of).sum::<f64>() / all_days;
+        println!(
+            "| {plan:?} | {digits} | {all_days} | {:.6} | {:.6} | {:.6} | {:.6} |",
+            odds.doors_a_day(),
+            sum(|report| report.opened as f64),
+            odds.chance(),
+            sum(|report| f64::from(report.days_opened)),
+        );
+    };
+    for digits in [5, 6, 7] {
+        row(Plan::Ration, digits, 40, 30);
+        row(Plan::Burst, digits, 40, 30);
+    }
+    row(Plan::Ration, 8, 40, 300);
+    row(Plan::Ration, 10, 1, 100_000);
+    println!();
+}
+
+/// What becomes of guessers and callers while an attack goes on.
+fn stories(seed: u64) {
+    println!(
+        "| plan | Guest PIN | guesses | recognised, by consent | opened | of these by noted PINs \
+         | known callers in, longest | held | first-time callers by consent, median and longest | without |"
+    );
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    for (plan, digits) in [
+        (Plan::Flood, 10),
+        (Plan::Target, 10),
+        (Plan::Harvest, 10),
+        (Plan::Harvest, 8),
+        (Plan::Forge, 8),
+    ] {
+        let mut report = Siege {
+            honest: true,
+            ..siege(plan, digits, seed)
+        }
+        .run();
+        report.known.sort_by(f64::total_cmp);
+        report.first_held.sort_by(f64::total_cmp);
+        let last = |waits: &[f64]| waits.last().copied().unwrap_or_default();
+        println!(
+            "| {plan:?} | {digits} | {} | {} | {} | {} | {}, {:.1} s | {} | {}, {:.0} s and {:.0} s | {} |",
+            report.guesses,
+            report.held,
+            report.opened,
+            report.harvested,
+            report.known.len(),
+            last(&report.known),
+            report.known_held,
+            report.first_held.len(),
+            last(&report.first_held[..report.first_held.len().div_ceil(2)]),
+            last(&report.first_held),
+            report.first_passed,
+        );
+    }
+    println!();
+    let guesses = 30 * 86_400 / 5;
+    for digits in [8, 10, 11, 12] {
+        println!(
+            "With a number forged that the account knows, {guesses} guesses a day at {digits} digits: \
+             {:.1e} a day",
+            Odds::if_number_known(digits, guesses)
+        );
+    }
+}
