@@ -155,12 +155,16 @@ impl Keys {
         self.as_slice().starts_with(start.as_slice())
     }
 
-    /// Whether losing exactly one of these keys leaves `other`.
-    fn is_one_key_more_than(&self, other: &Keys) -> bool {
-        let (long, short) = (self.as_slice(), other.as_slice());
-        long.len() == short.len() + 1
-            && (0..long.len())
-                .any(|lost| long[..lost] == short[..lost] && long[lost + 1..] == short[lost..])
+    /// Whether losing exactly one of these keys leaves all of `other` in a row.
+    fn leaves_with_one_lost(&self, other: &Keys) -> bool {
+        (0..self.as_slice().len()).any(|lost| {
+            let (before, after) = self.as_slice().split_at(lost);
+            let left = before.iter().chain(&after[1..]);
+            (0..self.as_slice().len()).any(|start| {
+                let mut rest = left.clone().skip(start);
+                other.as_slice().iter().all(|key| rest.next() == Some(key))
+            })
+        })
     }
 }
 
@@ -200,7 +204,7 @@ impl fmt::Display for Binding {
 /// a PBX in front keeps some keys for itself.
 ///
 /// A map without conflict is the only kind there is: no two entries have the same keys, no entry's
-/// keys begin another's, and losing one digit of an entry never leaves another one.
+/// keys begin another's, and what is left of an entry with one digit lost never holds another one.
 ///
 /// ```
 /// use conclave_dtmf::{KeyCommand, KeyMap, Who};
@@ -373,7 +377,7 @@ impl ConflictKind {
             Some(ConflictKind::Duplicate)
         } else if a.starts_with(b) || b.starts_with(a) {
             Some(ConflictKind::Prefix)
-        } else if a.is_one_key_more_than(b) || b.is_one_key_more_than(a) {
+        } else if a.leaves_with_one_lost(b) || b.leaves_with_one_lost(a) {
             Some(ConflictKind::OneLostDigit)
         } else {
             None
@@ -386,7 +390,9 @@ impl fmt::Display for ConflictKind {
         f.write_str(match self {
             ConflictKind::Duplicate => "have the same keys",
             ConflictKind::Prefix => "begin with the same keys, and one of them ends there",
-            ConflictKind::OneLostDigit => "differ by one digit, which may get lost",
+            ConflictKind::OneLostDigit => {
+                "are too alike: with one digit lost, one of them is taken for the other"
+            }
         })
     }
 }
