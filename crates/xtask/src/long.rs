@@ -31,6 +31,13 @@ const CAMPAIGNS: &[Campaign] = &[
         run: fuzz,
     },
     Campaign {
+        name: "kill-store",
+        arguments: "[TIMES]",
+        about: "a process that writes accounts and calls is killed (200 times); what it acknowledged must be there",
+        takes: "6 minutes",
+        run: kill_store,
+    },
+    Campaign {
         name: "sim",
         arguments: "[ARGUMENTS]",
         about: "the whole bridge in a virtual world with seeded faults, thousands of seeds",
@@ -88,6 +95,27 @@ fn sim(arguments: &[String]) -> Result {
         cargo(&["run", "--release", "-p", "conclave-sim", "--"]),
         arguments,
     )
+}
+
+fn kill_store(arguments: &[String]) -> Result {
+    let times = arguments.first().map_or("200", String::as_str);
+    if times.parse::<u32>().is_err() {
+        return Err(Failure(format!(
+            "kill-store: TIMES is a number, not `{times}`"
+        )));
+    }
+    let test = "what_a_killed_process_had_acknowledged_is_there";
+    let mut command = cargo(&[
+        "test",
+        "-p",
+        "conclave-store",
+        "--test",
+        "processes",
+        "--",
+        "--exact",
+        test,
+    ]);
+    crate::run::run(command.env("CONCLAVE_KILLS", times))
 }
 
 fn run_released(mut command: Command, arguments: &[String]) -> Result {

@@ -19,11 +19,7 @@ const NEEDED: &[(&str, &str, &str)] = &[
 ];
 
 pub(crate) fn setup() -> Result {
-    let missing: Vec<&str> = NEEDED
-        .iter()
-        .filter(|(_, program, _)| !on_path(program))
-        .map(|(p, ..)| *p)
-        .collect();
+    let missing = missing();
     for (package, program, purpose) in NEEDED {
         let state = if missing.contains(package) {
             "missing"
@@ -49,7 +45,22 @@ pub(crate) fn setup() -> Result {
     }
     println!("setup: installing {} by apt-get", missing.join(", "));
     run(apt_get(&["update"]).arg("--quiet"))?;
-    run(apt_get(&["install", "--yes", "--quiet", "--no-install-recommends"]).args(&missing))
+    run(apt_get(&["install", "--yes", "--quiet", "--no-install-recommends"]).args(&missing))?;
+    match &self::missing()[..] {
+        [] => Ok(()),
+        still => Err(Failure(format!(
+            "installed {}, but its program is not on the PATH",
+            still.join(", ")
+        ))),
+    }
+}
+
+fn missing() -> Vec<&'static str> {
+    NEEDED
+        .iter()
+        .filter(|(_, program, _)| !on_path(program))
+        .map(|(package, ..)| *package)
+        .collect()
 }
 
 /// tshark's package would ask who may capture; nobody is there to answer.
