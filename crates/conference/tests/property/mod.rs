@@ -1,0 +1,4 @@
+//! What the property tests are made of.
+
+pub(crate) mod model;
+pub(crate) mod world;
