@@ -2,7 +2,9 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use crate::{ClipId, Codec, LegId, PlayId, RoomId};
+use conclave_media::Codec;
+
+use crate::{ClipId, LegId, PlayId, RoomId};
 
 /// Where a leg receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,7 +13,7 @@ pub enum Port {
     /// for peers whose address is known and trusted (trunks, loopback). Cheapest.
     Shared,
     /// A pair of ports for this leg alone, whose peer is found by symmetric RTP
-    /// (`conclave_media::Latch`): for phones behind address translation.
+    /// ([`conclave_media::Latch`]): for phones behind address translation.
     Own,
 }
 
@@ -44,12 +46,12 @@ pub struct LegMedia {
 }
 
 impl LegMedia {
-    /// `codec` at its static payload type, without events, RTCP on the next port.
+    /// `codec` at its static payload type (96 if it has none), without events, RTCP on the next port.
     pub fn new(remote: SocketAddr, codec: Codec) -> Self {
         LegMedia {
             remote,
             codec,
-            payload_type: codec.payload_type(),
+            payload_type: codec.static_payload_type().unwrap_or(96),
             event_payload_type: None,
             rtcp: Rtcp::NextPort,
         }
@@ -136,7 +138,7 @@ impl Default for NameRules {
 /// (a [`Play`](Command::Play) is answered all the same).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// The leg, which has a port by `Engine::reserve`, has been answered: from now to
+    /// The leg, which has a port by [`reserve`](crate::Engine::reserve), has been answered: from now to
     /// its `Stop` a packet goes out every 20 ms, in one unbroken sequence and SSRC.
     Start {
         /// Which leg.

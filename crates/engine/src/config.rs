@@ -20,14 +20,11 @@ pub struct EngineConfig {
     /// How often the sockets are drained between two ticks. Default 5 ms;
     /// kept within 1 to 20 ms.
     pub poll: Duration,
-    /// Legs at the same time; `Engine::reserve` refuses more. Default 5000.
+    /// Legs at the same time; [`reserve`](crate::Engine::reserve) refuses more. Default 5000.
     pub max_legs: usize,
     /// How long a leg may be without RTP before [`Event::Quiet`](crate::Event::Quiet)
     /// says so (and again after each such span). Default 60 s.
     pub quiet_after: Duration,
-    /// Differs from one start to the next, so that SSRCs and first sequence numbers can't be
-    /// foreseen (RFC 3550, section 5.1). Default 0: drawn from the operating system's hash seed.
-    pub seed: u64,
 }
 
 impl Default for EngineConfig {
@@ -39,7 +36,6 @@ impl Default for EngineConfig {
             poll: Duration::from_millis(5),
             max_legs: 5_000,
             quiet_after: Duration::from_secs(60),
-            seed: 0,
         }
     }
 }

@@ -1,0 +1,165 @@
+//! The engine as its owner holds it.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    ClipId, Command, EngineConfig, EngineError, EngineStats, EventReceiver, LegId, Pcm, Port,
+    control::Control,
+    events::Events,
+    local::{Local, Peer},
+    meter::{self, Meter},
+    pcm::Clip,
+    port::PortPool,
+    shard::{Message, Shard},
+};
+
+/// The real-time media plane, running. Its threads end when it is dropped or [shut down](Self::shutdown).
+///
+/// All methods may be called from any thread. What they share is a directory of which thread has what,
+/// which no media thread ever touches: a slow caller can't make a packet late.
+#[derive(Debug)]
+pub struct Engine {
+    control: Mutex<Control>,
+    peers: Vec<Peer>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Engine {
+    /// Starts the threads. Events come out of the receiver.
+    ///
+    /// # Errors
+    /// A port range without a pair of ports, or no thread to be had.
+    pub fn start(config: EngineConfig) -> Result<(Engine, EventReceiver), EngineError> {
+        let pool = PortPool::new(config.rtp_ports.clone())?;
+        let (events, receiver) = Events::channel();
+        let (peers, inboxes): (Vec<_>, Vec<_>) = (0..shards(&config))
+            .map(|_| {
+                let (inbox, messages) = crossbeam_channel::unbounded();
+                let meter = Arc::new(Meter::default());
+                (Peer { inbox, meter }, messages)
+            })
+            .unzip();
+        let poll = config
+            .poll
+            .clamp(Duration::from_millis(1), Duration::from_millis(20));
+        let clock = Instant::now();
+        let mut engine = Engine {
+            control: Mutex::new(Control::new(
+                &config,
+                pool,
+                peers.clone(),
+                events.clone(),
+                clock,
+            )),
+            peers: peers.clone(),
+            threads: Vec::new(),
+        };
+        for (me, inbox) in inboxes.into_iter().enumerate() {
+            let local = Local::new(me, peers.clone(), events.clone(), 1);
+            let shard = Shard::new(clock, poll, inbox, local);
+            let thread = thread::Builder::new()
+                .name(format!("media-{me}"))
+                .spawn(move || shard.run())
+                .map_err(EngineError::Thread)?;
+            engine.threads.push(thread);
+        }
+        Ok((engine, receiver))
+    }
+
+    /// Opens (or finds) the sockets for a leg on `local_ip`: the RTP address for the SDP answer. RTCP is on the port
+    /// above, or muxed, as [`LegMedia`](crate::LegMedia) says later. A leg that never starts is given up by
+    /// [`Command::Stop`].
+    ///
+    /// # Errors
+    /// The engine is full, the leg has a port already, or no port is free.
+    pub fn reserve(
+        &self,
+        leg: LegId,
+        port: Port,
+        local_ip: IpAddr,
+    ) -> Result<SocketAddr, EngineError> {
+        self.reserve_for(leg, port, local_ip, None)
+    }
+
+    /// The same where the peer's RTP address is known from its offer. Two legs with one peer address never share
+    /// a socket then: they could not be told apart.
+    ///
+    /// # Errors
+    /// As [`reserve`](Self::reserve).
+    pub fn reserve_for(
+        &self,
+        leg: LegId,
+        port: Port,
+        local_ip: IpAddr,
+        remote: Option<SocketAddr>,
+    ) -> Result<SocketAddr, EngineError> {
+        self.control().reserve(leg, port, local_ip, remote)
+    }
+
+    /// Gives a command, which acts on the next frame boundary. Never waits for a media thread.
+    pub fn send(&self, command: Command) {
+        self.control().send(command);
+    }
+
+    /// Adds (or replaces) a clip that can be played. Brings it to the rates that legs have, here and now: for long
+    /// clips this takes a while.
+    pub fn add_clip(&self, id: ClipId, pcm: Pcm) {
+        let clip = Clip::new(pcm);
+        self.control().add_clip(id, clip);
+    }
+
+    /// Sets the hold music, which is played round and round. Without it there is silence.
+    pub fn set_music(&self, pcm: Pcm) {
+        let clip = Arc::new(Clip::new(pcm));
+        self.control()
+            .tell_all(|| Message::Music(Arc::clone(&clip)));
+    }
+
+    /// How the engine is at this moment.
+    pub fn stats(&self) -> EngineStats {
+        let (legs, rooms) = self.control().count();
+        EngineStats {
+            legs,
+            rooms,
+            ..meter::stats(self.peers.iter().map(|peer| &*peer.meter))
+        }
+    }
+
+    /// Ends all media at once and waits until the threads are gone and the sockets closed. Legs that weren't
+    /// stopped before say nothing more.
+    pub fn shutdown(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.control().tell_all(|| Message::Shutdown);
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a media thread had panicked");
+            }
+        }
+    }
+
+    fn control(&self) -> MutexGuard<'_, Control> {
+        // The directory is changed only in steps that can't panic half-way.
+        self.control.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn shards(config: &EngineConfig) -> usize {
+    match config.shards {
+        0 => thread::available_parallelism().map_or(1, |cores| cores.get().min(4)),
+        shards => shards.min(64),
+    }
+}

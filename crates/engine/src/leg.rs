@@ -1,0 +1,415 @@
+//! One call's media: what comes in from it, and the packet that goes out to it in each tick.
+
+use std::{net::SocketAddr, time::Duration};
+
+use conclave_dtmf::{Digit, EventReceiver};
+use conclave_media::{Encoder, Latch, Latched, Pulled, Receiver, RtpPacket, RtpWriter};
+use conclave_mixer::{Heard, Rate, SlotId};
+
+use crate::{
+    Direction, LegId, LegMedia, LegStats, PlayId, Rtcp,
+    encoding::{LONGEST_PAYLOAD, SharedEncoding},
+    fade::{Fade, Seam, add},
+    music::Music,
+    name::NameRecorder,
+    play::{PlayQueue, Played},
+    port::{Channel, PortKey},
+    room::{LONGEST_FRAME, Room},
+};
+
+/// Where datagrams go out.
+pub(crate) trait Wire {
+    /// Sends one datagram in the batch of this tick.
+    fn send(&mut self, port: PortKey, channel: Channel, to: SocketAddr, datagram: &[u8]);
+}
+
+/// What a leg hears, apart from plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seat {
+    Silence,
+    Music,
+    /// In the room at this place of the thread's list.
+    Room {
+        room: usize,
+        slot: SlotId,
+        heard: bool,
+    },
+}
+
+/// What became of a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ingested {
+    Taken,
+    /// Taken, and its source is the leg's peer from now on, as the owner of its sockets must know.
+    Latched {
+        home: usize,
+    },
+    Ignored,
+}
+
+/// What a leg can hear in one tick.
+pub(crate) struct Sounds<'a> {
+    pub(crate) tick: u64,
+    pub(crate) rooms: &'a mut [Option<Room>],
+    pub(crate) music: &'a mut Music,
+    pub(crate) silence: &'a mut SharedEncoding,
+}
+
+/// The numbers of a new stream, which nobody should foresee (RFC 3550, section 5.1).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StreamStart {
+    pub(crate) ssrc: u32,
+    pub(crate) sequence: u16,
+    pub(crate) timestamp: u32,
+}
+
+/// Music comes in over 300 ms and goes out over one frame, for the prompt that is heard instead.
+const MUSIC_IN: f32 = 15.0;
+const MUSIC_OUT: f32 = 1.0;
+/// 5 ms: a digit must not be heard, and its silence must not click.
+const MUTE: f32 = 0.25;
+/// Ticks between two levels of one talker.
+const LEVEL_EVERY: u64 = 50;
+
+pub(crate) struct Leg {
+    pub(crate) id: LegId,
+    pub(crate) port: PortKey,
+    /// The thread that owns the sockets.
+    pub(crate) home: usize,
+    pub(crate) seat: Seat,
+    pub(crate) plays: PlayQueue,
+    pub(crate) name: Option<NameRecorder>,
+    /// The tick whose packet goes out next.
+    pub(crate) next_tick: u64,
+    media: LegMedia,
+    rate: Rate,
+    direction: Direction,
+    latch: Latch,
+    receiver: Receiver,
+    events: EventReceiver,
+    encoder: Box<dyn Encoder>,
+    writer: RtpWriter,
+    stats: LegStats,
+    /// Gain of what comes in: 0 while a digit is pressed.
+    input: Fade,
+    music: Fade,
+    seam: Seam,
+    new_seat: bool,
+    /// The next packet is the first one, or the first after a pause.
+    talkspurt: bool,
+    quiet_since: Duration,
+    quiet_after: Duration,
+    level_due: u64,
+}
+
+impl Leg {
+    pub(crate) fn new(
+        id: LegId,
+        port: PortKey,
+        home: usize,
+        media: LegMedia,
+        start: StreamStart,
+        quiet_after: Duration,
+        now: Duration,
+    ) -> Self {
+        Leg {
+            id,
+            port,
+            home,
+            seat: Seat::Silence,
+            plays: PlayQueue::default(),
+            name: None,
+            next_tick: 0,
+            rate: rate_of(&media),
+            direction: Direction::SendRecv,
+            latch: Latch::new(media.remote),
+            receiver: Receiver::new(media.codec, media.payload_type),
+            events: EventReceiver::new(),
+            encoder: media.codec.encoder(),
+            writer: RtpWriter::new(start.ssrc, start.sequence, start.timestamp),
+            stats: LegStats::default(),
+            input: Fade::at(1.0),
+            music: Fade::at(0.0),
+            seam: Seam::default(),
+            new_seat: false,
+            talkspurt: true,
+            quiet_since: now,
+            quiet_after,
+            level_due: 0,
+            media,
+        }
+    }
+
+    pub(crate) fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    /// What was negotiated anew. The stream out goes on, whatever the codec.
+    pub(crate) fn update(&mut self, media: LegMedia, direction: Direction) {
+        self.latch
+            .rearm((media.remote != self.media.remote).then_some(media.remote));
+        if (media.codec, media.payload_type) != (self.media.codec, self.media.payload_type) {
+            self.receiver = Receiver::new(media.codec, media.payload_type);
+            self.encoder = media.codec.encoder();
+            self.rate = rate_of(&media);
+        }
+        self.media = media;
+        self.direction = direction;
+    }
+
+    pub(crate) fn sit(&mut self, seat: Seat) {
+        if seat == Seat::Music && self.seat != Seat::Music {
+            self.music = Fade::at(0.0);
+        }
+        self.seat = seat;
+        self.new_seat = true;
+    }
+
+    /// Takes a datagram that came to this leg's address; tells of a digit that began.
+    pub(crate) fn ingest(
+        &mut self,
+        channel: Channel,
+        from: SocketAddr,
+        datagram: &[u8],
+        now: Duration,
+        digit: impl FnOnce(Digit),
+    ) -> Ingested {
+        let ingested = if channel == Channel::Rtcp || is_rtcp(datagram) {
+            self.ingest_rtcp(from, datagram, now)
+        } else {
+            self.ingest_rtp(from, datagram, now, digit)
+        };
+        self.stats.ignored += u64::from(ingested == Ingested::Ignored);
+        ingested
+    }
+
+    fn ingest_rtp(
+        &mut self,
+        from: SocketAddr,
+        datagram: &[u8],
+        now: Duration,
+        digit: impl FnOnce(Digit),
+    ) -> Ingested {
+        let Ok(packet) = RtpPacket::parse(datagram) else {
+            return Ingested::Ignored;
+        };
+        let audio = self.media.payload_type;
+        let event = self.media.event_payload_type;
+        let latched = self
+            .latch
+            .check(from, &packet, &[audio, event.unwrap_or(audio)]);
+        if matches!(latched, Latched::NotYet | Latched::No) {
+            return Ingested::Ignored;
+        }
+        self.stats.packets_in += 1;
+        self.quiet_since = now;
+        if event == Some(packet.payload_type()) {
+            let pressed = self.events.push(
+                packet.sequence(),
+                packet.timestamp(),
+                packet.marker(),
+                packet.payload(),
+                now,
+            );
+            pressed.map(digit);
+        }
+        // Events too: their time is none that is lost.
+        self.receiver.push(&packet, now);
+        if latched == Latched::Now {
+            Ingested::Latched { home: self.home }
+        } else {
+            Ingested::Taken
+        }
+    }
+
+    fn ingest_rtcp(&mut self, from: SocketAddr, _datagram: &[u8], _now: Duration) -> Ingested {
+        if from.ip() != self.latch.remote().ip() {
+            return Ingested::Ignored;
+        }
+        Ingested::Taken
+    }
+
+    /// This tick's 20 ms of what the leg says; false if nobody is to hear anything of it.
+    pub(crate) fn hear(&mut self, now: Duration, frame: &mut [i16]) -> bool {
+        let pulled = self.receiver.pull(now, frame);
+        let open = self.direction.hears() && !self.events.muted(now);
+        let target = if open { 1.0 } else { 0.0 };
+        let silent = self.input.is_silent(target);
+        self.input.apply(frame, target, MUTE);
+        if silent {
+            frame.fill(0);
+        }
+        pulled != Pulled::Silence && !silent
+    }
+
+    /// Whether there has been no RTP for too long; asked once each tick.
+    pub(crate) fn is_quiet(&mut self, now: Duration) -> bool {
+        if self.direction != Direction::SendRecv {
+            self.quiet_since = now;
+        }
+        let quiet = now.saturating_sub(self.quiet_since) >= self.quiet_after;
+        if quiet {
+            self.quiet_since = now;
+        }
+        quiet
+    }
+
+    /// How loud this leg talks in its room, if that is due to be told.
+    pub(crate) fn level(&mut self, tick: u64, rooms: &[Option<Room>]) -> Option<f32> {
+        let Seat::Room {
+            room,
+            slot,
+            heard: true,
+        } = self.seat
+        else {
+            return None;
+        };
+        if tick < self.level_due {
+            return None;
+        }
+        let level = rooms.get(room)?.as_ref()?.level(slot);
+        level.talking.then(|| {
+            self.level_due = tick + LEVEL_EVERY;
+            level.dbfs
+        })
+    }
+
+    /// Sends the packet of this tick.
+    pub(crate) fn speak(
+        &mut self,
+        sounds: &mut Sounds<'_>,
+        ended: impl FnMut(PlayId),
+        wire: &mut impl Wire,
+    ) {
+        let units = self.media.codec.clock_rate() / 50;
+        let left_out = sounds.tick.saturating_sub(self.next_tick);
+        self.writer.skip(units.wrapping_mul(left_out as u32));
+        self.next_tick = sounds.tick + 1;
+
+        let length = self.rate.frame_len();
+        let (mut frame, mut prompt) = ([0; LONGEST_FRAME], [0; LONGEST_FRAME]);
+        let (frame, prompt) = (&mut frame[..length], &mut prompt[..length]);
+        let playing =
+            !self.plays.is_empty() && self.plays.fill(self.rate, prompt, ended) != Played::Nothing;
+        let remote = self.latch.remote();
+        if !self.direction.sends() || remote.ip().is_unspecified() || remote.port() == 0 {
+            self.writer.skip(units);
+            self.talkspurt = true;
+            self.seam = Seam::default();
+            return;
+        }
+        let alike = self.listen(sounds, playing.then_some(&*prompt), frame);
+        let joined = std::mem::take(&mut self.new_seat) && self.seam.join(frame);
+        self.seam.after(frame);
+
+        let mut own = [0; LONGEST_PAYLOAD];
+        let codec = self.media.codec;
+        let payload = match alike {
+            Alike::Silence if !joined => sounds.silence.payload(codec, sounds.tick, frame),
+            Alike::Music if !joined => sounds.music.payload(codec, sounds.tick, frame),
+            Alike::Room(room) if !joined => match sounds.rooms.get_mut(room) {
+                Some(Some(room)) => room.payload(codec, sounds.tick, frame),
+                Some(None) | None => &[],
+            },
+            Alike::Silence | Alike::Music | Alike::Room(_) | Alike::Nobody => {
+                let length = self.encoder.encode(frame, &mut own);
+                &own[..length]
+            }
+        };
+        let marker = std::mem::take(&mut self.talkspurt);
+        let mut packet = [0; LONGEST_PAYLOAD + conclave_media::HEADER_LEN];
+        let written =
+            self.writer
+                .write(self.media.payload_type, marker, units, payload, &mut packet);
+        if let Some(length) = written {
+            self.stats.packets_out += 1;
+            wire.send(self.port, Channel::Rtp, remote, &packet[..length]);
+        }
+    }
+
+    /// Fills the frame with what the leg hears, and says who else hears the same.
+    fn listen(
+        &mut self,
+        sounds: &mut Sounds<'_>,
+        prompt: Option<&[i16]>,
+        frame: &mut [i16],
+    ) -> Alike {
+        match self.seat {
+            Seat::Silence => match prompt {
+                Some(prompt) => {
+                    frame.copy_from_slice(prompt);
+                    Alike::Nobody
+                }
+                None => Alike::Silence,
+            },
+            Seat::Music => {
+                let (target, frames) = match prompt {
+                    Some(_) => (0.0, MUSIC_OUT),
+                    None => (1.0, MUSIC_IN),
+                };
+                sounds.music.frame(self.rate, sounds.tick, frame);
+                if self.music.is_unity(target) {
+                    return Alike::Music;
+                }
+                self.music.apply(frame, target, frames);
+                add(frame, prompt.unwrap_or(&[]));
+                Alike::Nobody
+            }
+            Seat::Room { room, slot, .. } => {
+                let Some(Some(mix)) = sounds.rooms.get_mut(room) else {
+                    return Alike::Silence;
+                };
+                let heard = match prompt {
+                    Some(prompt) => mix.read_under(slot, prompt, frame),
+                    None => mix.read(slot, frame),
+                };
+                match heard {
+                    Heard::Common => Alike::Room(room),
+                    Heard::Own => Alike::Nobody,
+                    Heard::Silence => Alike::Silence,
+                }
+            }
+        }
+    }
+
+    /// The leg is over: how it was.
+    pub(crate) fn stats(&self) -> LegStats {
+        let received = self.receiver.stats();
+        LegStats {
+            lost: received.lost,
+            late: received.late,
+            jitter: received.jitter,
+            ..self.stats
+        }
+    }
+
+    /// Where its RTCP is expected from.
+    pub(crate) fn rtcp_remote(media: &LegMedia, rtp: SocketAddr) -> SocketAddr {
+        match media.rtcp {
+            Rtcp::Muxed => rtp,
+            Rtcp::At(at) => at,
+            Rtcp::NextPort => SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1)),
+        }
+    }
+}
+
+/// Who else hears this frame.
+#[derive(Clone, Copy)]
+enum Alike {
+    Nobody,
+    Silence,
+    Music,
+    Room(usize),
+}
+
+fn rate_of(media: &LegMedia) -> Rate {
+    // Each codec's rate is one of the mixer's; the narrowest serves should one ever not be.
+    Rate::from_hz(media.codec.sample_rate()).unwrap_or(Rate::Hz8000)
+}
+
+/// RTCP's packet types on an RTP port (RFC 5761, section 4).
+fn is_rtcp(datagram: &[u8]) -> bool {
+    datagram
+        .get(1)
+        .is_some_and(|kind| (192..=223).contains(kind))
+}

@@ -1,0 +1,394 @@
+//! The legs and rooms of one thread, and what happens to them in a tick. No socket and no clock:
+//! datagrams, ticks and orders are handed in.
+
+use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
+
+use conclave_dtmf::Digit;
+
+use crate::{
+    ClipId, Direction, Event, LegId, LegMedia, NameRules, PlayId, RoomId, Route,
+    encoding::SharedEncoding,
+    events::Events,
+    leg::{Ingested, Leg, Seat, Sounds, Wire},
+    music::Music,
+    name::NameRecorder,
+    pcm::Clip,
+    play::{ClipCell, Play},
+    port::{Channel, PortKey},
+    room::{LONGEST_FRAME, Room},
+};
+
+/// What a leg is told, wherever it is.
+pub(crate) enum LegOrder {
+    Update {
+        media: LegMedia,
+        direction: Direction,
+    },
+    Stop,
+    Route(Route),
+    Play(Play),
+    RecordName {
+        clip: ClipId,
+        cell: ClipCell,
+        rules: NameRules,
+    },
+    FinishName,
+    Datagram {
+        channel: Channel,
+        from: SocketAddr,
+        bytes: Box<[u8]>,
+    },
+}
+
+pub(crate) struct Plane {
+    events: Events,
+    /// In the order of their ports, so that what goes out through one socket goes in one batch.
+    #[allow(clippy::vec_box)] // legs are sorted, and go from thread to thread, as pointers
+    legs: Vec<Box<Leg>>,
+    places: HashMap<LegId, usize>,
+    sorted: bool,
+    rooms: Vec<Option<Room>>,
+    room_places: HashMap<RoomId, usize>,
+    music: Music,
+    silence: SharedEncoding,
+    /// The tick that comes next.
+    tick: u64,
+}
+
+impl Plane {
+    pub(crate) fn new(events: Events, tick: u64) -> Self {
+        Plane {
+            events,
+            legs: Vec::new(),
+            places: HashMap::new(),
+            sorted: true,
+            rooms: Vec::new(),
+            room_places: HashMap::new(),
+            music: Music::default(),
+            silence: SharedEncoding::default(),
+            tick,
+        }
+    }
+
+    pub(crate) fn has(&self, leg: LegId) -> bool {
+        self.places.contains_key(&leg)
+    }
+
+    /// The sockets that a leg sends through.
+    pub(crate) fn port(&self, leg: LegId) -> Option<PortKey> {
+        Some(self.legs[*self.places.get(&leg)?].port)
+    }
+
+    pub(crate) fn next_tick(&self) -> u64 {
+        self.tick
+    }
+
+    /// Leaves ticks out: the machine stood still for too long to catch up with.
+    pub(crate) fn skip_to(&mut self, tick: u64) {
+        self.tick = self.tick.max(tick);
+    }
+
+    pub(crate) fn set_music(&mut self, clip: Arc<Clip>) {
+        self.music.set(clip);
+    }
+
+    /// Takes a leg in. One that comes from another thread has spoken up to some tick: what this thread did
+    /// meanwhile is made up for here, so that no packet of its stream is left out or sent twice.
+    pub(crate) fn admit(&mut self, mut leg: Box<Leg>, wire: &mut impl Wire) {
+        let events = &self.events;
+        let mut frame = [0; LONGEST_FRAME];
+        while leg.next_tick < self.tick {
+            let now = time_of(leg.next_tick);
+            leg.hear(now, &mut frame[..leg.rate().frame_len()]);
+            let mut sounds = Sounds {
+                tick: leg.next_tick,
+                rooms: &mut [],
+                music: &mut self.music,
+                silence: &mut self.silence,
+            };
+            leg.speak(
+                &mut sounds,
+                |play| events.say(Event::PlayEnded { play }),
+                wire,
+            );
+        }
+        self.places.insert(leg.id, self.legs.len());
+        self.legs.push(leg);
+        self.sorted = false;
+    }
+
+    /// Gives a leg away, to another thread: out of its room.
+    pub(crate) fn depart(&mut self, leg: LegId) -> Option<Box<Leg>> {
+        let place = self.places.remove(&leg)?;
+        let mut leg = self.legs.swap_remove(place);
+        if let Some(moved) = self.legs.get(place) {
+            self.places.insert(moved.id, place);
+        }
+        self.sorted = false;
+        if let Some(room) = leave(&mut self.rooms, &leg.seat) {
+            debug_assert!(self.room_places.contains_key(&room));
+            leg.sit(Seat::Silence);
+        }
+        Some(leg)
+    }
+
+    pub(crate) fn open_room(&mut self, id: RoomId) {
+        let place = match self.rooms.iter().position(Option::is_none) {
+            Some(place) => place,
+            None => {
+                self.rooms.push(None);
+                self.rooms.len() - 1
+            }
+        };
+        self.rooms[place] = Some(Room::new(id));
+        self.room_places.insert(id, place);
+    }
+
+    /// Its last leg has left.
+    pub(crate) fn close_room(&mut self, id: RoomId) {
+        let Some(place) = self.room_places.remove(&id) else {
+            return;
+        };
+        for leg in &mut self.legs {
+            if matches!(leg.seat, Seat::Room { room, .. } if room == place) {
+                leg.sit(Seat::Silence);
+            }
+        }
+        let room = self.rooms[place].take();
+        for play in room.into_iter().flat_map(Room::close) {
+            self.events.say(Event::PlayEnded { play });
+        }
+    }
+
+    /// A datagram for one of the legs here.
+    pub(crate) fn ingest(
+        &mut self,
+        leg: LegId,
+        channel: Channel,
+        from: SocketAddr,
+        datagram: &[u8],
+        now: Duration,
+    ) -> Ingested {
+        let Some(&place) = self.places.get(&leg) else {
+            return Ingested::Ignored;
+        };
+        let events = &self.events;
+        self.legs[place].ingest(channel, from, datagram, now, |digit: Digit| {
+            events.say(Event::Digit { leg, digit });
+        })
+    }
+
+    /// Does what a leg is told. Where the leg isn't here a play is answered, and the rest is nothing.
+    pub(crate) fn order(&mut self, id: LegId, order: LegOrder, now: Duration) {
+        let Some(&place) = self.places.get(&id) else {
+            if let LegOrder::Play(play) = order {
+                self.events.say(Event::PlayEnded { play: play.id });
+            }
+            return;
+        };
+        let leg = &mut self.legs[place];
+        match order {
+            LegOrder::Update { media, direction } => {
+                let before = leg.rate();
+                leg.update(media, direction);
+                if leg.rate() != before {
+                    self.rejoin(place);
+                }
+            }
+            LegOrder::Stop => self.stop(id),
+            LegOrder::Route(route) => self.route(place, route),
+            LegOrder::Play(play) => {
+                if let Err(play) = leg.plays.push(play) {
+                    self.events.say(Event::PlayEnded { play });
+                }
+            }
+            LegOrder::RecordName { clip, cell, rules } => {
+                let name = NameRecorder::new(clip, cell, rules, leg.rate().hz());
+                let before = leg.name.replace(name);
+                finish_name(&self.events, id, before);
+            }
+            LegOrder::FinishName => {
+                let name = leg.name.take();
+                finish_name(&self.events, id, name);
+            }
+            LegOrder::Datagram {
+                channel,
+                from,
+                bytes,
+            } => {
+                self.ingest(id, channel, from, &bytes, now);
+            }
+        }
+    }
+
+    /// Queues a play to a room.
+    pub(crate) fn play_to_room(&mut self, room: RoomId, play: Play) {
+        let place = self.room_places.get(&room).copied();
+        let refused = match place.and_then(|place| self.rooms[place].as_mut()) {
+            Some(room) => room.play(play).err(),
+            None => Some(play.id),
+        };
+        if let Some(play) = refused {
+            self.events.say(Event::PlayEnded { play });
+        }
+    }
+
+    /// Ends a play if it is here.
+    pub(crate) fn stop_play(&mut self, play: PlayId) {
+        let over = self.legs.iter_mut().any(|leg| leg.plays.stop(play))
+            || self.rooms.iter_mut().flatten().any(|room| room.stop(play));
+        if over {
+            self.events.say(Event::PlayEnded { play });
+        }
+    }
+
+    /// 20 ms of everything: what was said goes into the rooms, each room is mixed once, each leg gets its packet.
+    pub(crate) fn tick(&mut self, wire: &mut impl Wire) {
+        let (tick, now) = (self.tick, time_of(self.tick));
+        self.tick += 1;
+        self.sort();
+        let events = &self.events;
+        let ended = |play| events.say(Event::PlayEnded { play });
+
+        let mut frame = [0; LONGEST_FRAME];
+        for leg in &mut self.legs {
+            if leg.next_tick > tick {
+                continue;
+            }
+            let frame = &mut frame[..leg.rate().frame_len()];
+            let audible = leg.hear(now, frame);
+            if let Seat::Room { room, slot, .. } = leg.seat
+                && audible
+                && let Some(Some(room)) = self.rooms.get_mut(room)
+            {
+                room.write(slot, frame);
+            }
+            if leg.name.as_mut().is_some_and(|name| name.take(frame)) {
+                finish_name(events, leg.id, leg.name.take());
+            }
+            if leg.is_quiet(now) {
+                events.say(Event::Quiet { leg: leg.id });
+            }
+        }
+
+        let (legs, places) = (&self.legs, &self.places);
+        for (place, room) in self.rooms.iter_mut().enumerate() {
+            let Some(room) = room else { continue };
+            let slot_of = |leg| match legs[*places.get(&leg)?].seat {
+                Seat::Room { room, slot, .. } if room == place => Some(slot),
+                Seat::Room { .. } | Seat::Silence | Seat::Music => None,
+            };
+            room.mix(slot_of, ended);
+        }
+
+        let mut sounds = Sounds {
+            tick,
+            rooms: &mut self.rooms,
+            music: &mut self.music,
+            silence: &mut self.silence,
+        };
+        for leg in &mut self.legs {
+            if leg.next_tick > tick {
+                continue;
+            }
+            leg.speak(&mut sounds, ended, wire);
+            if let Some(dbfs) = leg.level(tick, sounds.rooms) {
+                events.say(Event::Level { leg: leg.id, dbfs });
+            }
+        }
+    }
+
+    fn stop(&mut self, id: LegId) {
+        let Some(mut leg) = self.depart(id) else {
+            return;
+        };
+        for play in leg.plays.clear() {
+            self.events.say(Event::PlayEnded { play });
+        }
+        finish_name(&self.events, id, leg.name.take());
+        let stats = leg.stats();
+        self.events.say(Event::Stopped { leg: id, stats });
+    }
+
+    fn route(&mut self, place: usize, route: Route) {
+        let leg = &mut self.legs[place];
+        let seat = match route {
+            Route::Silence => Seat::Silence,
+            Route::Music => Seat::Music,
+            Route::Room { room, heard } => match self.room_places.get(&room).copied() {
+                None => Seat::Silence,
+                Some(place) => match leg.seat {
+                    Seat::Room { room, slot, .. } if room == place => {
+                        if let Some(Some(room)) = self.rooms.get_mut(place) {
+                            room.set_heard(slot, heard);
+                        }
+                        leg.seat = Seat::Room { room, slot, heard };
+                        return;
+                    }
+                    Seat::Room { .. } | Seat::Silence | Seat::Music => {
+                        let Some(Some(open)) = self.rooms.get_mut(place) else {
+                            return;
+                        };
+                        let slot = open.join(leg.rate(), heard);
+                        Seat::Room {
+                            room: place,
+                            slot,
+                            heard,
+                        }
+                    }
+                },
+            },
+        };
+        if seat == leg.seat {
+            return;
+        }
+        leave(&mut self.rooms, &leg.seat);
+        leg.sit(seat);
+    }
+
+    /// The leg's codec has another rate now: a new slot in the same room.
+    fn rejoin(&mut self, place: usize) {
+        let leg = &mut self.legs[place];
+        if let Seat::Room { room, slot, heard } = leg.seat
+            && let Some(Some(mix)) = self.rooms.get_mut(room)
+        {
+            mix.leave(slot);
+            let slot = mix.join(leg.rate(), heard);
+            leg.seat = Seat::Room { room, slot, heard };
+        }
+    }
+
+    fn sort(&mut self) {
+        if self.sorted {
+            return;
+        }
+        self.legs.sort_unstable_by_key(|leg| (leg.port, leg.id));
+        for (place, leg) in self.legs.iter().enumerate() {
+            self.places.insert(leg.id, place);
+        }
+        self.sorted = true;
+    }
+}
+
+/// When a tick is due, since the engine's start.
+pub(crate) fn time_of(tick: u64) -> Duration {
+    Duration::from_millis(tick.saturating_mul(20))
+}
+
+/// Takes a seat's slot out of its room.
+fn leave(rooms: &mut [Option<Room>], seat: &Seat) -> Option<RoomId> {
+    let Seat::Room { room, slot, .. } = *seat else {
+        return None;
+    };
+    let room = rooms.get_mut(room)?.as_mut()?;
+    room.leave(slot);
+    Some(room.id)
+}
+
+fn finish_name(events: &Events, leg: LegId, name: Option<NameRecorder>) {
+    if let Some(name) = name {
+        let clip = name.clip;
+        let usable = name.finish();
+        events.say(Event::NameRecorded { leg, clip, usable });
+    }
+}

@@ -1,0 +1,238 @@
+//! One thread of the engine: its sockets, its legs, its rooms, and the clock that drives them.
+//!
+//! A leg lives where its room is, a socket where it was opened. What comes to a socket for a leg that lives
+//! elsewhere is sent on; the leg itself sends through the socket from wherever it is.
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::Receiver;
+
+use crate::{
+    LegId, LegMedia, PlayId, RoomId,
+    homes::Homes,
+    leg::Leg,
+    local::{Local, Parcel},
+    meter::Meter,
+    pcm::Clip,
+    plane::{LegOrder, time_of},
+    play::Play,
+    port::{Channel, PortPair},
+    udp::{BATCH, Inbound},
+};
+
+/// What threads are told, by the engine's owner and by each other. One queue for all, so that what was sent
+/// first is done first.
+pub(crate) enum Message {
+    /// Receive on a pair that many legs share, for as long as the engine lives.
+    Share(Arc<PortPair>),
+    /// A new leg, whose sockets are this thread's.
+    Start {
+        leg: Box<Leg>,
+        pair: Arc<PortPair>,
+        media: LegMedia,
+    },
+    /// For the owner of a leg's sockets: its peer's address was negotiated anew.
+    Negotiated {
+        leg: LegId,
+        media: LegMedia,
+    },
+    /// For the owner of a leg's sockets: it has found its peer.
+    Latched {
+        leg: LegId,
+        remote: SocketAddr,
+    },
+    /// For the owner of a leg's sockets: the leg lives there now.
+    Lives {
+        leg: LegId,
+        at: usize,
+    },
+    /// For the owner of a leg's sockets: the leg is gone.
+    Close {
+        leg: LegId,
+    },
+    /// For the thread where the leg lives: it is to live there.
+    Move {
+        leg: LegId,
+        to: usize,
+    },
+    /// A leg will arrive: keep what comes for it.
+    Expect {
+        leg: LegId,
+    },
+    /// It is here.
+    Arrive {
+        leg: Box<Leg>,
+        pair: Arc<PortPair>,
+    },
+    /// For the thread where the leg lives.
+    Leg(LegId, LegOrder),
+    OpenRoom(RoomId),
+    CloseRoom(RoomId),
+    PlayToRoom(RoomId, Play),
+    /// To all threads: whoever has it ends it.
+    StopPlay(PlayId),
+    Music(Arc<Clip>),
+    Parcel(Parcel),
+    Shutdown,
+}
+
+/// Ticks that are caught up with; a machine that stood still for longer leaves the rest out.
+const MOST_LATE: u64 = 50;
+/// A socket is drained in so many batches at most before the others have their turn.
+const MOST_BATCHES: usize = 16;
+
+pub(crate) struct Shard {
+    clock: Instant,
+    poll: Duration,
+    inbox: Receiver<Message>,
+    inbound: Inbound,
+    homes: Homes,
+    local: Local,
+}
+
+impl Shard {
+    /// `clock` is the engine's start, the same for all threads.
+    pub(crate) fn new(
+        clock: Instant,
+        poll: Duration,
+        inbox: Receiver<Message>,
+        local: Local,
+    ) -> Self {
+        Shard {
+            clock,
+            poll,
+            inbox,
+            inbound: Inbound::new(),
+            homes: Homes::default(),
+            local,
+        }
+    }
+
+    /// Runs until it is told to shut down.
+    pub(crate) fn run(mut self) {
+        loop {
+            self.sleep();
+            while let Ok(message) = self.inbox.try_recv() {
+                if matches!(message, Message::Shutdown) {
+                    return;
+                }
+                self.handle(message);
+            }
+            self.receive();
+            self.tick();
+        }
+    }
+
+    /// Until the next tick or the next look at the sockets. Both lie on a grid from the start of the
+    /// engine, so nothing drifts, whatever a round takes.
+    fn sleep(&self) {
+        let now = self.clock.elapsed();
+        let tick = time_of(self.local.plane.next_tick());
+        let rounds = now.as_nanos() / self.poll.as_nanos() + 1;
+        let look = Duration::from_nanos((rounds * self.poll.as_nanos()) as u64);
+        thread::sleep(tick.min(look).saturating_sub(now));
+    }
+
+    fn tick(&mut self) {
+        let local = &mut self.local;
+        let due = (self.clock.elapsed().as_millis() / 20) as u64;
+        let behind = (due + 1).saturating_sub(local.plane.next_tick());
+        if behind > MOST_LATE {
+            local.plane.skip_to(due);
+            Meter::count(&local.meter.ticks_left_out, behind as usize - 1);
+        }
+        while local.plane.next_tick() <= due {
+            let late = self.clock.elapsed();
+            let late = late.saturating_sub(time_of(local.plane.next_tick()));
+            local.meter.tick_began(late);
+            local.plane.tick(&mut local.post);
+            local.post.flush();
+        }
+    }
+
+    /// Takes in what waits on the sockets.
+    fn receive(&mut self) {
+        let now = self.clock.elapsed();
+        let local = &mut self.local;
+        for source in self.homes.sources() {
+            for channel in [Channel::Rtp, Channel::Rtcp] {
+                for _ in 0..MOST_BATCHES {
+                    let count = self.inbound.receive(source.pair.socket(channel));
+                    Meter::count(&local.meter.packets_in, count);
+                    for (datagram, from) in self.inbound.datagrams() {
+                        let leg = from.and_then(|from| Some((from, source.owner(channel, from)?)));
+                        let at = leg.and_then(|(_, leg)| self.homes.lives_at(leg));
+                        if let (Some((from, leg)), Some(at)) = (leg, at) {
+                            local.deliver(at, leg, channel, from, datagram, now);
+                        } else {
+                            Meter::count(&local.meter.ignored, 1);
+                        }
+                    }
+                    if count < BATCH {
+                        break;
+                    }
+                }
+            }
+        }
+        local.send_parcels();
+        self.learn();
+    }
+
+    fn handle(&mut self, message: Message) {
+        let now = self.clock.elapsed();
+        let local = &mut self.local;
+        match message {
+            Message::Share(pair) => self.homes.share(pair),
+            Message::Start { leg, pair, media } => self.start(leg, &pair, media, now),
+            Message::Negotiated { leg, media } => self.homes.expect(leg, media),
+            Message::Latched { leg, remote } => self.homes.latched(leg, remote),
+            Message::Lives { leg, at } => self.homes.moved(leg, at),
+            Message::Close { leg } => self.homes.close(leg),
+            Message::Leg(leg, order) => local.order(leg, order, now),
+            Message::Move { leg, to } => local.send_away(leg, to, now),
+            Message::Expect { leg } => local.expect(leg),
+            Message::Arrive { leg, pair } => local.arrive(leg, &pair, now),
+            Message::OpenRoom(room) => local.plane.open_room(room),
+            Message::CloseRoom(room) => local.plane.close_room(room),
+            Message::PlayToRoom(room, play) => local.plane.play_to_room(room, play),
+            Message::StopPlay(play) => local.stop_play(play),
+            Message::Music(clip) => local.plane.set_music(clip),
+            Message::Parcel(parcel) => local.unpack(&parcel, now),
+            Message::Shutdown => {}
+        }
+        self.local.send_parcels();
+        self.learn();
+    }
+
+    /// The stream of a new leg begins with the next tick.
+    fn start(&mut self, mut leg: Box<Leg>, pair: &Arc<PortPair>, media: LegMedia, now: Duration) {
+        let shared = self.homes.sources().iter().any(|s| s.pair.key == pair.key);
+        if !shared {
+            // What came before the call was answered is nobody's.
+            for _ in 0..MOST_BATCHES {
+                if self.inbound.receive(pair.socket(Channel::Rtp)) < BATCH {
+                    break;
+                }
+            }
+        }
+        leg.next_tick = self.local.plane.next_tick();
+        self.homes.start(leg.id, self.local.me(), pair, media);
+        self.local.arrive(leg, pair, now);
+    }
+
+    /// Legs that have latched are found by that address from now on.
+    fn learn(&mut self) {
+        while let Some((home, leg, remote)) = self.local.latched() {
+            if home == self.local.me() {
+                self.homes.latched(leg, remote);
+            } else {
+                self.local.tell(home, Message::Latched { leg, remote });
+            }
+        }
+    }
+}
