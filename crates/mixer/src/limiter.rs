@@ -5,8 +5,9 @@ use crate::fade::{line, round};
 
 /// The gain is planned for 2.5 ms at a time.
 const BLOCKS: usize = 8;
-/// How far the gain rises again in one block: from nothing to one takes 250 ms.
-const RELEASE: f32 = 0.01;
+/// How far the gain rises again in one block: 35 dB/s. In proportion, so that a deep overload is not modulated more
+/// than a slight one; faster would be heard as distortion.
+const RELEASE: f32 = 1.01;
 const CEILING: f32 = i16::MAX as f32;
 
 /// The gain at the end of the last frame, which is all the state there is.
@@ -24,7 +25,7 @@ impl Default for Limiter {
 }
 
 impl Limiter {
-    /// Brings one frame into the range of 16 bit. What is in range, and was for the last 250 ms, passes
+    /// Brings one frame into the range of 16 bit. What is in range, while no gain is on its way back up, passes
     /// unchanged bit for bit.
     pub(crate) fn apply(&mut self, mix: &[i32], out: &mut [i16]) {
         let (low, high) = mix
@@ -52,7 +53,10 @@ impl Limiter {
         // it is nowhere above what its block can bear.
         let blocks = mix.chunks(len).zip(out.chunks_mut(len));
         for (i, (mix, out)) in blocks.enumerate() {
-            let end = (self.gain + RELEASE).min(bearable[i]).min(bearable[i + 1]);
+            let end = (self.gain * RELEASE)
+                .min(1.0)
+                .min(bearable[i])
+                .min(bearable[i + 1]);
             let start = self.gain.min(bearable[i]);
             // Only a frame's first block can find the gain too high: it falls within the block's first half
             // (1.25 ms), where what still overshoots is cut off.
@@ -109,7 +113,7 @@ mod tests {
         let mut limiter = Limiter::default();
         limited(&mut limiter, &[200_000; 160]);
         assert!(limiter.gain < 0.2);
-        for _ in 0..13 {
+        for _ in 0..24 {
             limited(&mut limiter, &[100; 160]);
         }
         assert_eq!(limiter, Limiter::default());

@@ -34,6 +34,8 @@ impl<T> Slots<T> {
                 generation: 0,
                 at: None,
             });
+            // So that a removal allocates nothing.
+            self.free.reserve(self.places.len());
             self.places.len() as u32 - 1
         });
         let place = &mut self.places[index as usize];

@@ -1,0 +1,582 @@
+//! What the legs of a room hear, measured.
+
+use conclave_mixer::levels::rms_dbfs;
+use conclave_mixer::tone::{Tone, strength_dbfs};
+use conclave_mixer::{Heard, Rate, RoomMixer, SlotId};
+use std::collections::BTreeMap;
+
+/// A room with what each leg says and has heard so far.
+struct World {
+    room: RoomMixer,
+    legs: Vec<Leg>,
+    /// A private prompt for one leg, an announcement that excepts one.
+    prompt: Option<(usize, Tone)>,
+    announcement: Option<(Tone, Option<usize>)>,
+}
+
+struct Leg {
+    slot: SlotId,
+    rate: Rate,
+    voice: Option<Tone>,
+    heard: Vec<i16>,
+    last: Heard,
+}
+
+impl World {
+    fn new(rates: &[Rate]) -> Self {
+        let mut world = Self {
+            room: RoomMixer::new(8),
+            legs: Vec::new(),
+            prompt: None,
+            announcement: None,
+        };
+        for &rate in rates {
+            world.join(rate);
+        }
+        world
+    }
+
+    fn join(&mut self, rate: Rate) -> usize {
+        let slot = self.room.join(rate);
+        self.legs.push(Leg {
+            slot,
+            rate,
+            voice: None,
+            heard: Vec::new(),
+            last: Heard::Silence,
+        });
+        self.legs.len() - 1
+    }
+
+    fn speaks(&mut self, leg: usize, frequency: f64, dbfs: f32) {
+        self.legs[leg].voice = Some(Tone::new(frequency, dbfs, self.legs[leg].rate));
+    }
+
+    fn run(&mut self, ticks: usize) {
+        let mut frame = [0; 960];
+        for _ in 0..ticks {
+            for leg in &mut self.legs {
+                if let Some(voice) = &mut leg.voice {
+                    let frame = &mut frame[..leg.rate.frame_len()];
+                    voice.fill(frame);
+                    self.room.write(leg.slot, frame);
+                }
+            }
+            if let Some((tone, except)) = &mut self.announcement {
+                let frame = &mut frame[..self.room.rate().frame_len()];
+                tone.fill(frame);
+                self.room
+                    .announce(frame, except.map(|leg| self.legs[leg].slot));
+            }
+            self.room.mix();
+            for (i, leg) in self.legs.iter_mut().enumerate() {
+                let mut out = [0; 960];
+                let out = &mut out[..leg.rate.frame_len()];
+                leg.last = match &mut self.prompt {
+                    Some((to, tone)) if *to == i => {
+                        tone.fill(&mut frame[..leg.rate.frame_len()]);
+                        self.room
+                            .read_under(leg.slot, &frame[..leg.rate.frame_len()], out)
+                    }
+                    _ => self.room.read(leg.slot, out),
+                };
+                leg.heard.extend_from_slice(out);
+            }
+        }
+    }
+
+    /// Forgets what was heard so far.
+    fn listen_afresh(&mut self) {
+        self.legs.iter_mut().for_each(|leg| leg.heard.clear());
+    }
+
+    /// How loud `leg` heard a tone, in dBFS.
+    fn hears(&self, leg: usize, frequency: f64) -> f32 {
+        let leg = &self.legs[leg];
+        strength_dbfs(&leg.heard, frequency, leg.rate.hz())
+    }
+
+    /// The widest step from one sample to the next that a leg heard.
+    fn widest_step(&self, leg: usize) -> i32 {
+        let steps = self.legs[leg]
+            .heard
+            .windows(2)
+            .map(|w| (i32::from(w[1]) - i32::from(w[0])).abs());
+        steps.max().unwrap_or(0)
+    }
+}
+
+/// The widest step that a tone makes by itself.
+fn step_of(frequency: f64, dbfs: f32, rate: Rate) -> i32 {
+    let peak = 32_767.0 * 10_f64.powf(f64::from(dbfs) / 20.0) * 2_f64.sqrt();
+    (peak * std::f64::consts::TAU * frequency / f64::from(rate.hz())) as i32
+}
+
+const N: Rate = Rate::Hz8000;
+const W: Rate = Rate::Hz16000;
+const F: Rate = Rate::Hz48000;
+/// Far enough apart for a Goertzel filter over half a second.
+const VOICES: [f64; 10] = [
+    310.0, 440.0, 570.0, 730.0, 890.0, 1_070.0, 1_310.0, 1_610.0, 2_030.0, 2_570.0,
+];
+
+#[test]
+fn a_lone_talker_passes_bit_for_bit() {
+    let mut world = World::new(&[N; 4]);
+    let mut said = Vec::new();
+    let mut state = 12_345_u32;
+    let mut heard = vec![0; 160];
+    let [talker, a, b, c] = [0, 1, 2, 3].map(|leg| world.legs[leg].slot);
+    for tick in 0..60 {
+        let frame: Vec<i16> = (0..160)
+            .map(|_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                // Noise over the whole range, and digital silence in between.
+                if tick % 9 == 4 {
+                    0
+                } else {
+                    (state >> 16) as i16
+                }
+            })
+            .collect();
+        said.push(frame.clone());
+        world.room.write(talker, &frame);
+        // One listens with zeros of its own, as a line does that sends G.711's silence.
+        world.room.write(c, &[0; 160]);
+        world.room.mix();
+        assert_eq!(world.room.read(talker, &mut heard), Heard::Silence);
+        for listener in [a, b, c] {
+            let how = world.room.read(listener, &mut heard);
+            if tick >= 5 {
+                assert_eq!(heard, said[tick], "tick {tick}");
+                assert_eq!(
+                    how,
+                    if tick % 9 == 4 {
+                        Heard::Silence
+                    } else {
+                        Heard::Common
+                    }
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn everybody_hears_everybody_else_and_never_themselves() {
+    for rates in [vec![N; 10], vec![W; 10], vec![N, W, F, N, W, F, N, W, F, N]] {
+        let mut world = World::new(&rates);
+        for (leg, &frequency) in VOICES.iter().enumerate() {
+            world.speaks(leg, frequency, -26.0);
+        }
+        world.run(10);
+        world.listen_afresh();
+        world.run(50);
+        for listener in 0..10 {
+            for (talker, &frequency) in VOICES.iter().enumerate() {
+                let heard = world.hears(listener, frequency);
+                let right = if talker == listener {
+                    heard < -86.0
+                } else {
+                    (heard + 26.0).abs() < 0.3
+                };
+                assert!(
+                    right,
+                    "{listener} hears {talker} at {heard:.1} dBFS in {rates:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn overload_does_not_bring_the_own_voice_back() {
+    // 30 talkers near full scale, together 30 dB too loud; each of the ten measured has a tone of its own.
+    let mut rates = vec![N; 30];
+    for mixed in [false, true] {
+        if mixed {
+            rates
+                .iter_mut()
+                .enumerate()
+                .for_each(|(i, rate)| *rate = Rate::ALL[i % 3]);
+        }
+        let mut world = World::new(&rates);
+        for leg in 0..30 {
+            let frequency = VOICES
+                .get(leg)
+                .copied()
+                .unwrap_or(2_700.0 + 20.0 * leg as f64);
+            world.speaks(leg, frequency, -4.0);
+        }
+        world.run(20);
+        world.listen_afresh();
+        world.run(100);
+        for (leg, &frequency) in VOICES.iter().enumerate() {
+            let own = world.hears(leg, frequency);
+            let loudest = rms_dbfs(&world.legs[leg].heard);
+            assert!(loudest > -16.0, "{loudest}");
+            // What the limiter's own movement leaves at that place isn't the own voice, and yet below the bound.
+            assert!(
+                own < -4.0 - 60.0,
+                "{leg} hears itself at {own:.1} dBFS, mixed rates: {mixed}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_own_voice_has_no_trace_at_all_in_what_one_hears() {
+    // Twice the same room, once with the leg loud and once with it silent: what it hears is the same to the bit.
+    let heard = |own: Option<f32>, rate: Rate| {
+        let mut world = World::new(&[rate, N, W, F, N]);
+        for (leg, &frequency) in VOICES.iter().enumerate().take(5).skip(1) {
+            world.speaks(leg, frequency, -5.0);
+        }
+        if let Some(dbfs) = own {
+            world.speaks(0, 333.0, dbfs);
+        }
+        world.run(40);
+        std::mem::take(&mut world.legs[0].heard)
+    };
+    for rate in Rate::ALL {
+        let (loud, faint) = (heard(Some(-3.5), rate), heard(Some(-40.0), rate));
+        let differs = loud.iter().zip(&faint).map(|(a, b)| a.abs_diff(*b)).max();
+        assert_eq!(differs, Some(0), "{rate:?}");
+    }
+}
+
+#[test]
+fn a_change_of_the_rooms_rate_is_not_heard() {
+    let mut world = World::new(&[N, N, N]);
+    world.speaks(0, 440.0, -12.0);
+    world.speaks(1, 310.0, -20.0);
+    world.run(10);
+    world.listen_afresh();
+    let quiet_steps = step_of(440.0, -12.0, N) + step_of(310.0, -20.0, N) + 4;
+    world.run(20);
+    for rate in [W, F, W] {
+        let newcomer = world.join(rate);
+        assert_eq!(world.room.rate(), if world.legs.len() > 4 { F } else { W });
+        world.run(20);
+        // The newcomer hears the room without a jump too: its steps are shorter, it has more of them.
+        let steps = step_of(440.0, -12.0, rate) + step_of(310.0, -20.0, rate);
+        assert!(
+            world.widest_step(newcomer) <= steps + steps / 5,
+            "{} > {steps}",
+            world.widest_step(newcomer)
+        );
+        assert!((world.hears(newcomer, 440.0) + 12.0).abs() < 2.0);
+    }
+    for leg in 3..6 {
+        world.room.leave(world.legs[leg].slot);
+        world.run(7);
+    }
+    assert_eq!(world.room.rate(), N);
+    assert!(
+        world.widest_step(2) <= quiet_steps,
+        "{} > {quiet_steps}",
+        world.widest_step(2)
+    );
+    // No sample was dropped or doubled: over the whole second the tone is where it was.
+    assert!((world.hears(2, 440.0) + 12.0).abs() < 0.1);
+    assert!((world.hears(0, 310.0) + 20.0).abs() < 0.1);
+}
+
+#[test]
+fn a_wideband_talker_who_comes_and_goes_does_not_click() {
+    let mut world = World::new(&[N, F, W]);
+    for ticks in [5, 1, 2, 9] {
+        world.speaks(2, 440.0, -10.0);
+        world.run(ticks);
+        world.legs[2].voice = None;
+        world.run(ticks);
+    }
+    world.speaks(2, 440.0, -10.0);
+    world.run(3);
+    world.room.leave(world.legs[2].slot);
+    world.run(3);
+    for (leg, rate) in [(0, N), (1, F)] {
+        assert_no_click(&world, leg, 440.0, -10.0, rate);
+    }
+    assert_eq!(world.legs[0].last, Heard::Silence);
+}
+
+/// A tone that fades in or out over 5 ms steps by at most its own step and a 40th (at 8 kHz) of its peak; a click
+/// would step by as much as the peak itself.
+fn assert_no_click(world: &World, leg: usize, frequency: f64, dbfs: f32, rate: Rate) {
+    let peak = 32_767.0 * 10_f64.powf(f64::from(dbfs) / 20.0) * 2_f64.sqrt();
+    let allowed = step_of(frequency, dbfs, rate) + (peak / (f64::from(rate.hz()) * 0.005)) as i32;
+    // The filters between the rates overshoot a corner by a little.
+    let allowed = allowed + allowed / 10;
+    let widest = world.widest_step(leg);
+    assert!(
+        widest <= allowed,
+        "leg {leg} heard a step of {widest}, more than {allowed}"
+    );
+    assert!(
+        widest > allowed / 8,
+        "leg {leg} heard nothing that could have clicked"
+    );
+}
+
+#[test]
+fn nothing_clicks_when_legs_join_leave_pause_or_are_muted() {
+    let mut world = World::new(&[N, N, N]);
+    // An odd frequency, so that frames end anywhere in the wave.
+    world.speaks(0, 437.3, -6.0);
+    let talker = world.legs[0].slot;
+    for ticks in 1..6 {
+        world.room.set_heard(talker, false);
+        world.run(ticks);
+        world.room.set_heard(talker, true);
+        world.run(ticks);
+        let voice = world.legs[0].voice.take();
+        world.run(ticks);
+        world.legs[0].voice = voice;
+        world.run(ticks);
+        // Muted in a pause, unmuted in a pause.
+        let voice = world.legs[0].voice.take();
+        world.run(1);
+        world.room.set_heard(talker, ticks % 2 == 0);
+        world.legs[0].voice = voice;
+        world.run(ticks);
+    }
+    world.room.set_heard(talker, true);
+    world.run(3);
+    let newcomer = world.join(N);
+    world.run(10);
+    world.room.leave(talker);
+    world.run(3);
+    for leg in [1, 2, newcomer] {
+        assert_no_click(&world, leg, 437.3, -6.0, N);
+        assert_eq!(world.legs[leg].last, Heard::Silence);
+    }
+}
+
+#[test]
+fn a_leg_that_leaves_in_the_middle_of_a_tick_takes_its_frame_along() {
+    let mut room = RoomMixer::new(0);
+    let [a, b, c] = [N; 3].map(|rate| room.join(rate));
+    let mut out = [0; 160];
+    for _ in 0..10 {
+        room.write(a, &[8_000; 160]);
+        room.write(b, &[100; 160]);
+        room.mix();
+        room.read(c, &mut out);
+    }
+    assert_eq!(out, [8_100; 160]);
+    room.write(a, &[8_000; 160]);
+    room.write(b, &[100; 160]);
+    room.leave(a);
+    let late = room.join(N);
+    room.write(late, &[0; 160]);
+    room.mix();
+    assert_eq!(room.read(c, &mut out), Heard::Common);
+    assert!(
+        out.windows(2).all(|w| (w[1] - w[0]).abs() <= 201),
+        "{out:?}"
+    );
+    assert_eq!(out[40..], [100; 120]);
+    // Its slot is nobody's any more.
+    room.write(a, &[5; 160]);
+    room.set_heard(a, false);
+    room.leave(a);
+    assert_eq!(room.read(a, &mut out), Heard::Silence);
+    assert_eq!((out, room.len()), ([0; 160], 3));
+}
+
+#[test]
+fn listeners_share_one_mix_and_talkers_have_their_own() {
+    let mut world = World::new(&[N, N, N, N, W, W]);
+    world.speaks(0, 440.0, -20.0);
+    world.speaks(1, 730.0, -20.0);
+    world.room.set_heard(world.legs[1].slot, true);
+    world.run(10);
+    let how: Vec<_> = world.legs.iter().map(|leg| leg.last).collect();
+    assert_eq!(
+        how,
+        [
+            Heard::Own,
+            Heard::Own,
+            Heard::Common,
+            Heard::Common,
+            Heard::Common,
+            Heard::Common
+        ]
+    );
+    let heard: BTreeMap<_, _> = [2, 3, 4, 5].map(|leg| (leg, &world.legs[leg])).into();
+    for (leg, leg_heard) in heard {
+        let common = world.room.common(leg_heard.rate);
+        assert_eq!(
+            &leg_heard.heard[leg_heard.heard.len() - common.len()..],
+            common,
+            "leg {leg}"
+        );
+    }
+    // A muted talker contributes nothing, and so hears what all hear.
+    world.room.set_heard(world.legs[1].slot, false);
+    world.run(2);
+    assert_eq!(
+        (world.legs[0].last, world.legs[1].last),
+        (Heard::Silence, Heard::Common)
+    );
+}
+
+#[test]
+fn passing_between_the_common_mix_and_an_own_one_does_not_click_under_the_limiter() {
+    // Six loud talkers keep the limiters busy; a seventh, faint, speaks now and then and changes over each time.
+    let mut world = World::new(&[N; 8]);
+    for (leg, frequency) in [210.0, 250.0, 300.0, 340.0, 390.0, 430.0]
+        .into_iter()
+        .enumerate()
+    {
+        world.speaks(leg, frequency, -6.0);
+    }
+    let mut seen = [0; 2];
+    world.run(10);
+    world.listen_afresh();
+    for _ in 0..8 {
+        world.speaks(6, 500.0, -30.0);
+        world.run(4);
+        seen[0] += usize::from(world.legs[6].last == Heard::Own);
+        world.legs[6].voice = None;
+        world.run(4);
+        seen[1] += usize::from(world.legs[6].last == Heard::Common);
+    }
+    assert_eq!(seen, [8, 8]);
+    // The eighth leg heard the common mix all the time.
+    let (changing, steady) = (world.widest_step(6), world.widest_step(7));
+    assert!(
+        changing <= steady + steady / 10,
+        "{changing} against {steady}"
+    );
+    assert!(world.legs[6].heard.iter().any(|x| x.abs() > 20_000));
+}
+
+#[test]
+fn a_private_prompt_is_heard_by_one_over_a_room_15_db_down() {
+    let mut world = World::new(&[N, N, N]);
+    world.speaks(0, 440.0, -20.0);
+    world.run(10);
+    world.listen_afresh();
+    world.prompt = Some((1, Tone::new(1_070.0, -20.0, N)));
+    world.run(1);
+    world.listen_afresh();
+    world.run(50);
+    assert!((world.hears(1, 1_070.0) + 20.0).abs() < 0.1);
+    assert!(
+        (world.hears(1, 440.0) + 35.0).abs() < 0.5,
+        "{}",
+        world.hears(1, 440.0)
+    );
+    assert!(world.hears(2, 1_070.0) < -90.0);
+    assert!((world.hears(2, 440.0) + 20.0).abs() < 0.1);
+    world.prompt = None;
+    world.run(10);
+    // The prompt, and the room coming back.
+    assert_no_click(&world, 1, 1_070.0, -17.0, N);
+    assert_eq!(world.legs[1].last, Heard::Common);
+}
+
+#[test]
+fn an_announcement_is_heard_by_all_but_one() {
+    for rates in [[N, N, N], [N, W, F], [F, N, N], [W, N, W]] {
+        let mut world = World::new(&rates);
+        world.speaks(0, 440.0, -20.0);
+        world.run(10);
+        world.listen_afresh();
+        world.announcement = Some((Tone::new(1_310.7, -20.0, world.room.rate()), Some(1)));
+        world.run(25);
+        world.announcement = None;
+        world.run(3);
+        for leg in 0..3 {
+            let heard = world.hears(leg, 1_310.7);
+            let right = if leg == 1 {
+                heard < -80.0
+            } else {
+                heard > -22.0
+            };
+            assert!(
+                right,
+                "{leg} hears the announcement at {heard:.1} dBFS in {rates:?}"
+            );
+            assert_no_click(
+                &world,
+                leg,
+                1_310.7,
+                -17.5,
+                rates[leg].min(world.room.rate()),
+            );
+        }
+        assert!((world.hears(1, 440.0) + 20.0).abs() < 0.1);
+        // The one who was spared is spared no longer.
+        world.announcement = Some((Tone::new(1_310.7, -20.0, world.room.rate()), None));
+        world.listen_afresh();
+        world.run(20);
+        assert!(world.hears(1, 1_310.7) > -21.0);
+    }
+}
+
+#[test]
+fn an_announcement_goes_on_through_a_change_of_rate() {
+    let mut world = World::new(&[N, N]);
+    world.run(6);
+    world.announcement = Some((Tone::new(437.3, -10.0, N), None));
+    world.run(6);
+    world.join(W);
+    world.announcement = Some((Tone::new(437.3, -10.0, W), None));
+    world.run(6);
+    world.room.leave(world.legs[2].slot);
+    world.announcement = Some((Tone::new(437.3, -10.0, N), None));
+    world.run(6);
+    // At the change both fades of 5 ms fall together, hence twice the slope.
+    assert_no_click(&world, 0, 437.3, -5.0, N);
+    assert!(world.hears(0, 437.3) > -12.0);
+}
+
+#[test]
+fn talkers_are_found_and_the_muted_too() {
+    let mut world = World::new(&[N; 10]);
+    let talkers = [0, 1, 2, 3, 5, 6, 7, 9];
+    for leg in talkers {
+        world.speaks(leg, VOICES[leg], -25.0);
+    }
+    world.room.set_heard(world.legs[9].slot, false);
+    world.run(10);
+    for leg in 0..10 {
+        let level = world.room.level(world.legs[leg].slot);
+        assert_eq!(level.talking, talkers.contains(&leg), "leg {leg}");
+        assert!(
+            !level.talking || (level.dbfs + 25.0).abs() < 0.5,
+            "{level:?}"
+        );
+    }
+    world.legs[0].voice = None;
+    world.run(20);
+    let level = world.room.level(world.legs[0].slot);
+    assert!(!level.talking && level.dbfs == conclave_mixer::levels::SILENCE_DBFS);
+}
+
+#[test]
+fn calls_out_of_order_and_frames_of_wrong_lengths_are_borne() {
+    let mut room = RoomMixer::new(0);
+    let mut out = [7; 2_000];
+    room.mix();
+    room.announce(&[1; 960], None);
+    room.mix();
+    let (a, b) = (room.join(N), room.join(F));
+    assert_eq!(room.read(a, &mut out), Heard::Silence);
+    for len in [0, 1, 39, 159, 161, 2_000] {
+        room.write(a, &vec![500; len]);
+        room.write(a, &[500; 160]); // a second frame: ignored
+        room.announce(&vec![500; len], Some(b));
+        assert_eq!(room.read(b, &mut out), Heard::Silence); // not mixed yet
+        room.mix();
+        room.mix();
+        room.write(b, &vec![500; len]);
+        room.mix();
+        room.read(a, &mut out[..len]);
+        room.read_under(b, &vec![500; len], &mut out);
+        assert_eq!(out[960..], [0; 1_040]);
+    }
+}
