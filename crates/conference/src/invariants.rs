@@ -213,6 +213,7 @@ impl Watch {
         self.check_roster(conference)?;
         self.check_host(conference)?;
         self.check_lock(conference)?;
+        self.check_ears(conference)?;
         let unbooked = self.left.keys().next();
         ensure(unbooked.is_none(), || {
             format!("{unbooked:?} left, and the books don't say so")
@@ -367,6 +368,19 @@ impl Watch {
             seen.been_in = true;
         }
         Ok(())
+    }
+
+    /// What plays for a call goes with it, and what plays in the room with the last of it; but the word that ends
+    /// the conference is waited for.
+    fn check_ears(&self, conference: &Conference) -> Result<(), Violation> {
+        let ending = matches!(conference.phase(), Phase::Ending { .. });
+        let deaf = self.plays.iter().find(|(_, to)| match to {
+            Audience::Call(call) => !self.present.contains_key(call),
+            Audience::Room { .. } => !ending && self.in_room().next().is_none(),
+        });
+        ensure(deaf.is_none(), || {
+            format!("nobody is there to hear {deaf:?}")
+        })
     }
 
     fn check_over(&self) -> Result<(), Violation> {
