@@ -165,7 +165,8 @@ impl Shell {
             Some(media) if media.remote.ip().is_loopback() || self.parts.trunks.contains(&trunk) => Port::Shared,
             _ => Port::Own,
         };
-        let local = match self.parts.engine.reserve(leg(id), port, local_ip) {
+        let remote = media.as_ref().map(|media| media.remote);
+        let local = match self.parts.engine.reserve_for(leg(id), port, local_ip, remote) {
             Ok(local) => local,
             Err(problem) => {
                 warn!(call = %id, "refused with 503: {problem}");
@@ -295,7 +296,7 @@ impl Shell {
                     info!(%call, reason = reason.as_str(), "hanging up");
                     self.parts.sip.hang_up(CallRef(call.0));
                 }
-                Action::Report(report) => self.parts.recorder.record(entry(report)),
+                Action::Report(report) => entry(report).into_iter().for_each(|entry| self.parts.recorder.record(entry)),
             }
         }
     }
@@ -337,16 +338,18 @@ fn alert(alert: &Alert) {
         ),
         Alert::Quiet { ceiling, .. } => info!("a day passed without many {}: consent is no longer asked for", what(ceiling)),
         Alert::Ended { ceiling, .. } => info!("consent because of {} was ended by an operator", what(ceiling)),
+        _ => warn!("PIN guessing: {alert:?}"),
     }
 }
 
-fn entry(report: Report) -> Entry {
-    match report {
+fn entry(report: Report) -> Option<Entry> {
+    Some(match report {
         Report::CallAnswered { call, at, source } => Entry::CallAnswered { call, at, source },
         Report::WrongPin { call, at, mistyped } => Entry::WrongPin { call, at, mistyped },
         Report::Conference(record) => Entry::Conference(record),
         Report::CallEnded { call, at, reason } => Entry::CallEnded { call, at, reason },
-    }
+        _ => return None,
+    })
 }
 
 // ---- names of the same thing on both sides
