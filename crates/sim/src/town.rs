@@ -1,0 +1,76 @@
+//! The accounts of the virtual world, and the storage that finds their PINs.
+
+use chrono::{DateTime, Utc};
+use conclave_accounts::{
+    Account, AccountId, Directory, Doorkeeper, Outcome, Owner, Pin, PinKey, PinPolicy, Source,
+    Terms, Verdict,
+};
+
+/// Storage in memory and the doorkeeper before it.
+#[derive(Debug)]
+pub(crate) struct Town {
+    directory: Directory,
+    doorkeeper: Doorkeeper,
+}
+
+/// The PINs of an account of the virtual world.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pins {
+    /// Twelve digits.
+    pub host: String,
+    /// Ten digits.
+    pub guest: String,
+}
+
+/// The PINs of the world's account of that number, by a rule that is easy to read: a check digit behind `112345678`
+/// for the Guests of account 1, and behind `91234567890` for its Host.
+pub fn pins(account: u64) -> Pins {
+    Pins {
+        host: with_check_digit(&format!("9{account}234567890")),
+        guest: with_check_digit(&format!("{account}12345678")),
+    }
+}
+
+/// The digits with the check digit that makes them a well-formed PIN.
+pub fn with_check_digit(digits: &str) -> String {
+    (0..10)
+        .map(|check| format!("{digits}{check}"))
+        .find(|pin| Pin::parse(pin).is_ok_and(|pin| pin.has_check_digit()))
+        .unwrap_or_default()
+}
+
+impl Town {
+    /// Accounts 1, 2, ... with these terms.
+    pub(crate) fn new(terms: &[Terms], policy: PinPolicy, now: DateTime<Utc>) -> Self {
+        let mut directory = Directory::new(PinKey::new([7; 32]));
+        for (terms, id) in terms.iter().zip(1..) {
+            let owner = Owner::new("Ada Byron", "ada@example.org").expect("a person");
+            let mut account = Account::new(AccountId(id), owner);
+            account.terms = terms.clone();
+            let Pins { host, guest } = pins(id);
+            let parse = |pin: &str| Pin::parse(pin).expect("a PIN");
+            directory
+                .add(account, &parse(&host), &parse(&guest))
+                .expect("accounts and PINs are all different");
+        }
+        Self {
+            directory,
+            doorkeeper: Doorkeeper::new(policy, now),
+        }
+    }
+
+    pub(crate) fn judge(
+        &mut self,
+        source: &Source,
+        pin: &Pin,
+        bound: Option<AccountId>,
+        now: DateTime<Utc>,
+    ) -> Verdict {
+        let found = self.directory.find_for(source, pin, now);
+        let verdict = self.doorkeeper.judge(source, pin, found, bound, now);
+        if let Outcome::Admit(ticket) = &verdict.outcome {
+            self.directory.opened(source, ticket, now);
+        }
+        verdict
+    }
+}
