@@ -354,20 +354,22 @@ impl Attendant {
 
     /// A PIN opened a door. Who would not be let in now is told so before a name is asked for.
     fn admit(&mut self, call: CallId, ticket: Ticket, now: DateTime<Utc>) {
-        if ticket.terms().names() {
-            let refused = match self.running.get(&ticket.conference()) {
-                Some(&id) => self.knock(id, call, &ticket, now).err(),
-                None => None,
-            };
-            return self.advance(call, now, |journey, context| match refused {
-                Some(why) => journey.take_leave(&[why.farewell()], why.reason(), context),
-                None => {
-                    journey.ask_name(ticket, context);
-                    Turn::Stay
-                }
-            });
+        if !ticket.terms().names() {
+            return self.arrive(call, ticket, None, now);
         }
-        self.arrive(call, ticket, None, now);
+        let refused = match self.running.get(&ticket.conference()) {
+            Some(&id) => self.knock(id, call, &ticket, now).err(),
+            None => None,
+        };
+        let may_start = self.may_lead_to(&ticket);
+        self.advance(call, now, |journey, context| match refused {
+            Some(why) => journey.take_leave(&[why.farewell()], why.reason(), context),
+            None if !may_start => sent_home(journey, context),
+            None => {
+                journey.ask_name(ticket, context);
+                Turn::Stay
+            }
+        });
     }
 
     /// The caller is ready to join, and has a name if it said one.
@@ -375,9 +377,7 @@ impl Attendant {
         let Some(id) = self.conference_for(&ticket, now) else {
             name.into_iter()
                 .for_each(|name| self.desk.forget_name(name));
-            return self.advance(call, now, |journey, context| {
-                journey.take_leave(&[Prompt::Goodbye], LeaveReason::Shutdown, context)
-            });
+            return self.advance(call, now, sent_home);
         };
         let Some(journey) = self.calls.get_mut(&call) else {
             return;
@@ -481,11 +481,11 @@ impl Attendant {
 impl Attendant {
     /// The conference to which the ticket leads, made where none goes on.
     fn conference_for(&mut self, ticket: &Ticket, now: DateTime<Utc>) -> Option<ConferenceId> {
+        if !self.may_lead_to(ticket) {
+            return None;
+        }
         if let Some(id) = self.running.get(&ticket.conference()) {
             return Some(*id);
-        }
-        if self.draining {
-            return None;
         }
         self.last_conference = self.last_conference.wrapping_add(1).max(1);
         let id = ConferenceId(self.last_conference);
@@ -493,6 +493,11 @@ impl Attendant {
         self.conferences
             .insert(id, Conference::new(id, ticket, now));
         Some(id)
+    }
+
+    /// While draining, only to one that goes on.
+    fn may_lead_to(&self, ticket: &Ticket) -> bool {
+        !self.draining || self.running.contains_key(&ticket.conference())
     }
 
     fn knock(
@@ -597,6 +602,11 @@ impl Attendant {
             ConferenceAction::Record(record) => self.desk.report(Report::Conference(record)),
         }
     }
+}
+
+/// The bridge is being shut down, and no conference starts.
+fn sent_home(journey: &mut Journey, context: &mut Context<'_>) -> Turn {
+    journey.take_leave(&[Prompt::Goodbye], LeaveReason::Shutdown, context)
 }
 
 /// The conference's command for the keys' one.

@@ -88,7 +88,8 @@ enum Phase {
         keys: KeyReader,
     },
     Farewell {
-        play: PlayId,
+        /// None where nothing is said.
+        play: Option<PlayId>,
         guard: DateTime<Utc>,
         reason: LeaveReason,
     },
@@ -196,7 +197,9 @@ impl Journey {
         match &mut self.phase {
             Phase::Pin(entry) => entry.play_ended(ended, context),
             Phase::Naming(naming) => naming.play_ended(ended, context),
-            Phase::Farewell { play, reason, .. } if *play == ended => return Turn::Over(*reason),
+            Phase::Farewell { play, reason, .. } if *play == Some(ended) => {
+                return Turn::Over(*reason);
+            }
             Phase::Judging(_) | Phase::InConference { .. } | Phase::Farewell { .. } => {}
         }
         Turn::Stay
@@ -266,7 +269,9 @@ impl Journey {
                 guard,
                 reason,
             } if *guard <= context.now => {
-                context.desk.stop(*play);
+                play.take()
+                    .into_iter()
+                    .for_each(|play| context.desk.stop(play));
                 Turn::Over(*reason)
             }
             Phase::Farewell { .. } => Turn::Stay,
@@ -320,25 +325,33 @@ impl Journey {
         reason: LeaveReason,
         context: &mut Context<'_>,
     ) -> Turn {
+        if let Phase::Naming(naming) = &mut self.phase {
+            naming.stop_recording(context);
+        }
         self.abandon(context);
         self.route(Route::Silence, context);
-        if prompts.is_empty() {
-            return Turn::Over(reason);
-        }
+        let play = (!prompts.is_empty()).then(|| context.desk.play(self.call, prompts));
         self.phase = Phase::Farewell {
-            play: context.desk.play(self.call, prompts),
+            play,
             guard: context.after(context.rules.prompt),
             reason,
         };
-        Turn::Stay
+        match play {
+            Some(_) => Turn::Stay,
+            None => Turn::Over(reason),
+        }
     }
 
-    /// Stops what the journey plays and records: the call goes elsewhere, or is over.
+    /// Stops what the journey plays and wipes what it records: the call goes elsewhere, or is over.
     pub(crate) fn abandon(&mut self, context: &mut Context<'_>) {
         match &mut self.phase {
             Phase::Pin(entry) => entry.stop_prompt(context),
             Phase::Naming(naming) => naming.abandon(context),
-            Phase::Farewell { play, .. } => context.desk.stop(*play),
+            Phase::Farewell { play, .. } => {
+                play.take()
+                    .into_iter()
+                    .for_each(|play| context.desk.stop(play));
+            }
             Phase::Judging(_) | Phase::InConference { .. } => {}
         }
     }

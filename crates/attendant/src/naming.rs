@@ -117,6 +117,7 @@ impl Naming {
                 self.record(context);
             }
             Take::Recording { .. } | Take::Finishing { .. } => {
+                self.stop_recording(context);
                 self.abandon(context);
                 return Spoken::Unnamed;
             }
@@ -132,7 +133,14 @@ impl Naming {
         (self.guard, timer)
     }
 
-    /// Stops what plays and wipes what is being recorded.
+    /// The call goes on without its name: nothing of it is recorded any more.
+    pub(crate) fn stop_recording(&mut self, context: &mut Context<'_>) {
+        if let Take::Recording { .. } = self.take {
+            context.desk.order(Action::FinishName { call: self.call });
+        }
+    }
+
+    /// Stops what plays and wipes what is being recorded, for a call that may be gone.
     pub(crate) fn abandon(&mut self, context: &mut Context<'_>) {
         match self.take {
             Take::Asking { prompt, tone } => {
@@ -140,11 +148,7 @@ impl Naming {
                 context.desk.stop(tone);
             }
             Take::Tone { tone } => context.desk.stop(tone),
-            Take::Recording { name } => {
-                context.desk.order(Action::FinishName { call: self.call });
-                context.desk.forget_name(name);
-            }
-            Take::Finishing { name } => context.desk.forget_name(name),
+            Take::Recording { name } | Take::Finishing { name } => context.desk.forget_name(name),
         }
     }
 
@@ -155,8 +159,10 @@ impl Naming {
 
     fn go_on(&mut self, take: Take, context: &Context<'_>) {
         self.guard = context.after(match take {
-            Take::Asking { .. } | Take::Tone { .. } => context.rules.prompt,
-            Take::Recording { .. } | Take::Finishing { .. } => context.rules.recording,
+            Take::Asking { .. } => context.rules.prompt,
+            Take::Tone { .. } | Take::Recording { .. } | Take::Finishing { .. } => {
+                context.rules.recording
+            }
         });
         self.take = take;
     }

@@ -20,7 +20,8 @@ pub struct Rules {
     pub name_takes: u8,
     /// Guards the judging of a PIN: a lost verdict uses up a try and the PIN is asked for again.
     pub verdict: Duration,
-    /// Guards the recording of a name (5 s at most) against a lost answer: the caller is then unnamed.
+    /// Guards the tone before a name and then its recording (5 s at most) against a lost answer: the caller
+    /// is then unnamed.
     pub recording: Duration,
     /// Guards a prompt against a lost [`Event::PlayEnded`](crate::Event::PlayEnded); longer than any prompt.
     pub prompt: Duration,

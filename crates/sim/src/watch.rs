@@ -96,10 +96,8 @@ impl Watch {
                     self.names.insert(*name);
                 }
             }
-            Event::HungUp { call } => {
-                if self.calls.remove(call).is_some() {
-                    self.ending.insert(*call, None);
-                }
+            Event::HungUp { call } if self.calls.remove(call).is_some() => {
+                self.ending.insert(*call, None);
             }
             _ => {}
         }

@@ -62,8 +62,25 @@ pub(crate) fn timer(timer: Timer) -> String {
         Timer::Recording => "the recording was lost".to_owned(),
         Timer::Keys => "no second key has come".to_owned(),
         Timer::Probe => "there is no answer".to_owned(),
-        Timer::Conference(timer) => format!("{timer:?}"),
+        Timer::Conference(timer) => conference_timer(timer),
         other => format!("{other:?}"),
+    }
+}
+
+fn conference_timer(timer: conclave_conference::Timer) -> String {
+    use conclave_conference::Timer;
+    match timer {
+        Timer::BookingEnds => "the booking's time is over".to_owned(),
+        Timer::FiveMinutesLeft => "five minutes are left".to_owned(),
+        Timer::OneMinuteLeft => "one minute is left".to_owned(),
+        Timer::Grace => "the grace is over".to_owned(),
+        Timer::LongestWait(call) => format!("{call} has waited long enough"),
+        Timer::AloneWarning(call) => format!("{call} has been alone for long"),
+        Timer::AloneEnds(call) => format!("{call} has been alone for too long"),
+        Timer::EntryList => "the list of those who came is full".to_owned(),
+        Timer::ExitList => "the list of those who left is full".to_owned(),
+        Timer::ConsentAnswer(call) => format!("{call} has given no answer"),
+        Timer::PlayEnd(_) => "the end of a prompt was lost".to_owned(),
     }
 }
 

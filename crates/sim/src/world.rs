@@ -58,7 +58,7 @@ pub struct Note {
 enum Happening {
     PlayEnds(PlayId),
     NameEnds(NameId),
-    Told(Event),
+    Told(Box<Event>),
 }
 
 /// One bridge and the world around it. Whatever is done to it, the [`Watch`]'s rules are checked after each step.
@@ -149,17 +149,11 @@ impl World {
                 false => Duration::ZERO,
             };
             let way = Way::Event;
-            self.arrange(
-                at + late,
-                Happening::Told(Event::Digit { call, way, digit }),
-            );
+            self.arrange(at + late, told(Event::Digit { call, way, digit }));
             if self.chance.percent(self.faults.doubled_digit) {
                 let way = *self.chance.pick(&[Way::Info, Way::Tone]);
                 let late = late + self.chance.between_ms(0, 300);
-                self.arrange(
-                    at + late,
-                    Happening::Told(Event::Digit { call, way, digit }),
-                );
+                self.arrange(at + late, told(Event::Digit { call, way, digit }));
             }
             at += gap;
         }
@@ -270,7 +264,7 @@ impl World {
         match happening {
             Happening::PlayEnds(play) => self.end_play(play),
             Happening::NameEnds(name) => self.end_name(name),
-            Happening::Told(event) => return self.tell(event),
+            Happening::Told(event) => return self.tell(*event),
         }
         Ok(())
     }
@@ -324,7 +318,7 @@ impl World {
             Action::Probe { call } => {
                 if !self.chance.percent(self.faults.lost_probe) {
                     let event = Event::Probed { call, alive: true };
-                    self.arrange(self.now + QUICK, Happening::Told(event));
+                    self.arrange(self.now + QUICK, told(event));
                 }
             }
             Action::HangUp { call, .. } => self.cut(call),
@@ -346,14 +340,14 @@ impl World {
             inquiry,
             verdict,
         };
-        self.arrange(self.now + takes, Happening::Told(event));
+        self.arrange(self.now + takes, told(event));
     }
 
     fn end_play(&mut self, play: PlayId) {
         let (was_there, next) = self.media.end(play);
         self.begin(next);
         if was_there && !self.chance.percent(self.faults.lost_play_end) {
-            self.arrange(self.now, Happening::Told(Event::PlayEnded { play }));
+            self.arrange(self.now, told(Event::PlayEnded { play }));
         }
     }
 
@@ -369,14 +363,14 @@ impl World {
         };
         if !self.chance.percent(self.faults.lost_name) {
             let event = Event::NameRecorded { name, usable };
-            self.arrange(self.now, Happening::Told(event));
+            self.arrange(self.now, told(event));
         }
     }
 
     /// The call's media stops, and with it all that played for it alone.
     fn cut(&mut self, call: CallId) {
         for play in self.media.stop(call) {
-            self.arrange(self.now, Happening::Told(Event::PlayEnded { play }));
+            self.arrange(self.now, told(Event::PlayEnded { play }));
         }
     }
 
@@ -394,6 +388,10 @@ impl World {
             words,
         });
     }
+}
+
+fn told(event: Event) -> Happening {
+    Happening::Told(Box::new(event))
 }
 
 /// What ends the recording of a name.

@@ -1,0 +1,210 @@
+//! The words of a transcript, as its README tells them.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use conclave_accounts::{AccountId, Announce, CallId, HostLeaves, Source, Terms};
+use conclave_attendant::Event;
+use conclave_conference::{Command, LeaveReason};
+use conclave_dtmf::{Digit, Way};
+use conclave_sim::{Faults, START, Speech};
+
+/// What the lines that begin with `=` say.
+pub(crate) struct Settings {
+    pub(crate) terms: Terms,
+    /// Whether the entries in the books are shown.
+    pub(crate) books: bool,
+}
+
+/// One line of input, without its time.
+pub(crate) enum Input {
+    TimePasses,
+    Dials {
+        call: CallId,
+        source: Source,
+        bound: Option<AccountId>,
+    },
+    Presses {
+        call: CallId,
+        keys: String,
+    },
+    HangsUp {
+        call: CallId,
+    },
+    Says {
+        call: CallId,
+        speech: Speech,
+    },
+    Told(Event),
+    LastVerdictAgain {
+        call: CallId,
+        inquiry: u32,
+    },
+    Operator {
+        command: Command,
+    },
+    Faults(fn(&mut Faults)),
+    Drains,
+    EndsAll(LeaveReason),
+}
+
+pub(crate) fn settings(transcript: &str) -> Result<Settings, String> {
+    let mut terms = Terms::default();
+    let mut books = false;
+    for line in transcript.lines().filter_map(|line| line.strip_prefix('=')) {
+        let (key, value) = line
+            .split_once(':')
+            .ok_or_else(|| format!("no setting: {line}"))?;
+        match (key.trim(), value.trim()) {
+            ("names", "yes") => terms.entry = Announce::Name,
+            ("guests are let in one by one", "yes") => terms.consent = true,
+            ("places", places) => terms.max_participants = number(places)?,
+            ("books", "yes") => books = true,
+            ("when the last host leaves", "the guests are held") => {
+                terms.host_leaves = HostLeaves::Hold;
+            }
+            ("when the last host leaves", "all are disconnected") => {
+                terms.host_leaves = HostLeaves::Hangup {
+                    grace: Duration::ZERO,
+                };
+            }
+            ("when the last host leaves", grace) => {
+                let grace = grace
+                    .strip_prefix("all are disconnected after ")
+                    .ok_or_else(|| format!("no such rule: {grace}"))?;
+                terms.host_leaves = HostLeaves::Hangup {
+                    grace: span(grace)?,
+                };
+            }
+            (key, value) => return Err(format!("no setting: {key}: {value}")),
+        }
+    }
+    terms.validate().map_err(|error| error.to_string())?;
+    Ok(Settings { terms, books })
+}
+
+/// A line such as `0:05 call 2 dials`.
+pub(crate) fn input(line: &str) -> Result<(DateTime<Utc>, Input), String> {
+    let (at, words) = line.split_once(' ').ok_or("a time and what happens")?;
+    let words: Vec<&str> = words.split_whitespace().collect();
+    Ok((START + span(at)?, what(&words)?))
+}
+
+fn what(words: &[&str]) -> Result<Input, String> {
+    Ok(match words {
+        ["time", "passes"] => Input::TimePasses,
+        ["storage", "falls", "silent"] => Input::Faults(|faults| faults.lost_verdict = 100),
+        ["storage", "answers", "again"] => Input::Faults(|faults| faults.lost_verdict = 0),
+        ["the", "media", "plane", "falls", "silent"] => Input::Faults(|faults| {
+            faults.lost_play_end = 100;
+            faults.lost_name = 100;
+        }),
+        ["the", "media", "plane", "answers", "again"] => Input::Faults(|faults| {
+            faults.lost_play_end = 0;
+            faults.lost_name = 0;
+        }),
+        ["no", "peer", "answers"] => Input::Faults(|faults| faults.lost_probe = 100),
+        ["no", "conference", "starts", "any", "more"] => Input::Drains,
+        ["the", "bridge", "shuts", "down"] => Input::EndsAll(LeaveReason::Shutdown),
+        ["the", "operator", "ends", "all"] => Input::EndsAll(LeaveReason::OperatorEnded),
+        ["the", "operator", words @ ..] => Input::Operator {
+            command: operator(words)?,
+        },
+        ["call", call, words @ ..] => of_call(CallId(number(call)?), words)?,
+        _ => return Err(format!("not understood: {words:?}")),
+    })
+}
+
+fn of_call(call: CallId, words: &[&str]) -> Result<Input, String> {
+    let dials = |source, bound| Input::Dials {
+        call,
+        source,
+        bound,
+    };
+    let unknown = Source::withheld("trunk");
+    Ok(match words {
+        ["dials"] => dials(Source::new("trunk", "+4930123456"), None),
+        ["dials", "from", "a", "withheld", "number"] => dials(unknown, None),
+        ["dials", "from", number] => dials(Source::new("trunk", number), None),
+        ["dials", "the", "number", "of", "account", account] => {
+            let bound = Some(AccountId(number(account)?));
+            dials(Source::new("trunk", "+4930123456"), bound)
+        }
+        ["presses", keys] => Input::Presses {
+            call,
+            keys: (*keys).to_owned(),
+        },
+        ["presses", key, "by", way] => Input::Told(Event::Digit {
+            call,
+            way: match *way {
+                "INFO" => Way::Info,
+                "tone" => Way::Tone,
+                "event" => Way::Event,
+                other => return Err(format!("no way: {other}")),
+            },
+            digit: key
+                .parse()
+                .ok()
+                .and_then(Digit::new)
+                .ok_or_else(|| format!("no key: {key}"))?,
+        }),
+        ["hangs", "up"] => Input::HangsUp { call },
+        ["will", "say", "its", "name", "for", seconds, "s"] => Input::Says {
+            call,
+            speech: Speech::For(Duration::from_secs(number(seconds)?)),
+        },
+        ["will", "say", "nothing"] => Input::Says {
+            call,
+            speech: Speech::Silence,
+        },
+        ["gets", "a", "late", "verdict", "on", "its", "PIN", inquiry] => Input::LastVerdictAgain {
+            call,
+            inquiry: number(inquiry)?,
+        },
+        ["puts", "its", "line", "on", "hold"] => Input::Told(Event::PeerHold { call, held: true }),
+        ["takes", "its", "line", "back"] => Input::Told(Event::PeerHold { call, held: false }),
+        ["sends", "no", "sound"] => Input::Told(Event::MediaQuiet { call }),
+        ["is", "known", "to", "nobody"] => Input::Told(Event::Probed { call, alive: false }),
+        _ => return Err(format!("not understood: {words:?}")),
+    })
+}
+
+fn operator(words: &[&str]) -> Result<Command, String> {
+    Ok(match words {
+        ["locks"] | ["unlocks"] => Command::Lock,
+        ["ends", "the", "conference"] => Command::EndForAll,
+        ["removes", "call", call] => Command::Remove {
+            call: CallId(number(call)?),
+        },
+        ["lets", "in", "call", call] => Command::Admit {
+            call: CallId(number(call)?),
+            welcome: true,
+        },
+        _ => return Err(format!("not understood: {words:?}")),
+    })
+}
+
+fn number<T: std::str::FromStr>(word: &str) -> Result<T, String> {
+    word.parse().map_err(|_| format!("no number: {word}"))
+}
+
+/// Minutes and seconds, as in `1:05`, with a tenth where it matters.
+fn span(word: &str) -> Result<Duration, String> {
+    let (minutes, seconds) = word
+        .split_once(':')
+        .ok_or_else(|| format!("no time: {word}"))?;
+    let (seconds, tenths) = seconds.split_once('.').unwrap_or((seconds, "0"));
+    let seconds = number::<u64>(minutes)? * 60 + number::<u64>(seconds)?;
+    Ok(Duration::from_millis(
+        seconds * 1000 + number::<u64>(tenths)? * 100,
+    ))
+}
+
+pub(crate) fn written(at: DateTime<Utc>) -> String {
+    let ms = (at - START).num_milliseconds();
+    let (minutes, seconds, tenths) = (ms / 60_000, ms / 1000 % 60, ms / 100 % 10);
+    match tenths {
+        0 => format!("{minutes}:{seconds:02}"),
+        _ => format!("{minutes}:{seconds:02}.{tenths}"),
+    }
+}
