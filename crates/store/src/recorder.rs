@@ -65,18 +65,23 @@ impl Recorder {
 
     /// Takes an entry. Never waits.
     pub fn record(&self, entry: Entry) {
-        if self.queue.try_send(Message::Write(entry)).is_err() {
-            let before = self.dropped.fetch_add(1, Ordering::Relaxed);
-            if before.is_multiple_of(1_000) {
-                tracing::error!(
-                    dropped = before + 1,
-                    "the books can't keep up: an entry was dropped"
-                );
+        let Err(refused) = self.queue.try_send(Message::Write(entry)) else {
+            return;
+        };
+        let dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
+        match refused {
+            // One line for many: the log shall not drown in them.
+            mpsc::error::TrySendError::Full(_) if dropped % 1_000 == 1 => {
+                tracing::error!(dropped, "the books can't keep up: entries are dropped");
+            }
+            mpsc::error::TrySendError::Full(_) => {}
+            mpsc::error::TrySendError::Closed(_) => {
+                tracing::warn!(dropped, "an entry came after the books were closed");
             }
         }
     }
 
-    /// How many entries were dropped, because the database took none for minutes.
+    /// How many entries were dropped, because the database took none for minutes or the books were closed.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
