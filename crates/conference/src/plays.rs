@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use crate::{Audience, CallId, Clip, NameId, PlayId, Prompt, timer::later};
 
 /// What a play is about. To the same ears a newer word on a matter takes the place of the older one, so
-/// that a caller who hammers a key is told the result and not the history, and the queue stays short.
+/// that a caller who hammers a key is told the result and not the history, and the queue stays short. What
+/// strangers at the door can bring about is said to its end before it is said again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum About {
     /// Entries and exits: these queue up, as far as [`MOST_ANNOUNCEMENTS`].
@@ -69,7 +70,7 @@ impl Plays {
         }
     }
 
-    /// Notes a play; `None` where so many announcements wait that it is better left out.
+    /// Notes a play; `None` where it is better left out, because enough of its kind wait to be heard.
     pub(crate) fn start(
         &mut self,
         to: Audience,
@@ -85,6 +86,7 @@ impl Plays {
             .collect();
         let replaced = match about {
             About::ComingAndGoing if same.len() >= MOST_ANNOUNCEMENTS => return None,
+            About::ConsentWaiters | About::Refused if !same.is_empty() => return None,
             About::ComingAndGoing => Vec::new(),
             _ => same,
         };
