@@ -103,7 +103,11 @@ impl Odds {
             .sum();
         Self {
             chance: -none.exp_m1(),
-            doors_a_day: guesses.iter().map(|(hit, tries)| hit * tries).sum(),
+            // Right guesses are not counted as wrong ones.
+            doors_a_day: guesses
+                .iter()
+                .map(|(hit, tries)| tries * hit / (1.0 - hit))
+                .sum(),
             bearable: policy.odds,
         }
     }
