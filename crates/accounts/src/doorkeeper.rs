@@ -107,7 +107,7 @@ struct Suspect {
 }
 
 /// What a doorkeeper has seen, to be kept over a restart.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct DoorkeeperState {
     throttle: ThrottleState,
     suspects: Vec<((ConferenceKey, Role), Suspect)>,

@@ -3,6 +3,18 @@
 //!
 //! It is no database (it judges what a store found), no clock (it is told the time) and no
 //! source of random numbers (it is handed one). It knows nothing of calls, audio or networks.
+//!
+//! ```
+//! use conclave_accounts::{Doorkeeper, Outcome, Pin, PinPolicy, Source};
+//!
+//! # let now = chrono::DateTime::UNIX_EPOCH;
+//! let mut doorkeeper = Doorkeeper::new(PinPolicy::default(), now);
+//! let pin = Pin::parse("5724")?; // 4 is the check digit of 572
+//! let nobodys = None; // what a store has behind this PIN
+//! let verdict = doorkeeper.judge(&Source::new("trunk", "+4930123456"), &pin, nobodys, None, now);
+//! assert_eq!(verdict.outcome, Outcome::NotValid);
+//! # Ok::<(), conclave_accounts::PinError>(())
+//! ```
 
 mod account;
 mod damm;
@@ -29,3 +41,7 @@ pub use odds::{Doors, Odds, PolicyError, WeakPin};
 pub use pin::{LONGEST_PIN, Pin, PinError, PinKey, PinLookup, SHORTEST_PIN};
 pub use policy::PinPolicy;
 pub use throttle::{Alert, Attempt, Ceiling, Ruling, Throttle, ThrottleState};
+
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+struct Readme;

@@ -15,7 +15,7 @@ use crate::throttle::is_today;
 /// to fill the whole table with others, and then has *one* more try, not five: `F` guesses from
 /// rotating numbers buy at most `F / capacity` further ones on a number. They buy none at the
 /// ceiling, which does not depend on this table. Numbers that make no wrong PIN are not touched.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(from = "Kept", into = "Kept")]
 pub(crate) struct Sources {
     records: BTreeMap<SourceKey, Times>,

@@ -103,7 +103,7 @@ pub struct Throttle {
 }
 
 /// What a throttle has seen, to be kept over a restart. It holds no caller's number in the clear.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ThrottleState {
     sources: Sources,
     wrong: DayCount,
@@ -273,7 +273,7 @@ impl Throttle {
 ///
 /// The times of the last `limit` events tell both whether the ceiling is reached and how many
 /// came in a day as far as that matters, so a flood takes no more memory than that.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct DayCount {
     #[serde(skip)]
     limit: usize,
@@ -295,6 +295,7 @@ impl DayCount {
         self.times
             .iter_mut()
             .for_each(|time| *time = (*time).min(now));
+        self.reached = self.reached.map(|time| time.min(now));
         self.drop_surplus();
         if self.limit == 0 || self.today(now) as usize >= self.limit {
             self.reached.get_or_insert(now);
