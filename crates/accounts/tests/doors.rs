@@ -40,15 +40,15 @@ impl House {
     }
 
     fn draw(&mut self, digits: u8) -> Pin {
-        Pin::draw(digits, &mut self.rng).unwrap()
+        Pin::draw(digits, &mut self.rng).expect("a good length")
     }
 
     fn account(&mut self, id: AccountId) -> (Pin, Pin) {
-        let owner = Owner::new("Ada Byron", "ada@example.org").unwrap();
+        let owner = Owner::new("Ada Byron", "ada@example.org").expect("an owner");
         let (host, guest) = (self.draw(12), self.draw(10));
         self.directory
             .add(Account::new(id, owner), &host, &guest)
-            .unwrap();
+            .expect("fresh PINs");
         (host, guest)
     }
 

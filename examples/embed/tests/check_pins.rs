@@ -14,9 +14,21 @@ fn says_what_each_pin_opens() {
         .spawn()
         .unwrap();
     let mut typed = program.stdin.take().unwrap();
-    let mut said = BufReader::new(program.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let host = said.next().unwrap().strip_prefix("host ").unwrap().to_owned();
-    let guest = said.next().unwrap().strip_prefix("guest ").unwrap().to_owned();
+    let mut said = BufReader::new(program.stdout.take().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    let host = said
+        .next()
+        .unwrap()
+        .strip_prefix("host ")
+        .unwrap()
+        .to_owned();
+    let guest = said
+        .next()
+        .unwrap()
+        .strip_prefix("guest ")
+        .unwrap()
+        .to_owned();
     assert_eq!((host.len(), guest.len()), (12, 10));
     assert_eq!(said.next().unwrap(), "odds 1 in 10000000 a day");
 

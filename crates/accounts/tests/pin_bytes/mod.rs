@@ -203,7 +203,7 @@ impl Play {
             number => Source::new("trunk", &format!("+4930{number}")),
         };
         // Of a withheld number a careless store may say so: it is not to be believed.
-        let known = caller % 2 == 0;
+        let known = caller.is_multiple_of(2);
         let found = self.directory.find(pin).map(|door| Door { known, ..door });
         let (expected, delay) = self
             .naive
@@ -218,10 +218,10 @@ impl Play {
             Outcome::NotValid => Answer::NotValid,
         };
         assert_eq!(got, expected);
-        if let Outcome::Admit(ticket) = verdict.outcome {
-            if self.tickets.len() < 100 {
-                self.tickets.push((ticket, self.naive.alarm));
-            }
+        if let Outcome::Admit(ticket) = verdict.outcome
+            && self.tickets.len() < 100
+        {
+            self.tickets.push((ticket, self.naive.alarm));
         }
     }
 }
@@ -240,10 +240,13 @@ struct Naive {
     sources: Vec<(Source, DateTime<Utc>)>,
     wrong: Count,
     typing: Count,
-    suspects: BTreeMap<(ConferenceKey, Role), (u32, Option<DateTime<Utc>>)>,
+    suspects: BTreeMap<(ConferenceKey, Role), Suspect>,
     /// Whether an alarm was the reason for consent of the last ticket.
     alarm: bool,
 }
+
+/// How often recognised without somebody vouching, and a booking's end.
+type Suspect = (u32, Option<DateTime<Utc>>);
 
 #[derive(Default)]
 struct Count {

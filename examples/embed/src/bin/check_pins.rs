@@ -21,7 +21,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("odds {}", policy.check(&directory.doors())?);
 
     let number = std::env::args().nth(1);
-    let caller = Source { trunk: "keyboard".to_owned(), number };
+    let caller = Source {
+        trunk: "keyboard".to_owned(),
+        number,
+    };
     let mut doorkeeper = Doorkeeper::new(policy, now());
     for line in io::stdin().lock().lines() {
         let pin = match Pin::parse(line?.trim()) {
@@ -37,7 +40,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         // A bridge would keep the answer back until then; here it is enough to say so.
         let wait = (verdict.ready_at - now).num_seconds();
         match verdict.outcome {
-            Outcome::Admit(ticket) if ticket.by_consent() => println!("{wait} s: {} by consent", ticket.role()),
+            Outcome::Admit(ticket) if ticket.by_consent() => {
+                println!("{wait} s: {} by consent", ticket.role())
+            }
             Outcome::Admit(ticket) => {
                 directory.opened(&caller, &ticket, now);
                 println!("{wait} s: {} of {}", ticket.role(), ticket.conference());
