@@ -206,6 +206,7 @@ impl Control {
             sequence: (chance >> 32) as u16,
             timestamp: more as u32,
         };
+        let remote = media.remote;
         let started = Leg::new(
             leg,
             entry.pair.key,
@@ -220,7 +221,16 @@ impl Control {
             pair: Arc::clone(&entry.pair),
             media,
         };
-        let home = entry.home;
+        let (home, pair) = (entry.home, &entry.pair);
+        let set = self.shared.get_mut(&pair.address.ip());
+        let shared = set.and_then(|set| set.iter_mut().find(|s| s.pair.key == pair.key));
+        if let Some(shared) = shared.filter(|_| entry.remote.is_none()) {
+            if shared.remotes.insert(remote) {
+                entry.remote = Some(remote);
+            } else {
+                tracing::warn!(%leg, %remote, "another leg on this socket has this peer address and keeps it");
+            }
+        }
         self.tell(home, message);
     }
 

@@ -29,6 +29,12 @@ impl Demux {
         self.waiting.push((rtp.ip(), leg));
     }
 
+    /// Lets a leg latch once more; until then it has the address that it had.
+    pub(crate) fn wait(&mut self, leg: LegId, rtp: SocketAddr) {
+        self.waiting.retain(|&(_, other)| other != leg);
+        self.waiting.push((rtp.ip(), leg));
+    }
+
     /// The leg has found its peer: nothing else is its own any more.
     pub(crate) fn latched(&mut self, leg: LegId, rtp: SocketAddr, rtcp: SocketAddr) {
         if self.waiting.iter().any(|&(_, other)| other == leg) {
@@ -96,6 +102,12 @@ mod tests {
         assert_eq!(demux.owner(Channel::Rtp, at(7000)), None);
         demux.latched(A, at(7000), at(7001));
         assert_eq!(demux.owner(Channel::Rtp, at(7000)), None);
+        // Negotiated anew, to the same address: it goes on, and may change once.
+        demux.wait(A, at(4000));
+        assert_eq!(demux.owner(Channel::Rtp, at(6000)), Some(A));
+        assert_eq!(demux.owner(Channel::Rtp, at(8000)), Some(A));
+        demux.latched(A, at(8000), at(8001));
+        assert_eq!(demux.owner(Channel::Rtp, at(6000)), None);
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl Engine {
         };
         for (me, inbox) in inboxes.into_iter().enumerate() {
             let local = Local::new(me, peers.clone(), events.clone(), 1);
-            let shard = Shard::new(clock, poll, inbox, local);
+            let shard = Shard::new(clock, poll, inbox, local).map_err(EngineError::Thread)?;
             let thread = thread::Builder::new()
                 .name(format!("media-{me}"))
                 .spawn(move || shard.run())

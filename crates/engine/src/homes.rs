@@ -1,12 +1,13 @@
 //! The sockets of one thread, and where the legs live whose packets come to them.
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc};
+use std::{collections::HashMap, io, net::SocketAddr, sync::Arc};
 
 use crate::{
     LegId, LegMedia,
     demux::Demux,
     leg::Leg,
     port::{Channel, PortKey, PortPair},
+    udp::Watch,
 };
 
 /// A pair of sockets and whose packets come to it.
@@ -28,10 +29,10 @@ struct Home {
     media: LegMedia,
 }
 
-#[derive(Default)]
 pub(crate) struct Homes {
-    sources: Vec<Source>,
+    sources: HashMap<PortKey, Source>,
     homes: HashMap<LegId, Home>,
+    watch: Watch,
 }
 
 impl Source {
@@ -44,8 +45,27 @@ impl Source {
 }
 
 impl Homes {
-    pub(crate) fn sources(&self) -> &[Source] {
-        &self.sources
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Homes {
+            sources: HashMap::new(),
+            homes: HashMap::new(),
+            watch: Watch::new()?,
+        })
+    }
+
+    /// Whether a pair is received on.
+    pub(crate) fn has(&self, pair: PortKey) -> bool {
+        self.sources.contains_key(&pair)
+    }
+
+    /// Fills in the sockets that have something to be received.
+    pub(crate) fn ready(&mut self, ready: &mut Vec<(PortKey, Channel)>) {
+        ready.clear();
+        ready.extend(self.watch.ready().iter().map(|&token| untoken(token)));
+    }
+
+    pub(crate) fn source(&self, pair: PortKey) -> Option<&Source> {
+        self.sources.get(&pair)
     }
 
     /// The thread where a leg lives.
@@ -55,32 +75,51 @@ impl Homes {
 
     /// A pair that many legs share, for as long as the engine lives.
     pub(crate) fn share(&mut self, pair: Arc<PortPair>) {
-        let legs = Legs::Many(Demux::default());
-        self.sources.push(Source { pair, legs });
+        self.listen(pair, Legs::Many(Demux::default()));
+    }
+
+    fn listen(&mut self, pair: Arc<PortPair>, legs: Legs) {
+        for channel in [Channel::Rtp, Channel::Rtcp] {
+            let token = token(pair.key, channel);
+            if let Err(error) = self.watch.add(pair.socket(channel), token) {
+                tracing::error!(%error, address = %pair.address, "nothing can be received here");
+            }
+        }
+        self.sources.insert(pair.key, Source { pair, legs });
     }
 
     pub(crate) fn start(&mut self, leg: LegId, at: usize, pair: &Arc<PortPair>, media: LegMedia) {
-        if !self.sources.iter().any(|s| s.pair.key == pair.key) {
-            let (pair, legs) = (Arc::clone(pair), Legs::One(leg));
-            self.sources.push(Source { pair, legs });
+        if !self.has(pair.key) {
+            self.listen(Arc::clone(pair), Legs::One(leg));
         }
         let home = Home {
             lives_at: at,
             port: pair.key,
-            media: media.clone(),
+            media,
         };
+        let (rtp, rtcp) = (
+            home.media.remote,
+            Leg::rtcp_remote(&home.media, home.media.remote),
+        );
         self.homes.insert(leg, home);
-        self.expect(leg, media);
-    }
-
-    /// The peer's address was negotiated (anew).
-    pub(crate) fn expect(&mut self, leg: LegId, media: LegMedia) {
-        let (rtp, rtcp) = (media.remote, Leg::rtcp_remote(&media, media.remote));
         if let Some(demux) = self.demux(leg) {
             demux.expect(leg, rtp, rtcp);
         }
-        if let Some(home) = self.homes.get_mut(&leg) {
-            home.media = media;
+    }
+
+    /// The peer's address was negotiated anew.
+    pub(crate) fn expect(&mut self, leg: LegId, media: LegMedia) {
+        let (rtp, rtcp) = (media.remote, Leg::rtcp_remote(&media, media.remote));
+        let Some(home) = self.homes.get_mut(&leg) else {
+            return;
+        };
+        let same = home.media.remote == media.remote;
+        home.media = media;
+        match self.demux(leg) {
+            // The address that it has latched on stays good.
+            Some(demux) if same => demux.wait(leg, rtp),
+            Some(demux) => demux.expect(leg, rtp, rtcp),
+            None => {}
         }
     }
 
@@ -106,17 +145,39 @@ impl Homes {
         if let Some(demux) = self.demux(leg) {
             demux.remove(leg);
         }
-        self.homes.remove(&leg);
-        self.sources
-            .retain(|source| !matches!(source.legs, Legs::One(only) if only == leg));
+        let Some(Home { port, .. }) = self.homes.remove(&leg) else {
+            return;
+        };
+        if let Some(source) = self.sources.get(&port)
+            && matches!(source.legs, Legs::One(_))
+        {
+            for channel in [Channel::Rtp, Channel::Rtcp] {
+                let token = token(port, channel);
+                self.watch.remove(source.pair.socket(channel), token);
+            }
+            self.sources.remove(&port);
+        }
     }
 
     fn demux(&mut self, leg: LegId) -> Option<&mut Demux> {
         let port = self.homes.get(&leg)?.port;
-        let source = self.sources.iter_mut().find(|s| s.pair.key == port)?;
-        match &mut source.legs {
+        match &mut self.sources.get_mut(&port)?.legs {
             Legs::Many(demux) => Some(demux),
             Legs::One(_) => None,
         }
     }
+}
+
+/// How a socket is called where a number is wanted.
+fn token(pair: PortKey, channel: Channel) -> u64 {
+    pair.0 << 1 | u64::from(channel == Channel::Rtcp)
+}
+
+fn untoken(token: u64) -> (PortKey, Channel) {
+    let channel = if token & 1 == 1 {
+        Channel::Rtcp
+    } else {
+        Channel::Rtp
+    };
+    (PortKey(token >> 1), channel)
 }

@@ -86,6 +86,8 @@ pub(crate) struct Leg {
     direction: Direction,
     latch: Latch,
     receiver: Receiver,
+    /// The source of the last packet.
+    ssrc: Option<u32>,
     events: EventReceiver,
     encoder: Box<dyn Encoder>,
     writer: RtpWriter,
@@ -124,6 +126,7 @@ impl Leg {
             direction: Direction::SendRecv,
             latch: Latch::new(media.remote),
             receiver: Receiver::new(media.codec, media.payload_type),
+            ssrc: None,
             events: EventReceiver::new(),
             encoder: media.codec.encoder(),
             writer: RtpWriter::new(start.ssrc, start.sequence, start.timestamp),
@@ -152,6 +155,10 @@ impl Leg {
             self.receiver = Receiver::new(media.codec, media.payload_type);
             self.encoder = media.codec.encoder();
             self.rate = rate_of(&media);
+        }
+        if media.remote != self.media.remote {
+            // Another peer, with numbers of its own.
+            self.events.reset();
         }
         self.media = media;
         self.direction = direction;
@@ -203,6 +210,9 @@ impl Leg {
         }
         self.stats.packets_in += 1;
         self.quiet_since = now;
+        if self.ssrc.replace(packet.ssrc()) != Some(packet.ssrc()) {
+            self.events.reset();
+        }
         if event == Some(packet.payload_type()) {
             let pressed = self.events.push(
                 packet.sequence(),

@@ -4,6 +4,7 @@
 //! elsewhere is sent on; the leg itself sends through the socket from wherever it is.
 
 use std::{
+    io,
     net::SocketAddr,
     sync::Arc,
     thread,
@@ -21,7 +22,7 @@ use crate::{
     pcm::Clip,
     plane::{LegOrder, time_of},
     play::Play,
-    port::{Channel, PortPair},
+    port::{Channel, PortKey, PortPair},
     udp::{BATCH, Inbound},
 };
 
@@ -91,6 +92,7 @@ pub(crate) struct Shard {
     poll: Duration,
     inbox: Receiver<Message>,
     inbound: Inbound,
+    ready: Vec<(PortKey, Channel)>,
     homes: Homes,
     local: Local,
 }
@@ -102,15 +104,16 @@ impl Shard {
         poll: Duration,
         inbox: Receiver<Message>,
         local: Local,
-    ) -> Self {
-        Shard {
+    ) -> io::Result<Self> {
+        Ok(Shard {
             clock,
             poll,
             inbox,
             inbound: Inbound::new(),
-            homes: Homes::default(),
+            ready: Vec::new(),
+            homes: Homes::new()?,
             local,
-        }
+        })
     }
 
     /// Runs until it is told to shut down.
@@ -159,23 +162,25 @@ impl Shard {
     fn receive(&mut self) {
         let now = self.clock.elapsed();
         let local = &mut self.local;
-        for source in self.homes.sources() {
-            for channel in [Channel::Rtp, Channel::Rtcp] {
-                for _ in 0..MOST_BATCHES {
-                    let count = self.inbound.receive(source.pair.socket(channel));
-                    Meter::count(&local.meter.packets_in, count);
-                    for (datagram, from) in self.inbound.datagrams() {
-                        let leg = from.and_then(|from| Some((from, source.owner(channel, from)?)));
-                        let at = leg.and_then(|(_, leg)| self.homes.lives_at(leg));
-                        if let (Some((from, leg)), Some(at)) = (leg, at) {
-                            local.deliver(at, leg, channel, from, datagram, now);
-                        } else {
-                            Meter::count(&local.meter.ignored, 1);
-                        }
+        self.homes.ready(&mut self.ready);
+        for &(pair, channel) in &self.ready {
+            let Some(source) = self.homes.source(pair) else {
+                continue;
+            };
+            for _ in 0..MOST_BATCHES {
+                let count = self.inbound.receive(source.pair.socket(channel));
+                Meter::count(&local.meter.packets_in, count);
+                for (datagram, from) in self.inbound.datagrams() {
+                    let leg = from.and_then(|from| Some((from, source.owner(channel, from)?)));
+                    let at = leg.and_then(|(_, leg)| self.homes.lives_at(leg));
+                    if let (Some((from, leg)), Some(at)) = (leg, at) {
+                        local.deliver(at, leg, channel, from, datagram, now);
+                    } else {
+                        Meter::count(&local.meter.ignored, 1);
                     }
-                    if count < BATCH {
-                        break;
-                    }
+                }
+                if count < BATCH {
+                    break;
                 }
             }
         }
@@ -211,7 +216,7 @@ impl Shard {
 
     /// The stream of a new leg begins with the next tick.
     fn start(&mut self, mut leg: Box<Leg>, pair: &Arc<PortPair>, media: LegMedia, now: Duration) {
-        let shared = self.homes.sources().iter().any(|s| s.pair.key == pair.key);
+        let shared = self.homes.has(pair.key);
         if !shared {
             // What came before the call was answered is nobody's.
             for _ in 0..MOST_BATCHES {

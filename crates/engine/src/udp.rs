@@ -1,4 +1,5 @@
-//! Many datagrams with one system call: `recvmmsg` and `sendmmsg` on Linux, one by one elsewhere.
+//! Many datagrams with one system call, `recvmmsg` and `sendmmsg`, and one call to learn which of many sockets have
+//! any, `epoll_wait`. Elsewhere than on Linux: one by one, and each socket is asked.
 //!
 //! The only unsafe code of the crate. What the kernel is given are pointers into buffers that the
 //! batch owns; they are made anew for each call, so that nothing has to stay where it is between calls.
@@ -114,6 +115,51 @@ impl Outbound {
     }
 }
 
+/// Many sockets, of which few have anything at a time.
+pub(crate) struct Watch {
+    #[cfg(target_os = "linux")]
+    poll: std::os::fd::OwnedFd,
+    tokens: Vec<u64>,
+    ready: Vec<u64>,
+}
+
+impl Watch {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Watch {
+            #[cfg(target_os = "linux")]
+            poll: linux::poll()?,
+            tokens: Vec::new(),
+            ready: Vec::new(),
+        })
+    }
+
+    /// Watches a socket, which is spoken of as `token`.
+    pub(crate) fn add(&mut self, socket: &UdpSocket, token: u64) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        linux::watch(&self.poll, socket, token)?;
+        self.tokens.push(token);
+        self.ready.reserve(self.tokens.len());
+        Ok(())
+    }
+
+    /// No longer watches it.
+    pub(crate) fn remove(&mut self, socket: &UdpSocket, token: u64) {
+        #[cfg(target_os = "linux")]
+        linux::unwatch(&self.poll, socket);
+        self.tokens.retain(|&other| other != token);
+    }
+
+    /// The sockets that have something to be received, at this moment.
+    pub(crate) fn ready(&mut self) -> &[u64] {
+        self.ready.clear();
+        #[cfg(target_os = "linux")]
+        linux::ready(&self.poll, &mut self.ready, self.tokens.len());
+        #[cfg(not(target_os = "linux"))]
+        self.ready.extend_from_slice(&self.tokens);
+        &self.ready
+    }
+}
+
 /// A non-blocking socket with room for a burst: a shared one takes hundreds of packets in one tick.
 pub(crate) fn bind(address: SocketAddr, buffer: usize) -> io::Result<UdpSocket> {
     let domain = socket2::Domain::for_address(address);
@@ -128,7 +174,12 @@ pub(crate) fn bind(address: SocketAddr, buffer: usize) -> io::Result<UdpSocket> 
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::{io, mem, net::UdpSocket, os::fd::AsRawFd, ptr};
+    use std::{
+        io, mem,
+        net::UdpSocket,
+        os::fd::{AsRawFd, FromRawFd, OwnedFd},
+        ptr,
+    };
 
     use super::{BATCH, Inbound, LONGEST, Outbound};
 
@@ -147,6 +198,75 @@ mod linux {
             Scratch {
                 pieces: Vec::with_capacity(BATCH),
                 headers: Vec::with_capacity(BATCH),
+            }
+        }
+    }
+
+    /// Sockets that one `epoll_wait` tells of.
+    const EVENTS: usize = 256;
+
+    pub(super) fn poll() -> io::Result<OwnedFd> {
+        // SAFETY: takes no pointer; a descriptor that is returned is new and nobody else's.
+        unsafe {
+            match libc::epoll_create1(libc::EPOLL_CLOEXEC) {
+                -1 => Err(io::Error::last_os_error()),
+                descriptor => Ok(OwnedFd::from_raw_fd(descriptor)),
+            }
+        }
+    }
+
+    pub(super) fn watch(poll: &OwnedFd, socket: &UdpSocket, token: u64) -> io::Result<()> {
+        let mut event = libc::epoll_event {
+            events: libc::EPOLLIN as u32,
+            u64: token,
+        };
+        // SAFETY: `event` lives for the call, which copies it; both descriptors are open.
+        let done = unsafe {
+            libc::epoll_ctl(
+                poll.as_raw_fd(),
+                libc::EPOLL_CTL_ADD,
+                socket.as_raw_fd(),
+                &mut event,
+            )
+        };
+        if done == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    }
+
+    pub(super) fn unwatch(poll: &OwnedFd, socket: &UdpSocket) {
+        // SAFETY: removing takes no event; both descriptors are open. One that isn't watched is no harm.
+        unsafe {
+            libc::epoll_ctl(
+                poll.as_raw_fd(),
+                libc::EPOLL_CTL_DEL,
+                socket.as_raw_fd(),
+                ptr::null_mut(),
+            );
+        }
+    }
+
+    /// Adds the tokens of sockets with something to be received. What one call doesn't tell of, the next one does:
+    /// the kernel goes round.
+    pub(super) fn ready(poll: &OwnedFd, tokens: &mut Vec<u64>, watched: usize) {
+        let mut events = [libc::epoll_event { events: 0, u64: 0 }; EVENTS];
+        for _ in 0..watched.div_ceil(EVENTS) {
+            // SAFETY: the kernel writes at most EVENTS events to `events`, and says how many.
+            let count = unsafe {
+                libc::epoll_wait(
+                    poll.as_raw_fd(),
+                    events.as_mut_ptr(),
+                    EVENTS as libc::c_int,
+                    0,
+                )
+            };
+            let count = usize::try_from(count).unwrap_or(0).min(EVENTS);
+            // Without a copy this would refer to a field of a packed struct.
+            tokens.extend(events[..count].iter().map(|event| event.u64));
+            if count < EVENTS {
+                break;
             }
         }
     }
@@ -345,6 +465,45 @@ mod tests {
         out.push(b.local_addr().unwrap(), b"kept");
         assert_eq!(out.flush(&a), 1);
         assert_eq!(receive_all(&mut inbound, &b, 1)[0].0, b"kept");
+    }
+
+    #[test]
+    fn only_sockets_with_something_are_ready() {
+        let mut watch = Watch::new().unwrap();
+        let any = "127.0.0.1:0".parse().unwrap();
+        let sockets: Vec<_> = (0..600).map(|_| bind(any, 1 << 12).unwrap()).collect();
+        for (token, socket) in sockets.iter().enumerate() {
+            watch.add(socket, token as u64).unwrap();
+        }
+        assert!(watch.add(&sockets[0], 7).is_err());
+        let told = |watch: &mut Watch| {
+            let mut told = watch.ready().to_vec();
+            told.sort_unstable();
+            told.dedup();
+            told
+        };
+        assert!(told(&mut watch).is_empty() || cfg!(not(target_os = "linux")));
+        for token in [3, 500] {
+            let to = sockets[token].local_addr().unwrap();
+            sockets[0].send_to(b"here", to).unwrap();
+        }
+        assert_eq!(told(&mut watch), [3, 500]);
+        watch.remove(&sockets[500], 500);
+        assert_eq!(told(&mut watch), [3]);
+        assert_eq!(Inbound::new().receive(&sockets[3]), 1);
+        assert_eq!(told(&mut watch), []);
+        // Further ones than one call can tell of.
+        for socket in &sockets[..500] {
+            let to = socket.local_addr().unwrap();
+            sockets[0].send_to(b"here", to).unwrap();
+        }
+        let mut all = told(&mut watch);
+        while all.len() < 500 {
+            all.extend(told(&mut watch));
+            all.sort_unstable();
+            all.dedup();
+        }
+        assert_eq!(all, (0..500).collect::<Vec<_>>());
     }
 
     #[test]
