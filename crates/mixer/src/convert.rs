@@ -42,7 +42,9 @@ pub fn resample(samples: &[i16], from: u32, to: u32) -> Result<Vec<i16>, RateErr
     let output = resampler
         .process_all(&input, wave.len(), None)
         .map_err(failed)?;
-    let samples = (0..output.frames()).filter_map(|i| output.read_sample(0, i));
+    // Rubato rounds the length up in floating point, sometimes by one too many.
+    let len = (wave.len() as u64 * u64::from(to)).div_ceil(from.into()) as usize;
+    let samples = (0..output.frames().min(len)).filter_map(|i| output.read_sample(0, i));
     Ok(samples
         .map(|x| round(x.clamp(-32_768.0, 32_767.0)) as i16)
         .collect())
@@ -81,6 +83,10 @@ mod tests {
         for (from, to) in [(0, 8_000), (8_000, 0), (8_000, u32::MAX)] {
             assert!(resample(&[1; 10], from, to).is_err());
         }
+        assert_eq!(
+            resample(&[0; 44_100], 44_100, 48_000).unwrap().len(),
+            48_000
+        );
         // The rates have no common divisor: the longest filter there is.
         assert_eq!(resample(&[0; 1_000], 7_919, 8_000).unwrap().len(), 1_011);
     }

@@ -30,10 +30,10 @@ pub(crate) fn cross(from: &[i16], to: &mut [i16]) {
     }
 }
 
+/// `len` gains in a straight line, of which the last is `to`.
 pub(crate) fn line(from: f32, to: f32, len: usize) -> impl Iterator<Item = f32> {
     let step = (to - from) / len.max(1) as f32;
-    // The last is exactly `to`, whatever the steps add up to.
-    (1..=len).map(move |i| if i == len { to } else { from + step * i as f32 })
+    (1..=len as i32).map(move |i| from + step * i as f32)
 }
 
 /// To the nearest integer. (`f32::round` is a call into libm on the x86-64 baseline.)

@@ -72,11 +72,14 @@ pub fn level_to(samples: &mut [i16], target_dbfs: f32) -> f32 {
 
 /// Mean square, 1 at full scale.
 pub(crate) fn power(samples: &[i16]) -> f32 {
-    let sum: i64 = samples
-        .iter()
-        .map(|&x| i64::from(i32::from(x) * i32::from(x)))
-        .sum();
-    sum as f32 / (samples.len().max(1) as f32 * 32_768.0 * 32_768.0)
+    // Eight sums side by side, which the compiler turns into vector code.
+    let mut sums = [0.0; 8];
+    for eight in samples.chunks(sums.len()) {
+        for (sum, &x) in sums.iter_mut().zip(eight) {
+            *sum += f32::from(x) * f32::from(x);
+        }
+    }
+    sums.iter().sum::<f32>() / (samples.len().max(1) as f32 * 32_768.0 * 32_768.0)
 }
 
 pub(crate) fn power_dbfs(power: f32) -> f32 {

@@ -61,12 +61,19 @@ impl Limiter {
             // Only a frame's first block can find the gain too high: it falls within the block's first half
             // (1.25 ms), where what still overshoots is cut off.
             let attack = if start < self.gain { mix.len() / 2 } else { 0 };
-            let gains = line(self.gain, start, attack).chain(line(start, end, mix.len() - attack));
-            for ((out, &x), gain) in out.iter_mut().zip(mix).zip(gains) {
-                *out = round((x as f32 * gain).clamp(-CEILING, CEILING)) as i16;
-            }
+            let ((attacked, mix), (out_attacked, out)) =
+                (mix.split_at(attack), out.split_at_mut(attack));
+            ramp(attacked, out_attacked, self.gain, start);
+            ramp(mix, out, start, end);
             self.gain = end;
         }
+    }
+}
+
+fn ramp(mix: &[i32], out: &mut [i16], from: f32, to: f32) {
+    let gains = line(from, to, mix.len());
+    for ((out, &x), gain) in out.iter_mut().zip(mix).zip(gains) {
+        *out = round((x as f32 * gain).clamp(-CEILING, CEILING)) as i16;
     }
 }
 
