@@ -3,7 +3,7 @@
 //! - *floor*: each leg's frame is copied in and a frame is copied out, and nothing else;
 //! - *naive*: for each listener the sum over all other talkers, clipped, O(N²).
 //!
-//! `cargo bench -p conclave-benches --bench mixer_tick`; with `-- --test` a quick run of the small rooms.
+//! `cargo bench -p conclave-benches --bench mixer_tick`; under `cargo test --benches` a quick run of small rooms.
 #![allow(clippy::print_stdout)]
 
 use conclave_benches::compare;
@@ -11,7 +11,7 @@ use conclave_mixer::{Rate, RoomMixer};
 use std::hint::black_box;
 
 fn main() {
-    let quick = std::env::args().any(|arg| arg == "--test");
+    let quick = !std::env::args().any(|arg| arg == "--bench");
     let sizes: &[usize] = if quick {
         &[3, 10]
     } else {

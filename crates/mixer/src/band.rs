@@ -74,6 +74,18 @@ impl Band {
         }
     }
 
+    /// A leg of the rate has left. With the last one goes what was mixed: nobody who comes later hears it.
+    pub(crate) fn close(&mut self) {
+        self.legs -= 1;
+        if self.legs == 0 {
+            let mixed = &mut self.mixed;
+            mixed.total.fill(0);
+            mixed.prompts.fill(0);
+            mixed.common.fill(0);
+            (mixed.voices, mixed.announcements) = (0, 0);
+        }
+    }
+
     pub(crate) fn start_tick(&mut self) {
         std::mem::swap(&mut self.contributors, &mut self.previous);
         self.contributors.clear();

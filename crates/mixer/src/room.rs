@@ -146,7 +146,7 @@ impl RoomMixer {
             return;
         };
         let band = &mut self.bands[leg.rate as usize];
-        band.legs -= 1;
+        band.close();
         if let Some(part) = leg
             .part
             .filter(|part| self.writing && part.tick == self.tick)

@@ -1,5 +1,5 @@
 /// One leg's place in a room. It stays good until the leg leaves, and is never given to another leg after.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SlotId {
     index: u32,
     generation: u32,

@@ -386,6 +386,22 @@ fn a_leg_that_leaves_in_the_middle_of_a_tick_takes_its_frame_along() {
 }
 
 #[test]
+fn a_newcomer_hears_nothing_of_what_was_said_before() {
+    let mut room = RoomMixer::new(0);
+    let (a, b) = (room.join(N), room.join(W));
+    for _ in 0..10 {
+        room.write(a, &[8_000; 160]);
+        room.mix();
+    }
+    assert_eq!(room.common(W)[100], 8_000);
+    room.leave(b);
+    let late = room.join(W);
+    let mut out = [7; 320];
+    assert_eq!(room.read(late, &mut out), Heard::Silence);
+    assert_eq!((out, room.common(W)), ([0; 320], &[0; 320][..]));
+}
+
+#[test]
 fn listeners_share_one_mix_and_talkers_have_their_own() {
     let mut world = World::new(&[N, N, N, N, W, W]);
     world.speaks(0, 440.0, -20.0);
