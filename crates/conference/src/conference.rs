@@ -8,6 +8,7 @@ mod consent;
 mod end;
 mod leave;
 mod roll_call;
+mod say;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -16,9 +17,9 @@ use conclave_accounts::{AccountId, ConferenceKey, Role, Terms, Ticket};
 
 use self::{announce::Gathering, consent::Dialogue, roll_call::RollCall};
 use crate::{
-    Action, Actor, Audience, CallId, Clip, Command, ConferenceId, EndReason, Event, Fact, Floor,
-    NameId, Participant, Place, PlayId, Record, Refusal, Timer,
-    plays::{About, Plays, is_to_call},
+    Action, Actor, CallId, Command, ConferenceId, EndReason, Event, Floor, NameId, Participant,
+    Place, PlayId, Refusal, Timer,
+    plays::Plays,
     roster::{Arrival, Roster},
     timer::later,
 };
@@ -433,146 +434,6 @@ impl Conference {
         self.forget_names();
     }
 
-    /// Tells the shell the call's route, if it isn't as it should be.
-    fn route(&mut self, call: CallId) {
-        let floor = self.floor;
-        if let Some(row) = self.roster.get_mut(call)
-            && row.route != Some(row.due_route(floor))
-        {
-            let route = row.due_route(floor);
-            row.route = Some(route);
-            self.actions.push_back(Action::Route { call, route });
-        }
-    }
-
-    fn route_all(&mut self) {
-        for call in self.roster.calls(|_| true) {
-            self.route(call);
-        }
-    }
-
-    fn play_to_call(
-        &mut self,
-        call: CallId,
-        about: About,
-        clips: impl IntoIterator<Item = impl Into<Clip>>,
-        now: DateTime<Utc>,
-    ) -> Option<PlayId> {
-        self.play(Audience::Call(call), about, clips, now)
-    }
-
-    fn play_to_calls(
-        &mut self,
-        calls: &[CallId],
-        about: About,
-        clip: impl Into<Clip> + Copy,
-        now: DateTime<Utc>,
-    ) {
-        for call in calls {
-            self.play_to_call(*call, about, [clip], now);
-        }
-    }
-
-    /// Plays to the room, if there is anybody in it (but `except`).
-    fn play_to_room(
-        &mut self,
-        except: Option<CallId>,
-        about: About,
-        clips: impl IntoIterator<Item = impl Into<Clip>>,
-        now: DateTime<Utc>,
-    ) -> Option<PlayId> {
-        let heard = self
-            .roster
-            .iter()
-            .any(|(call, row)| row.in_room() && Some(call) != except);
-        if !heard {
-            return None;
-        }
-        self.play(Audience::Room { except }, about, clips, now)
-    }
-
-    fn play(
-        &mut self,
-        to: Audience,
-        about: About,
-        clips: impl IntoIterator<Item = impl Into<Clip>>,
-        now: DateTime<Utc>,
-    ) -> Option<PlayId> {
-        let clips: Vec<Clip> = clips.into_iter().map(Into::into).collect();
-        let started = self.plays.start(to, about, &clips, now)?;
-        self.stop(started.replaced);
-        let play = started.play;
-        self.actions.push_back(Action::Play { play, to, clips });
-        Some(play)
-    }
-
-    fn stop_play(&mut self, play: PlayId) {
-        if self.plays.end(play) {
-            self.stop([play]);
-        }
-    }
-
-    fn stop_plays_to(&mut self, call: CallId) {
-        let plays = self.plays.take(|to| is_to_call(to, call));
-        self.stop(plays);
-    }
-
-    fn stop_room_plays(&mut self) {
-        let plays = self.plays.take(|to| matches!(to, Audience::Room { .. }));
-        self.stop(plays);
-    }
-
-    fn stop_all_plays(&mut self) {
-        let plays = self.plays.take(|_| true);
-        self.stop(plays);
-    }
-
-    fn stop(&mut self, plays: impl IntoIterator<Item = PlayId>) {
-        self.actions
-            .extend(plays.into_iter().map(|play| Action::Stop { play }));
-    }
-
-    /// Lets go of the names of those who left, as far as nothing needs them any more.
-    fn forget_names(&mut self) {
-        let needed = |name: NameId| {
-            self.plays.use_name(name)
-                || [&self.entering, &self.leaving]
-                    .into_iter()
-                    .flatten()
-                    .any(|gathering| gathering.uses(name))
-        };
-        let (kept, gone) = std::mem::take(&mut self.parting)
-            .into_iter()
-            .partition(|name| needed(*name));
-        self.parting = kept;
-        self.forget(gone);
-    }
-
-    fn forget(&mut self, names: BTreeSet<NameId>) {
-        self.actions
-            .extend(names.into_iter().map(|name| Action::ForgetName { name }));
-    }
-
-    fn record(&mut self, fact: Fact, now: DateTime<Utc>) {
-        let record = self.record_of(fact, now);
-        self.actions.push_back(record);
-    }
-
-    fn record_of(&self, fact: Fact, now: DateTime<Utc>) -> Action {
-        Action::Record(Record {
-            at: now,
-            conference: self.id,
-            fact,
-        })
-    }
-
-    /// How a list of names speaks of a caller.
-    fn spoken(&self, call: CallId) -> Clip {
-        self.roster
-            .get(call)
-            .map_or(Clip::Prompt(crate::Prompt::UnnamedCaller), spoken_name)
-    }
-
     fn next_turn(&mut self) -> u64 {
         self.turn += 1;
         self.turn
@@ -583,10 +444,4 @@ impl Conference {
             .get(call)
             .is_some_and(|row| row.role == Role::Host)
     }
-}
-
-fn spoken_name(row: &Participant) -> Clip {
-    row.caller
-        .name
-        .map_or(Clip::Prompt(crate::Prompt::UnnamedCaller), Clip::Name)
 }

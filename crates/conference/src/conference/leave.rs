@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use conclave_accounts::{HostLeaves, Role};
 
-use super::{Alone, Conference, Phase, spoken_name};
+use super::{Alone, Conference, Phase, say::spoken_name};
 use crate::{
     Action, CallId, EndReason, Fact, Floor, LeaveReason, Participant, Place, Prompt, plays::About,
     timer::later,
