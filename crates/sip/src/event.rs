@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::codec::Codec;
+use conclave_media::Codec;
 
 use crate::sdp::Direction;
 

@@ -19,7 +19,7 @@ pub struct Dialling {
 impl Dialling {
     /// A country by its code (`41`, `1`, …), with the prefixes that it dials: `00` and `0`; in zone 1, `011` and `1`;
     /// in Russia and Kazakhstan (7), `810` and `8`; in Italy and Spain, where the leading digit stays, `00` and none.
-    pub fn new(country: &str) -> Option<Self> {
+    pub fn new(country: &str) -> Result<Self, DiallingError> {
         let (international, national) = match country {
             "1" => ("011", "1"),
             "7" => ("810", "8"),
@@ -30,14 +30,21 @@ impl Dialling {
     }
 
     /// A country with other prefixes; an empty national prefix means that numbers are written without one.
-    pub fn with_prefixes(country: &str, international: &str, national: &str) -> Option<Self> {
+    pub fn with_prefixes(
+        country: &str,
+        international: &str,
+        national: &str,
+    ) -> Result<Self, DiallingError> {
         let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
         let sound = (1..=3).contains(&country.len())
             && !country.starts_with('0')
             && digits(country)
             && digits(international)
             && digits(national);
-        sound.then(|| Self {
+        if !sound {
+            return Err(DiallingError);
+        }
+        Ok(Self {
             country: country.into(),
             national: national.into(),
             international: international.into(),
@@ -49,6 +56,11 @@ impl Dialling {
         e164(number, Some(self))
     }
 }
+
+/// A country code has one to three digits and no 0 in front; prefixes are digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a country code such as 41 is needed: one to three digits")]
+pub struct DiallingError;
 
 /// The number in E.164, by the trunk's country where it has one. Digits, `+` in front and the usual separators
 /// (RFC 3966 section 5.1.1) are read; anything else is no number.
@@ -122,7 +134,7 @@ mod tests {
         check(Some("41"), "+12345678901234567", None);
         check(Some("41"), "", None);
         check(Some("41"), &"1".repeat(10_000), None);
-        assert!(Dialling::new("").is_none());
-        assert!(Dialling::new("4x").is_none());
+        assert!(Dialling::new("").is_err());
+        assert!(Dialling::new("4x").is_err());
     }
 }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::codec::Codec;
+use conclave_media::Codec;
 use sdp_types::{Attribute, Connection, Media, Origin, Session, Time};
 
 use crate::event::CallMedia;
@@ -155,6 +155,12 @@ impl Negotiated {
     pub fn media(&self) -> &CallMedia {
         &self.media
     }
+
+    /// The id of the peer's session and the version of its description.
+    pub(crate) fn version(&self) -> (String, u64) {
+        let origin = &self.offer.origin;
+        (origin.sess_id.clone(), origin.sess_version)
+    }
 }
 
 /// This side's half of a session: one id for its whole life, a version that grows by one with each change
@@ -254,7 +260,9 @@ fn offered(codecs: &[Codec], local: SocketAddr, direction: Direction) -> Media {
     let mut dynamic = FIRST_DYNAMIC;
     let mut rates = Vec::new();
     for codec in codecs {
-        let payload_type = codec.payload_type();
+        let Some(payload_type) = codec.static_payload_type() else {
+            continue;
+        };
         formats.push(payload_type.to_string());
         attributes.push(rtpmap(payload_type, *codec));
         if !rates.contains(&codec.clock_rate()) {
@@ -403,8 +411,8 @@ fn matches(media: &Media, format: &str, codec: Codec) -> bool {
     if map_of(media, format).is_some() {
         return is_map(media, format, codec.rtpmap_name(), codec.clock_rate());
     }
-    let number = codec.payload_type();
-    number < 96 && payload_type(format) == Some(number)
+    let number = codec.static_payload_type();
+    number.is_some() && payload_type(format) == number
 }
 
 /// The value of the format's rtpmap, without the number.

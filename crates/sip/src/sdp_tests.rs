@@ -1,5 +1,5 @@
 use super::*;
-use crate::codec::Codec::{Pcma, Pcmu};
+use conclave_media::Codec::{Pcma, Pcmu};
 
 const LOCAL: &str = "198.51.100.1:20000";
 
