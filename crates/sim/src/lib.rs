@@ -19,6 +19,7 @@
 //! # }
 //! ```
 
+mod campaign;
 mod media;
 mod rng;
 mod town;
@@ -26,6 +27,7 @@ mod watch;
 mod words;
 mod world;
 
+pub use campaign::{Failure, Tale, run};
 pub use rng::Chance;
 pub use town::{Pins, pins, with_check_digit};
 pub use watch::{Violation, Watch};

@@ -88,7 +88,7 @@ fn happen(world: &mut World, input: Input) -> Result<(), conclave_sim::Violation
             world.prepare_speech(call, speech);
             Ok(())
         }
-        Input::Told(event) => world.tell(event),
+        Input::Told(event) => world.tell(*event),
         Input::LastVerdictAgain { call, inquiry } => {
             let verdict = conclave_accounts::Verdict {
                 outcome: conclave_accounts::Outcome::NotValid,

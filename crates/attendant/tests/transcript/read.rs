@@ -35,7 +35,7 @@ pub(crate) enum Input {
         call: CallId,
         speech: Speech,
     },
-    Told(Event),
+    Told(Box<Event>),
     LastVerdictAgain {
         call: CallId,
         inquiry: u32,
@@ -134,7 +134,7 @@ fn of_call(call: CallId, words: &[&str]) -> Result<Input, String> {
             call,
             keys: (*keys).to_owned(),
         },
-        ["presses", key, "by", way] => Input::Told(Event::Digit {
+        ["presses", key, "by", way] => Input::Told(Box::new(Event::Digit {
             call,
             way: match *way {
                 "INFO" => Way::Info,
@@ -147,7 +147,7 @@ fn of_call(call: CallId, words: &[&str]) -> Result<Input, String> {
                 .ok()
                 .and_then(Digit::new)
                 .ok_or_else(|| format!("no key: {key}"))?,
-        }),
+        })),
         ["hangs", "up"] => Input::HangsUp { call },
         ["will", "say", "its", "name", "for", seconds, "s"] => Input::Says {
             call,
@@ -161,10 +161,16 @@ fn of_call(call: CallId, words: &[&str]) -> Result<Input, String> {
             call,
             inquiry: number(inquiry)?,
         },
-        ["puts", "its", "line", "on", "hold"] => Input::Told(Event::PeerHold { call, held: true }),
-        ["takes", "its", "line", "back"] => Input::Told(Event::PeerHold { call, held: false }),
-        ["sends", "no", "sound"] => Input::Told(Event::MediaQuiet { call }),
-        ["is", "known", "to", "nobody"] => Input::Told(Event::Probed { call, alive: false }),
+        ["puts", "its", "line", "on", "hold"] => {
+            Input::Told(Box::new(Event::PeerHold { call, held: true }))
+        }
+        ["takes", "its", "line", "back"] => {
+            Input::Told(Box::new(Event::PeerHold { call, held: false }))
+        }
+        ["sends", "no", "sound"] => Input::Told(Box::new(Event::MediaQuiet { call })),
+        ["is", "known", "to", "nobody"] => {
+            Input::Told(Box::new(Event::Probed { call, alive: false }))
+        }
         _ => return Err(format!("not understood: {words:?}")),
     })
 }
