@@ -93,6 +93,7 @@ impl Story {
             lost_verdict: often(20),
             slow_verdict: often(30),
             lost_name: often(30),
+            late_name: often(60),
             late_digit: often(10),
             doubled_digit: often(30),
             lost_probe: often(60),

@@ -29,6 +29,8 @@ pub struct Faults {
     pub slow_verdict: u8,
     /// The media plane doesn't tell that a name is recorded.
     pub lost_name: u8,
+    /// The media plane tells it up to 20 s late, or of a call that is gone.
+    pub late_name: u8,
     /// A digit comes up to 3 s late.
     pub late_digit: u8,
     /// A digit comes by a second way, too.
@@ -361,14 +363,23 @@ impl World {
         let Some(usable) = self.media.recorded(name) else {
             return;
         };
-        if !self.chance.percent(self.faults.lost_name) {
-            let event = Event::NameRecorded { name, usable };
-            self.arrange(self.now, told(event));
+        if self.chance.percent(self.faults.lost_name) {
+            return;
         }
+        let late = match self.chance.percent(self.faults.late_name) {
+            true => self.chance.between_ms(0, 20_000),
+            false => Duration::ZERO,
+        };
+        self.arrange(self.now + late, told(Event::NameRecorded { name, usable }));
     }
 
     /// The call's media stops, and with it all that played for it alone.
     fn cut(&mut self, call: CallId) {
+        if let Some(name) = self.media.recording_of(call)
+            && self.chance.percent(self.faults.late_name)
+        {
+            self.end_name(name);
+        }
         for play in self.media.stop(call) {
             self.arrange(self.now, told(Event::PlayEnded { play }));
         }
