@@ -101,6 +101,5 @@ fn established_calls_allocate_nothing_and_are_small() {
     assert!(stats.ignored <= 2 * LEGS as u64, "{stats:?}");
     assert_eq!(more, 0, "allocations in two seconds of established calls");
     assert!(each < 64 * 1024, "{each} bytes for each call");
-    println!("{each} bytes for each call");
     assert!(events.is_empty());
 }

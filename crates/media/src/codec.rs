@@ -74,6 +74,14 @@ impl Codec {
         }
     }
 
+    /// Equipment impairment (Ie) and robustness against packet loss (Bpl), from ITU-T G.113 appendix I:
+    /// G.711 with concealment.
+    pub(crate) const fn impairment(self) -> (f64, f64) {
+        match self {
+            Codec::Pcmu | Codec::Pcma => (0.0, 25.1),
+        }
+    }
+
     /// A decoder for one leg.
     pub fn decoder(self) -> Box<dyn Decoder> {
         match self {

@@ -29,15 +29,19 @@ mod conceal;
 mod delay;
 mod g711;
 mod latch;
+mod quality;
 mod receiver;
 mod reception;
+mod rtcp;
 mod rtp;
 mod store;
 
 pub use codec::{Codec, Decoder, Encoder};
 pub use latch::{Latch, Latched};
+pub use quality::estimate_mos;
 pub use receiver::{Pulled, Pushed, Receiver, ReceiverStats};
 pub use reception::Reception;
+pub use rtcp::{MAX_REPORT, PeerReport, RtcpError, RtcpNews, RtcpSession};
 pub use rtp::{HEADER_LEN, RtpError, RtpPacket, RtpWriter};
 
 #[cfg(doctest)]
