@@ -1,0 +1,65 @@
+//! What a leg allocates: a little when it begins, nothing for a packet.
+
+// A counting allocator cannot be written without it; it hands everything on to the system's.
+#![allow(unsafe_code)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::time::Duration;
+
+use conclave_media::{Codec, Receiver, RtpPacket, RtpWriter};
+
+struct Counting;
+
+thread_local! {
+    static CALLS: Cell<usize> = const { Cell::new(0) };
+    static BYTES: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: every call is the system allocator's, with the arguments unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // A thread that is ending has no counters any more, and nothing to count.
+        let _ = CALLS.try_with(|calls| calls.set(calls.get() + 1));
+        let _ = BYTES.try_with(|bytes| bytes.set(bytes.get() + layout.size()));
+        // SAFETY: as promised by the caller.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as promised by the caller.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn a_leg_is_small_and_a_packet_allocates_nothing() {
+    let before = BYTES.get();
+    let mut leg = Receiver::new(Codec::Pcmu, 0);
+    let size = BYTES.get() - before + size_of::<Receiver>();
+    assert!(size < 10 * 1024, "{size} bytes");
+
+    let mut writer = RtpWriter::new(1, 0, 0);
+    let (mut datagram, mut frame) = ([0; 492], [0; 160]);
+    let calls = CALLS.get();
+    for tick in 0..2000u64 {
+        // On time, lost, doubled, in bursts, from another source, and of every size.
+        if tick % 500 == 499 {
+            writer = RtpWriter::new(tick as u32, 9, 77);
+        }
+        let packets = [1, 1, 2, 0, 1, 0, 0, 5][tick as usize % 8];
+        for _ in 0..packets {
+            let size = [80, 160, 480][tick as usize % 3];
+            let length = writer.write(0, false, size as u32, &[0x90; 480][..size], &mut datagram);
+            let packet = RtpPacket::parse(&datagram[..length.unwrap()]).unwrap();
+            leg.push(&packet, Duration::from_millis(tick * 20));
+            leg.push(&packet, Duration::from_millis(tick * 20));
+        }
+        leg.pull(Duration::from_millis(tick * 20 + 3), &mut frame);
+        leg.stats();
+    }
+    assert_eq!(CALLS.get(), calls);
+}
