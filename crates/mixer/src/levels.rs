@@ -65,7 +65,7 @@ pub fn level_to(samples: &mut [i16], target_dbfs: f32) -> f32 {
     let peak = samples.iter().map(|x| x.unsigned_abs()).max().unwrap_or(0);
     let gain = ratio((target_dbfs - active) / 2.0).min(PEAK / f32::from(peak.max(1)));
     for sample in samples {
-        *sample = crate::fade::round(f32::from(*sample) * gain) as i16;
+        *sample = crate::fade::round_i16(f32::from(*sample) * gain);
     }
     20.0 * gain.log10()
 }
@@ -74,12 +74,15 @@ pub fn level_to(samples: &mut [i16], target_dbfs: f32) -> f32 {
 pub(crate) fn power(samples: &[i16]) -> f32 {
     // Eight sums side by side, which the compiler turns into vector code.
     let mut sums = [0.0; 8];
-    for eight in samples.chunks(sums.len()) {
+    let (eights, rest) = samples.as_chunks::<8>();
+    for eight in eights {
         for (sum, &x) in sums.iter_mut().zip(eight) {
             *sum += f32::from(x) * f32::from(x);
         }
     }
-    sums.iter().sum::<f32>() / (samples.len().max(1) as f32 * 32_768.0 * 32_768.0)
+    let rest = rest.iter().map(|&x| f32::from(x) * f32::from(x));
+    let sum = sums.into_iter().chain(rest).sum::<f32>();
+    sum / (samples.len().max(1) as f32 * 32_768.0 * 32_768.0)
 }
 
 pub(crate) fn power_dbfs(power: f32) -> f32 {

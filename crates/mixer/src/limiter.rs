@@ -1,7 +1,7 @@
 //! A limiter in place of clipping: it sees the whole frame before it gives out its first sample, so it looks
 //! ahead without adding delay.
 
-use crate::fade::{line, round};
+use crate::fade::{line, round_i16};
 
 /// The gain is planned for 2.5 ms at a time.
 const BLOCKS: usize = 8;
@@ -73,7 +73,7 @@ impl Limiter {
 fn ramp(mix: &[i32], out: &mut [i16], from: f32, to: f32) {
     let gains = line(from, to, mix.len());
     for ((out, &x), gain) in out.iter_mut().zip(mix).zip(gains) {
-        *out = round((x as f32 * gain).clamp(-CEILING, CEILING)) as i16;
+        *out = round_i16((x as f32 * gain).clamp(-CEILING, CEILING));
     }
 }
 
