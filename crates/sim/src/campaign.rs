@@ -27,8 +27,8 @@ pub struct Tale {
 /// A rule that was broken, and how it came to that.
 #[derive(Debug, Clone)]
 pub struct Failure {
-    /// Which story: the same seed tells it again.
-    pub seed: u64,
+    /// Which story, if it was told by a seed: the same one tells it again.
+    pub seed: Option<u64>,
     /// The rule.
     pub violation: Violation,
     /// What came out last.
@@ -41,12 +41,21 @@ impl fmt::Display for Failure {
             let ms = (note.at - START).num_milliseconds();
             writeln!(f, "{:>9}.{:03} {}", ms / 1000, ms % 1000, note.words)?;
         }
-        writeln!(f, "{}", self.violation)?;
-        write!(
-            f,
-            "again: cargo run -p conclave-sim -- --seed {}",
-            self.seed
-        )
+        write!(f, "{}", self.violation)?;
+        match self.seed {
+            Some(seed) => write!(f, "\nagain: cargo run -p conclave-sim -- --seed {seed}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Failure {
+    pub(crate) fn of_bytes(violation: Violation, notes: Vec<Note>) -> Self {
+        Self {
+            seed: None,
+            violation,
+            notes,
+        }
     }
 }
 
@@ -61,7 +70,7 @@ impl std::error::Error for Failure {}
 pub fn run(seed: u64) -> Result<Tale, Failure> {
     let mut story = Story::new(seed);
     story.tell().map_err(|violation| Failure {
-        seed,
+        seed: Some(seed),
         violation,
         notes: story.world.take_notes(),
     })?;

@@ -19,6 +19,7 @@
 //! # }
 //! ```
 
+mod bytes;
 mod campaign;
 mod media;
 mod rng;
@@ -27,8 +28,13 @@ mod watch;
 mod words;
 mod world;
 
+pub use bytes::check_bytes;
 pub use campaign::{Failure, Tale, run};
 pub use rng::Chance;
 pub use town::{Pins, pins, with_check_digit};
 pub use watch::{Violation, Watch};
 pub use world::{Faults, Note, START, Speech, World};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
