@@ -596,11 +596,8 @@ impl Call {
             return Err(refuse(self, 500).with("Retry-After", "2"));
         };
         let invite = request.method == Method::Invite;
-        let unsettled = matches!(self.phase, Phase::Answered { .. }) || self.awaiting.is_some();
-        if unsettled && invite {
-            // RFC 3261 section 14.2.
-            return Err(refuse(self, 500).with("Retry-After", "3"));
-        }
+        // A new request shows that the peer has the last answer, even if its ACK is late or lost; only an offer of
+        // ours that waits for its answer stands in the way (RFC 3261 section 14.2).
         let offering = self.awaiting.as_ref().is_some_and(|a| a.offered)
             || (matches!(self.phase, Phase::Answered { .. }) && self.media.is_none());
         let brings_sdp = !request.body.is_empty();
@@ -758,7 +755,7 @@ impl Call {
 }
 
 /// Runs a refused re-INVITE's transaction until its ACK.
-async fn drive_on(transaction: Transaction, tag: String, product: String) {
+pub(crate) async fn drive_on(transaction: Transaction, tag: String, product: String) {
     let (nobody, _) = mpsc::channel(1);
     drive(transaction, tag, product, nobody, None).await;
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use rsipstack::sip::{
-    Header, Headers, HeadersExt, Method, Request, Response, Scheme, SipMessage, Uri, Version,
+    Headers, HeadersExt, Method, Request, Response, Scheme, SipMessage, Uri, Version,
 };
 use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transaction::key::{TransactionKey, TransactionRole};
@@ -298,12 +298,4 @@ pub(crate) fn session_headers(response: Response, path: &Path) -> Response {
 pub(crate) fn is_invite_success(response: &Response) -> bool {
     let invite = response.cseq_header().ok().and_then(|c| c.method().ok()) == Some(Method::Invite);
     invite && (200..300).contains(&response.status_code.code())
-}
-
-/// Drops the body-describing headers of a request, to repeat it with other credentials or another body.
-pub(crate) fn without(mut request: Request, names: &[&str]) -> Request {
-    request
-        .headers
-        .retain(|h: &Header| !names.iter().any(|name| h.name().eq_ignore_ascii_case(name)));
-    request
 }

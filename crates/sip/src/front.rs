@@ -348,6 +348,23 @@ fn body(request: &Request) -> Result<(), Refusal> {
     if !request.body.is_empty() && !is_sdp(&request.headers) {
         return Err(Refusal::new(415, Refused::Unsupported).with("Accept", "application/sdp"));
     }
+    let accepted = words(&request.headers, "Accept");
+    let understood = ["application/sdp", "application/*", "*/*"];
+    let range = |accepted: &&str| {
+        accepted
+            .split(';')
+            .next()
+            .unwrap_or("")
+            .trim()
+            .to_ascii_lowercase()
+    };
+    if !accepted.is_empty()
+        && !accepted
+            .iter()
+            .any(|a| understood.contains(&range(a).as_str()))
+    {
+        return Err(Refusal::new(406, Refused::Unsupported).with("Accept", "application/sdp"));
+    }
     Ok(())
 }
 

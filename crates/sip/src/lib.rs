@@ -2,6 +2,7 @@
 
 mod admission;
 mod call;
+mod client;
 mod config;
 mod dialog;
 mod digest;
@@ -17,6 +18,7 @@ mod server;
 mod stats;
 mod timer;
 
+pub use client::{ClientCall, ClientConfig, ClientError, Invite, PendingCall, Reply, SipClient};
 pub use conclave_media::Codec;
 pub use config::{
     EndpointSecret, EndpointUser, Endpoints, Limits, Listener, SessionTimers, SipConfig, Strangers,

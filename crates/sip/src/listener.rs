@@ -87,20 +87,19 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     let stop = core.stop.clone();
-    core.spawn(async move {
+    core.tasks.spawn(async move {
         loop {
-            let mut task = tokio::spawn(run());
-            tokio::select! {
-                () = stop.cancelled() => {
-                    task.abort();
-                    let _ = task.await;
-                    return;
+            let (run, stop) = (run(), stop.clone());
+            let task = tokio::spawn(async move {
+                tokio::select! {
+                    () = run => {}
+                    () = stop.cancelled() => {}
                 }
-                ended = &mut task => match ended {
-                    Ok(()) => return,
-                    Err(_) => error!("a SIP listener failed and is started again"),
-                },
+            });
+            if task.await.is_ok() {
+                return;
             }
+            error!("a SIP listener failed and is started again");
         }
     });
 }
@@ -202,7 +201,7 @@ impl Site {
 }
 
 /// The local address that a packet to this peer leaves from; nothing is sent to find out.
-fn towards(peer: SocketAddr) -> Option<IpAddr> {
+pub(crate) fn towards(peer: SocketAddr) -> Option<IpAddr> {
     let any: IpAddr = if peer.is_ipv4() {
         [0, 0, 0, 0].into()
     } else {
@@ -245,13 +244,10 @@ async fn accept(site: Arc<Site>, socket: Arc<TcpListener>, room: Arc<Semaphore>)
             site.core.counters.refuse(Refused::Full);
             continue;
         };
-        let (site, stop) = (site.clone(), site.core.stop.clone());
+        let site = site.clone();
         let core = site.core.clone();
         core.spawn(async move {
-            tokio::select! {
-                () = stream_messages(site, stream, peer) => {}
-                () = stop.cancelled() => {}
-            }
+            stream_messages(site, stream, peer).await;
             drop(seat);
         });
     }

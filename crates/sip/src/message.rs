@@ -1,6 +1,6 @@
 //! Reading and building the stack's messages.
 
-use rsipstack::sip::{Header, Headers, HeadersExt, Method, Request, Response, StatusCode, Version};
+use rsipstack::sip::{Header, Headers, HeadersExt, Request, Response, StatusCode, Version};
 
 /// What this server serves (RFC 3261 section 20.5).
 pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
@@ -216,11 +216,6 @@ pub(crate) fn is_sdp(headers: &Headers) -> bool {
 pub(crate) fn content_type(headers: &Headers) -> &str {
     let value = header(headers, "Content-Type").unwrap_or("");
     value.split(';').next().unwrap_or("").trim()
-}
-
-/// Whether the method begins or belongs to a transaction of INVITE.
-pub(crate) fn is_invite(method: Method) -> bool {
-    method == Method::Invite
 }
 
 #[cfg(test)]

@@ -91,12 +91,8 @@ impl SipServer {
         }
         let timers = core.clone();
         core.spawn(async move {
-            let stop = timers.stop.clone();
             // The stack's timers alone: its transport layer has no listener.
-            tokio::select! {
-                _ = timers.endpoint.serve() => {}
-                () = stop.cancelled() => {}
-            }
+            let _ = timers.endpoint.serve().await;
         });
         Ok((
             Self {
@@ -222,7 +218,7 @@ pub(crate) struct Core {
     pub(crate) strangers: Mutex<Bucket>,
     gate: Mutex<Gate>,
     registry: Mutex<Registry>,
-    tasks: TaskTracker,
+    pub(crate) tasks: TaskTracker,
     next: AtomicU64,
     started: Instant,
     tag_key: String,
@@ -272,8 +268,15 @@ impl Core {
         self.started.elapsed()
     }
 
+    /// Runs a task until it ends or the server stops.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn(task);
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = task => {}
+                () = stop.cancelled() => {}
+            }
+        });
     }
 
     pub(crate) fn gate(&self) -> MutexGuard<'_, Gate> {
