@@ -8,7 +8,7 @@ use std::{
     hash::BuildHasher,
     net::{IpAddr, SocketAddr},
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use crate::{
@@ -38,6 +38,7 @@ pub(crate) struct Control {
     peers: Vec<Peer>,
     events: Events,
     clock: Instant,
+    ntp_at_zero: u64,
     random: std::hash::RandomState,
     shared: HashMap<IpAddr, Vec<Shared>>,
     legs: HashMap<LegId, Entry>,
@@ -91,6 +92,7 @@ impl Control {
             peers,
             events,
             clock,
+            ntp_at_zero: ntp_now(),
             random: std::hash::RandomState::new(),
             shared: HashMap::new(),
             legs: HashMap::new(),
@@ -205,6 +207,8 @@ impl Control {
             ssrc: chance as u32,
             sequence: (chance >> 32) as u16,
             timestamp: more as u32,
+            seed: self.random.hash_one((more, chance)),
+            ntp_at_zero: self.ntp_at_zero,
         };
         let remote = media.remote;
         let started = Leg::new(
@@ -411,4 +415,14 @@ impl Control {
             })
             .collect()
     }
+}
+
+/// The wall clock as NTP has it: seconds since 1900, 32.32 fixed point.
+fn ntp_now() -> u64 {
+    const UNIX_EPOCH: u64 = 2_208_988_800;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = now.unwrap_or_default();
+    let fraction = (u64::from(now.subsec_nanos()) << 32) / 1_000_000_000;
+    // Era 1 begins in 2036: the seconds wrap, as RFC 5905 has it.
+    (now.as_secs().wrapping_add(UNIX_EPOCH) << 32) | fraction
 }

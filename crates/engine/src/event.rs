@@ -69,7 +69,7 @@ pub struct LegStats {
     pub late: u64,
     /// Interarrival jitter of what came in (RFC 3550, section 6.4.1).
     pub jitter: Duration,
-    /// Estimated quality of what came in, 1.0 to 4.5 (E-model, ITU-T G.107).
+    /// Estimated quality of what came in, 1.0 to 4.5 (E-model, ITU-T G.107); 0 where nothing came.
     pub mos: f32,
 }
 

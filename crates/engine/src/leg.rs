@@ -3,7 +3,10 @@
 use std::{net::SocketAddr, time::Duration};
 
 use conclave_dtmf::{Digit, EventReceiver};
-use conclave_media::{Encoder, Latch, Latched, Pulled, Receiver, RtpPacket, RtpWriter};
+use conclave_media::{
+    Encoder, Latch, Latched, MAX_REPORT, Pulled, Receiver, RtcpSession, RtpPacket, RtpWriter,
+    estimate_mos,
+};
 use conclave_mixer::{Heard, Rate, SlotId};
 
 use crate::{
@@ -61,6 +64,10 @@ pub(crate) struct StreamStart {
     pub(crate) ssrc: u32,
     pub(crate) sequence: u16,
     pub(crate) timestamp: u32,
+    /// For what is drawn later: when reports are due, and this end's name in them.
+    pub(crate) seed: u64,
+    /// NTP time of the engine's start (32.32 fixed point).
+    pub(crate) ntp_at_zero: u64,
 }
 
 /// Music comes in over 300 ms and goes out over one frame, for the prompt that is heard instead.
@@ -68,6 +75,8 @@ const MUSIC_IN: f32 = 15.0;
 const MUSIC_OUT: f32 = 1.0;
 /// 5 ms: a digit must not be heard, and its silence must not click.
 const MUTE: f32 = 0.25;
+/// What a telephone and its packets add to the delay, for the estimate of quality.
+const TERMINAL: Duration = Duration::from_millis(60);
 /// Ticks between two levels of one talker.
 const LEVEL_EVERY: u64 = 50;
 
@@ -91,6 +100,8 @@ pub(crate) struct Leg {
     events: EventReceiver,
     encoder: Box<dyn Encoder>,
     writer: RtpWriter,
+    rtcp: RtcpSession,
+    random: u64,
     stats: LegStats,
     /// Gain of what comes in: 0 while a digit is pressed.
     input: Fade,
@@ -130,6 +141,16 @@ impl Leg {
             events: EventReceiver::new(),
             encoder: media.codec.encoder(),
             writer: RtpWriter::new(start.ssrc, start.sequence, start.timestamp),
+            // A name for this call alone: RFC 7022, section 4.2.
+            rtcp: RtcpSession::new(
+                start.ssrc,
+                &format!("{:016x}", start.seed),
+                media.codec.clock_rate(),
+                start.ntp_at_zero,
+                now,
+                start.seed as u32,
+            ),
+            random: start.seed | 1,
             stats: LegStats::default(),
             input: Fade::at(1.0),
             music: Fade::at(0.0),
@@ -232,11 +253,13 @@ impl Leg {
         }
     }
 
-    fn ingest_rtcp(&mut self, from: SocketAddr, _datagram: &[u8], _now: Duration) -> Ingested {
-        if from.ip() != self.latch.remote().ip() {
-            return Ingested::Ignored;
+    /// Reports are taken from the peer's host, whatever its port. They change nothing but figures.
+    fn ingest_rtcp(&mut self, from: SocketAddr, datagram: &[u8], now: Duration) -> Ingested {
+        if from.ip() == self.latch.remote().ip() && self.rtcp.handle(datagram, now).is_ok() {
+            Ingested::Taken
+        } else {
+            Ingested::Ignored
         }
-        Ingested::Taken
     }
 
     /// This tick's 20 ms of what the leg says; false if nobody is to hear anything of it.
@@ -302,7 +325,7 @@ impl Leg {
         let playing =
             !self.plays.is_empty() && self.plays.fill(self.rate, prompt, ended) != Played::Nothing;
         let remote = self.latch.remote();
-        if !self.direction.sends() || remote.ip().is_unspecified() || remote.port() == 0 {
+        if !self.direction.sends() || !is_reachable(remote) {
             self.writer.skip(units);
             self.talkspurt = true;
             self.seam = Seam::default();
@@ -382,13 +405,60 @@ impl Leg {
         }
     }
 
+    /// Sends the report that is due, if one is: also while the peer holds (RFC 3264, section 8.4).
+    pub(crate) fn report(&mut self, now: Duration, wire: &mut impl Wire) {
+        if now < self.rtcp.next_report() {
+            return;
+        }
+        // xorshift: reports of many calls must not come at once, more is not asked of it.
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        let mut report = [0; MAX_REPORT];
+        let (random, reception) = (self.random as u32, self.receiver.reception());
+        let length = self
+            .rtcp
+            .report(now, random, &self.writer, &reception, &mut report);
+        self.send_rtcp(&report[..length], wire);
+    }
+
+    /// Says that the stream ends.
+    pub(crate) fn bye(&mut self, now: Duration, wire: &mut impl Wire) {
+        let mut report = [0; MAX_REPORT];
+        let reception = self.receiver.reception();
+        let length = self.rtcp.bye(now, &self.writer, &reception, &mut report);
+        self.send_rtcp(&report[..length], wire);
+    }
+
+    fn send_rtcp(&mut self, report: &[u8], wire: &mut impl Wire) {
+        let to = Leg::rtcp_remote(&self.media, self.latch.remote());
+        let channel = match self.media.rtcp {
+            Rtcp::Muxed => Channel::Rtp,
+            Rtcp::NextPort | Rtcp::At(_) => Channel::Rtcp,
+        };
+        if is_reachable(to) && !report.is_empty() {
+            wire.send(self.port, channel, to, report);
+        }
+    }
+
     /// The leg is over: how it was.
     pub(crate) fn stats(&self) -> LegStats {
         let received = self.receiver.stats();
+        let missed = received.lost + received.late;
+        let expected = received.received + received.lost;
+        let mos = if expected == 0 {
+            0.0
+        } else {
+            let loss = missed as f64 / expected as f64;
+            let way = self.rtcp.round_trip().unwrap_or_default() / 2;
+            let delay = way + received.delay + TERMINAL;
+            estimate_mos(self.media.codec, loss, delay) as f32
+        };
         LegStats {
             lost: received.lost,
             late: received.late,
             jitter: received.jitter,
+            mos,
             ..self.stats
         }
     }
@@ -415,6 +485,10 @@ enum Alike {
 fn rate_of(media: &LegMedia) -> Rate {
     // Each codec's rate is one of the mixer's; the narrowest serves should one ever not be.
     Rate::from_hz(media.codec.sample_rate()).unwrap_or(Rate::Hz8000)
+}
+
+fn is_reachable(remote: SocketAddr) -> bool {
+    !remote.ip().is_unspecified() && remote.port() != 0
 }
 
 /// RTCP's packet types on an RTP port (RFC 5761, section 4).

@@ -187,7 +187,7 @@ impl Local {
             None => {
                 let stops = matches!(order, LegOrder::Stop);
                 let port = self.plane.port(leg);
-                self.plane.order(leg, order, now);
+                self.plane.order(leg, order, now, &mut self.post);
                 if let Some(port) = port.filter(|_| stops) {
                     self.post.give(port);
                 }

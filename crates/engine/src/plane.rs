@@ -179,7 +179,13 @@ impl Plane {
     }
 
     /// Does what a leg is told. Where the leg isn't here a play is answered, and the rest is nothing.
-    pub(crate) fn order(&mut self, id: LegId, order: LegOrder, now: Duration) {
+    pub(crate) fn order(
+        &mut self,
+        id: LegId,
+        order: LegOrder,
+        now: Duration,
+        wire: &mut impl Wire,
+    ) {
         let Some(&place) = self.places.get(&id) else {
             if let LegOrder::Play(play) = order {
                 self.events.say(Event::PlayEnded { play: play.id });
@@ -195,7 +201,7 @@ impl Plane {
                     self.rejoin(place);
                 }
             }
-            LegOrder::Stop => self.stop(id),
+            LegOrder::Stop => self.stop(id, now, wire),
             LegOrder::Route(route) => self.route(place, route),
             LegOrder::Play(play) => {
                 if let Err(play) = leg.plays.push(play) {
@@ -292,13 +298,14 @@ impl Plane {
                 continue;
             }
             leg.speak(&mut sounds, ended, wire);
+            leg.report(now, wire);
             if let Some(dbfs) = leg.level(tick, sounds.rooms) {
                 events.say(Event::Level { leg: leg.id, dbfs });
             }
         }
     }
 
-    fn stop(&mut self, id: LegId) {
+    fn stop(&mut self, id: LegId, now: Duration, wire: &mut impl Wire) {
         let Some(mut leg) = self.depart(id) else {
             return;
         };
@@ -306,6 +313,7 @@ impl Plane {
             self.events.say(Event::PlayEnded { play });
         }
         finish_name(&self.events, id, leg.name.take());
+        leg.bye(now, wire);
         let stats = leg.stats();
         self.events.say(Event::Stopped { leg: id, stats });
     }
@@ -392,3 +400,6 @@ fn finish_name(events: &Events, leg: LegId, name: Option<NameRecorder>) {
         events.say(Event::NameRecorded { leg, clip, usable });
     }
 }
+
+#[cfg(test)]
+mod tests;

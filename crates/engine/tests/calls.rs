@@ -6,9 +6,10 @@ use std::{sync::atomic::Ordering::SeqCst, thread, time::Instant};
 
 use common::*;
 use conclave_engine::{
-    Audience, ClipId, Codec, Command, Direction, EngineConfig, Event, LegId, NameRules, Pcm,
-    PlayId, Port, RoomId, Route,
+    Audience, ClipId, Codec, Command, Direction, EngineConfig, Event, LegId, LegMedia, NameRules,
+    Pcm, PlayId, Port, RoomId, Route, Rtcp,
 };
+use conclave_media::{MAX_REPORT, Reception, RtcpSession, RtpWriter};
 use conclave_mixer::{Rate, tone::Tone};
 
 fn tone(hz: f64, ms: usize) -> Pcm {
@@ -91,6 +92,7 @@ fn packets_go_out_from_start_to_stop_and_nothing_is_left() {
     assert_eq!(stats.packets_out, got.len() as u64);
     assert!(stats.packets_in > 20, "{stats:?}");
     assert_eq!(stats.lost, 0);
+    assert!((4.0..4.5).contains(&stats.mos), "{stats:?}");
     thread::sleep(millis(60));
     assert!(phone.take().is_empty());
     // The port is free again.
@@ -447,5 +449,47 @@ fn two_legs_with_one_peer_address_share_no_socket() {
         let remote = std::net::SocketAddr::new(LOCAL, leg as u16);
         let reserved = engine.reserve_for(LegId(leg), Port::Shared, LOCAL, Some(remote));
         assert!(!seen.insert(reserved.unwrap()));
+    }
+}
+
+#[test]
+fn reports_go_out_and_come_in_and_end_with_a_bye() {
+    let (engine, events) = start(1);
+    let phone = Phone::ring(&engine, 1, Port::Own, Codec::Pcmu, 0);
+    let control = std::net::UdpSocket::bind((LOCAL, 0)).unwrap();
+    control.set_read_timeout(Some(millis(4_500))).unwrap();
+    let media = LegMedia {
+        rtcp: Rtcp::At(control.local_addr().unwrap()),
+        ..phone.media.clone()
+    };
+    let leg = phone.leg;
+    engine.send(Command::Start { leg, media });
+    // The first one is due after half of five seconds, within a half of that.
+    let mut peer = RtcpSession::new(1, "phone", 8_000, 1 << 40, millis(0), 0);
+    let mut datagram = [0; 1_500];
+    let (length, from) = control.recv_from(&mut datagram).unwrap();
+    assert_eq!(from.port(), phone.engine_at.port() + 1);
+    assert_eq!(datagram[1], 200, "a sender report");
+    assert!(!peer.handle(&datagram[..length], millis(20)).unwrap().bye);
+    // A report of ours is taken, noise is not.
+    let before = engine.stats().ignored;
+    let mut report = [0; MAX_REPORT];
+    let writer = RtpWriter::new(1, 0, 0);
+    let length = peer.report(millis(40), 0, &writer, &Reception::default(), &mut report);
+    control.send_to(&report[..length], from).unwrap();
+    thread::sleep(millis(60));
+    assert_eq!(engine.stats().ignored, before);
+    control.send_to(b"noise", from).unwrap();
+    thread::sleep(millis(60));
+    assert_eq!(engine.stats().ignored, before + 1);
+    engine.send(Command::Stop { leg });
+    wait_for(&events, |event| {
+        matches!(event, Event::Stopped { .. }).then_some(())
+    });
+    loop {
+        let (length, _) = control.recv_from(&mut datagram).unwrap();
+        if peer.handle(&datagram[..length], millis(60)).unwrap().bye {
+            break;
+        }
     }
 }

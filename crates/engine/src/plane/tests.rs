@@ -1,0 +1,451 @@
+//! Ticks driven by hand: no socket, no clock, the same on every run.
+
+use std::sync::OnceLock;
+
+use conclave_media::{Codec, RtpPacket, RtpWriter};
+use conclave_mixer::{Rate, tone::Tone};
+
+use super::*;
+use crate::{EventReceiver, Pcm, leg::StreamStart, port::PortKey};
+
+/// What went out, in order: RTP alone.
+#[derive(Default)]
+struct Sent(Vec<(PortKey, Vec<u8>)>);
+
+impl Wire for Sent {
+    fn send(&mut self, port: PortKey, channel: Channel, _to: SocketAddr, datagram: &[u8]) {
+        if channel == Channel::Rtp {
+            self.0.push((port, datagram.to_vec()));
+        }
+    }
+}
+
+/// Some planes, as threads have them, and the phones of the legs.
+struct Rig {
+    planes: Vec<Plane>,
+    events: EventReceiver,
+    sent: Sent,
+    phones: Vec<Phone>,
+}
+
+struct Phone {
+    writer: RtpWriter,
+    says: Option<Tone>,
+    heard: Vec<i16>,
+    sequence: Option<u16>,
+    packets: usize,
+}
+
+const PEER: ([u8; 4], u16) = ([192, 0, 2, 1], 4_000);
+
+impl Rig {
+    fn new(planes: usize) -> Rig {
+        let (events, receiver) = Events::channel();
+        Rig {
+            planes: (0..planes).map(|_| Plane::new(events.clone(), 1)).collect(),
+            events: receiver,
+            sent: Sent::default(),
+            phones: Vec::new(),
+        }
+    }
+
+    /// A leg in the first plane whose phone says a tone; it has the number of its place.
+    fn leg(&mut self, hz: f64, dbfs: f32) -> LegId {
+        let id = LegId(self.phones.len() as u64);
+        let start = StreamStart {
+            ssrc: id.0 as u32,
+            sequence: 65_530,
+            timestamp: u32::MAX - 1_000,
+            seed: id.0 + 1,
+            ntp_at_zero: 0,
+        };
+        let media = LegMedia {
+            event_payload_type: Some(101),
+            ..LegMedia::new(PEER.into(), Codec::Pcmu)
+        };
+        let (port, now) = (PortKey(id.0), time_of(self.planes[0].next_tick()));
+        let quiet_after = Duration::from_secs(60);
+        let mut leg = Leg::new(id, port, 0, media, start, quiet_after, now);
+        leg.next_tick = self.planes[0].next_tick();
+        self.planes[0].admit(Box::new(leg), &mut self.sent);
+        self.phones.push(Phone {
+            writer: RtpWriter::new(1_000 + id.0 as u32, 7, 7),
+            says: (hz > 0.0).then(|| Tone::new(hz, dbfs, Rate::Hz8000)),
+            heard: Vec::new(),
+            sequence: None,
+            packets: 0,
+        });
+        id
+    }
+
+    fn order(&mut self, leg: LegId, order: LegOrder) {
+        let now = time_of(self.planes[0].next_tick());
+        let place = self.planes.iter().position(|plane| plane.has(leg));
+        self.planes[place.unwrap_or(0)].order(leg, order, now, &mut self.sent);
+    }
+
+    fn route(&mut self, leg: LegId, route: Route) {
+        self.order(leg, LegOrder::Route(route));
+    }
+
+    fn room(&mut self, leg: LegId, room: u64, heard: bool) {
+        let room = RoomId(room);
+        self.route(leg, Route::Room { room, heard });
+    }
+
+    fn play(&mut self, id: u64, leg: LegId, clip: ClipCell) {
+        let play = Play {
+            id: PlayId(id),
+            clips: vec![clip],
+            except: None,
+        };
+        self.order(leg, LegOrder::Play(play));
+    }
+
+    /// Each phone says 20 ms, and each plane ticks, in this order.
+    fn ticks(&mut self, count: usize) {
+        for _ in 0..count {
+            self.talk();
+            for plane in &mut self.planes {
+                plane.tick(&mut self.sent);
+            }
+            self.deliver();
+        }
+    }
+
+    fn talk(&mut self) {
+        for n in 0..self.phones.len() {
+            let phone = &mut self.phones[n];
+            let mut frame = [0; 160];
+            if let Some(tone) = &mut phone.says {
+                tone.fill(&mut frame);
+            }
+            let (mut payload, mut packet) = ([0; 160], [0; 172]);
+            Codec::Pcmu.encoder().encode(&frame, &mut payload);
+            phone.writer.write(0, false, 160, &payload, &mut packet);
+            self.datagram(n, &packet);
+        }
+    }
+
+    fn datagram(&mut self, leg: usize, datagram: &[u8]) {
+        let id = LegId(leg as u64);
+        for plane in &mut self.planes {
+            let now = time_of(plane.next_tick()) - Duration::from_millis(3);
+            if plane.has(id) {
+                plane.ingest(id, Channel::Rtp, PEER.into(), datagram, now);
+            }
+        }
+    }
+
+    /// Hands the phones their packets, whose sequence must be unbroken.
+    fn deliver(&mut self) {
+        for (port, datagram) in self.sent.0.drain(..) {
+            let phone = &mut self.phones[port.0 as usize];
+            let packet = RtpPacket::parse(&datagram).unwrap();
+            let expected = phone.sequence.map(|s| s.wrapping_add(1));
+            assert!(expected.is_none_or(|e| e == packet.sequence()), "{port:?}");
+            phone.sequence = Some(packet.sequence());
+            phone.packets += 1;
+            let mut samples = [0; 160];
+            Codec::Pcmu.decoder().decode(packet.payload(), &mut samples);
+            phone.heard.extend(samples);
+        }
+    }
+
+    fn heard(&mut self, leg: LegId) -> Vec<i16> {
+        std::mem::take(&mut self.phones[leg.0 as usize].heard)
+    }
+
+    fn ended(&self) -> Vec<u64> {
+        let plays = self.events.try_iter().filter_map(|event| match event {
+            Event::PlayEnded { play } => Some(play.0),
+            _ => None,
+        });
+        plays.collect()
+    }
+}
+
+fn clip(hz: f64, ms: usize) -> ClipCell {
+    let mut samples = vec![0; 8 * ms];
+    Tone::new(hz, -20.0, Rate::Hz8000).fill(&mut samples);
+    let cell = OnceLock::new();
+    let rate = 8_000;
+    let samples = samples.into();
+    cell.set(Clip::new(Pcm { rate, samples })).unwrap();
+    Arc::new(cell)
+}
+
+fn level(samples: &[i16], hz: f64) -> f32 {
+    conclave_mixer::tone::strength_dbfs(samples, hz, 8_000)
+}
+
+/// The greatest step from one sample to the next: a click is one that the sounds themselves don't have.
+fn step(samples: &[i16]) -> i32 {
+    let steps = samples
+        .windows(2)
+        .map(|w| (i32::from(w[1]) - i32::from(w[0])).abs());
+    steps.max().unwrap_or(0)
+}
+
+#[test]
+fn one_talker_comes_through_bit_for_bit() {
+    let mut rig = Rig::new(1);
+    let (a, b) = (rig.leg(440.0, -20.0), rig.leg(0.0, 0.0));
+    rig.planes[0].open_room(RoomId(1));
+    rig.room(a, 1, true);
+    rig.room(b, 1, true);
+    rig.ticks(50);
+    let heard = rig.heard(b);
+    let mut said = vec![0; 160 * 50];
+    Tone::new(440.0, -20.0, Rate::Hz8000).fill(&mut said);
+    let mut payload = vec![0; said.len()];
+    Codec::Pcmu.encoder().encode(&said, &mut payload);
+    Codec::Pcmu.decoder().decode(&payload, &mut said);
+    // Whole frames later: the last 20 frames heard are some 20 frames in a row that were said.
+    let last = &heard[160 * 30..];
+    let delay = (0..10).find(|d| said[160 * (30 - d)..160 * (50 - d)] == *last);
+    assert!(delay.is_some_and(|d| d <= 1), "delayed by {delay:?}");
+    assert_eq!(rig.phones[0].packets, 50);
+}
+
+#[test]
+fn a_muted_leg_hears_and_is_not_heard() {
+    let mut rig = Rig::new(1);
+    let (a, b) = (rig.leg(500.0, -20.0), rig.leg(900.0, -20.0));
+    rig.planes[0].open_room(RoomId(1));
+    rig.room(a, 1, false);
+    rig.room(b, 1, true);
+    rig.ticks(30);
+    let (to_a, to_b) = (rig.heard(a), rig.heard(b));
+    assert!(level(&to_a[3_200..], 900.0) > -21.0);
+    assert!(to_b[3_200..].iter().all(|s| s.abs() < 9));
+    rig.room(a, 1, true);
+    rig.ticks(20);
+    let to_b = rig.heard(b);
+    assert!(level(&to_b[1_600..], 500.0) > -21.0);
+    assert!(step(&to_b) < 2_600, "unmuting clicks: {}", step(&to_b));
+}
+
+#[test]
+fn a_prompt_ducks_the_room_for_its_listener_alone() {
+    let mut rig = Rig::new(1);
+    let (a, b) = (rig.leg(500.0, -20.0), rig.leg(0.0, 0.0));
+    let c = rig.leg(0.0, 0.0);
+    rig.planes[0].open_room(RoomId(1));
+    for leg in [a, b, c] {
+        rig.room(leg, 1, true);
+    }
+    rig.ticks(20);
+    rig.play(1, b, clip(1_000.0, 600));
+    rig.play(2, b, clip(1_000.0, 200));
+    rig.ticks(10);
+    rig.heard(b);
+    rig.heard(c);
+    rig.ticks(20);
+    let (to_b, to_c) = (rig.heard(b), rig.heard(c));
+    assert!((level(&to_b, 1_000.0) + 20.0).abs() < 1.0);
+    assert!(
+        (level(&to_b, 500.0) + 35.0).abs() < 2.0,
+        "{}",
+        level(&to_b, 500.0)
+    );
+    assert!((level(&to_c, 500.0) + 20.0).abs() < 1.0);
+    assert!(level(&to_c, 1_000.0) < -60.0);
+    assert_eq!(rig.ended(), [1]);
+    rig.ticks(30);
+    assert_eq!(rig.ended(), [2]);
+    let to_b = rig.heard(b);
+    assert!((level(&to_b[3_200..], 500.0) + 20.0).abs() < 1.0);
+}
+
+#[test]
+fn a_play_to_a_room_is_heard_by_all_but_one_and_ends_with_the_room() {
+    let mut rig = Rig::new(1);
+    let (a, b) = (rig.leg(0.0, 0.0), rig.leg(0.0, 0.0));
+    rig.planes[0].open_room(RoomId(1));
+    rig.room(a, 1, true);
+    rig.room(b, 1, true);
+    for id in 1..=2 {
+        let play = Play {
+            id: PlayId(id),
+            clips: vec![clip(700.0, 300)],
+            except: Some(a),
+        };
+        rig.planes[0].play_to_room(RoomId(1), play);
+    }
+    rig.ticks(15);
+    assert!(rig.heard(a).iter().all(|s| s.abs() < 9));
+    assert!((level(&rig.heard(b), 700.0) + 20.0).abs() < 1.0);
+    assert_eq!(rig.ended(), [1]);
+    rig.planes[0].close_room(RoomId(1));
+    assert_eq!(rig.ended(), [2]);
+    let late = Play {
+        id: PlayId(3),
+        clips: vec![],
+        except: None,
+    };
+    rig.planes[0].play_to_room(RoomId(1), late);
+    assert_eq!(rig.ended(), [3]);
+    // Whoever was left in it hears nothing, and its packets go on.
+    rig.ticks(5);
+    assert_eq!(rig.phones[0].packets, 20);
+}
+
+#[test]
+fn the_music_is_where_it_is_for_whoever_comes_and_from_whatever_thread() {
+    let mut rig = Rig::new(2);
+    // A rising ramp each second, so that a sample says where the music is.
+    let samples: Vec<i16> = (0..8_000).map(|n| n * 2).collect();
+    let clip = Arc::new(Clip::new(Pcm {
+        rate: 8_000,
+        samples: samples.into(),
+    }));
+    for plane in &mut rig.planes {
+        plane.set_music(Arc::clone(&clip));
+    }
+    let (a, b) = (rig.leg(0.0, 0.0), rig.leg(0.0, 0.0));
+    rig.route(a, Route::Music);
+    rig.ticks(70);
+    let moved = rig.planes[0].depart(b).unwrap();
+    rig.planes[1].admit(moved, &mut rig.sent);
+    rig.route(b, Route::Music);
+    rig.heard(a);
+    rig.heard(b);
+    rig.ticks(20);
+    let (to_a, to_b) = (rig.heard(a), rig.heard(b));
+    assert!(to_b[..160].iter().all(|s| s.abs() < 1_000), "not faded in");
+    assert!(step(&to_b[..2_400]) < 600);
+    assert_eq!(to_a[2_560..], to_b[2_560..]);
+}
+
+#[test]
+fn moving_between_threads_breaks_no_sequence_and_does_not_click() {
+    for late in [false, true] {
+        let mut rig = Rig::new(2);
+        let (a, b) = (rig.leg(200.0, -14.0), rig.leg(0.0, 0.0));
+        rig.planes[0].open_room(RoomId(1));
+        rig.planes[1].open_room(RoomId(2));
+        rig.room(a, 1, true);
+        rig.room(b, 1, true);
+        rig.ticks(20);
+        rig.talk();
+        // Either the new thread has ticked already when the leg arrives, or the old one had.
+        if late {
+            rig.planes[1].tick(&mut rig.sent);
+        } else {
+            rig.planes[0].tick(&mut rig.sent);
+        }
+        for leg in [a, b] {
+            let moved = rig.planes[0].depart(leg).unwrap();
+            rig.planes[1].admit(moved, &mut rig.sent);
+            rig.room(leg, 2, true);
+        }
+        if late {
+            rig.planes[0].tick(&mut rig.sent);
+        } else {
+            rig.planes[1].tick(&mut rig.sent);
+        }
+        rig.deliver();
+        rig.ticks(20);
+        for phone in &rig.phones {
+            assert_eq!(phone.packets, 41);
+        }
+        let heard = rig.heard(b);
+        assert!(level(&heard[160 * 30..], 200.0) > -16.0);
+        // The tone itself has steps of some 1,500.
+        assert!(step(&heard) < 2_000, "a step of {}", step(&heard));
+        assert!(rig.planes[0].legs.is_empty());
+    }
+}
+
+#[test]
+fn ticks_that_were_left_out_show_in_the_timestamp_alone() {
+    let mut rig = Rig::new(1);
+    rig.leg(0.0, 0.0);
+    rig.planes[0].tick(&mut rig.sent);
+    rig.planes[0].skip_to(100);
+    rig.planes[0].tick(&mut rig.sent);
+    let packets: Vec<_> = rig
+        .sent
+        .0
+        .iter()
+        .map(|(_, d)| RtpPacket::parse(d).unwrap())
+        .collect();
+    let [first, second] = &packets[..] else {
+        panic!("{} packets", packets.len())
+    };
+    assert_eq!(first.sequence().wrapping_add(1), second.sequence());
+    let step = second.timestamp().wrapping_sub(first.timestamp());
+    assert_eq!(step, 99 * 160);
+}
+
+#[test]
+fn stopping_answers_everything_that_waited() {
+    let mut rig = Rig::new(1);
+    let a = rig.leg(0.0, 0.0);
+    rig.play(1, a, clip(500.0, 1_000));
+    rig.play(2, a, clip(500.0, 1_000));
+    let (clip_id, cell) = (ClipId(4), ClipCell::default());
+    let rules = NameRules::default();
+    rig.order(
+        a,
+        LegOrder::RecordName {
+            clip: clip_id,
+            cell,
+            rules,
+        },
+    );
+    rig.ticks(3);
+    rig.order(a, LegOrder::Stop);
+    rig.play(3, a, clip(500.0, 10));
+    rig.order(a, LegOrder::Stop);
+    let events: Vec<_> = rig.events.try_iter().collect();
+    let played = |play| Event::PlayEnded { play: PlayId(play) };
+    assert_eq!(events[..2], [played(1), played(2)]);
+    let (clip, usable) = (clip_id, false);
+    assert_eq!(
+        events[2],
+        Event::NameRecorded {
+            leg: a,
+            clip,
+            usable
+        }
+    );
+    assert!(
+        matches!(events[3], Event::Stopped { leg, stats } if leg == a && stats.packets_out == 3)
+    );
+    assert_eq!(events[4..], [played(3)]);
+    rig.ticks(1);
+    assert_eq!(rig.phones[0].packets, 3);
+}
+
+#[test]
+fn bytes_of_any_kind_are_ignored() {
+    use std::hash::{BuildHasher, RandomState};
+    let mut rig = Rig::new(1);
+    rig.leg(500.0, -20.0);
+    rig.ticks(5);
+    let random = RandomState::new();
+    for n in 0..20_000u32 {
+        let mut bytes: Vec<u8> = (0..n % 24)
+            .flat_map(|k| random.hash_one((n, k)).to_le_bytes())
+            .collect();
+        if let [first, second, ..] = &mut bytes[..] {
+            // Half of them with a header that could be.
+            if n % 2 == 0 {
+                (*first, *second) = (
+                    0x80 | *first & 0x3F,
+                    [0, 101, 200, 201, 203, 13][n as usize / 2 % 6],
+                );
+            }
+        }
+        for channel in [Channel::Rtp, Channel::Rtcp] {
+            let now = time_of(rig.planes[0].next_tick());
+            rig.planes[0].ingest(LegId(0), channel, PEER.into(), &bytes, now);
+        }
+        if n % 200 == 0 {
+            rig.ticks(1);
+        }
+    }
+    assert_eq!(rig.phones[0].packets, 105);
+}
