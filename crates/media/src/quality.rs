@@ -27,7 +27,8 @@ pub fn estimate_mos(codec: Codec, loss: f64, delay: Duration) -> f64 {
     let by_delay = 0.024 * delay_ms + 0.11 * (delay_ms - 177.3).max(0.0);
     let by_loss = (95.0 - impairment) * loss_percent / (loss_percent + robustness);
     let rating = (93.2 - by_delay - impairment - by_loss).clamp(0.0, 100.0);
-    1.0 + 0.035 * rating + rating * (rating - 60.0) * (100.0 - rating) * 7e-6
+    // The polynomial dips below 1 for the very worst.
+    (1.0 + 0.035 * rating + rating * (rating - 60.0) * (100.0 - rating) * 7e-6).max(1.0)
 }
 
 #[cfg(test)]

@@ -1,0 +1,7 @@
+//! Bytes as the content type and body of a SIP INFO.
+#![no_main]
+
+#[path = "../../crates/dtmf/tests/dtmf_bytes/mod.rs"]
+mod dtmf_bytes;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| dtmf_bytes::check_info(bytes));
