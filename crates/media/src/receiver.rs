@@ -342,18 +342,31 @@ impl Receiver {
     }
 
     /// More than the longest delay is not kept: after the network stood still, what came at once
-    /// would otherwise be heard late for long.
+    /// would otherwise be heard late for long. A gap is given up before a packet is.
     fn limit_waiting(&mut self) {
-        while let (Some(front), Some(back)) = (self.store.front(), self.store.back())
-            && self.micros_of(back.end() - front.timestamp) > LONGEST_WAIT_US
-        {
-            self.skip_oldest();
+        while let (Some(front), Some(back)) = (self.store.front(), self.store.back()) {
+            let (start, end) = (front.timestamp, back.end());
+            let due = match self.playout {
+                Playout::Playing { next, .. } => next.min(start),
+                Playout::Waiting => start,
+            };
+            if self.micros_of(end - due) <= LONGEST_WAIT_US {
+                break;
+            } else if due < start {
+                self.skip_to_front();
+            } else {
+                self.skip_oldest();
+            }
         }
     }
 
     fn skip_oldest(&mut self) {
         self.counts.overflow += 1;
         self.store.drop_front();
+        self.skip_to_front();
+    }
+
+    fn skip_to_front(&mut self) {
         if let (Playout::Playing { next, owed }, Some(front)) =
             (&mut self.playout, self.store.front())
         {
@@ -373,6 +386,7 @@ impl Receiver {
         let frame = self.codec.frame_samples() as i64 / self.samples_per_tick();
         let uneven = self.micros_of(frame - common_divisor(front.ticks, frame));
         let waits = self.micros_of(back.end() - front.timestamp) < MAX_DELAY_US
+            && now - front.arrival < MAX_DELAY_US
             && now - self.micros_of(front.timestamp) < self.delays.edge_us() + uneven;
         if !waits {
             self.played = front.sequence - 1;
@@ -494,7 +508,11 @@ impl Receiver {
             .decoder
             .decode(&self.payload[..length], &mut self.decoded);
         self.decoded.truncate(samples);
-        self.heard = 0;
+        // Of a packet that begins before the last one ends, what is new is heard.
+        self.heard = match self.playout {
+            Playout::Playing { next, .. } => self.samples_of(next - slot.timestamp).min(samples),
+            Playout::Waiting => 0,
+        };
         self.played = slot.sequence;
         self.playout = Playout::Playing {
             next: slot.end(),

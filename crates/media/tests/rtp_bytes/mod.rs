@@ -179,8 +179,8 @@ impl Leg {
         let loss = self.receiver.reception().loss();
         assert!((0.0..=1.0).contains(&loss), "{loss}");
         assert!((1.0..=4.5).contains(&estimate_mos(self.codec, loss, stats.delay)));
-        // Nothing comes any more: silence within what can wait and the time of fading.
-        for _ in 0..20 {
+        // Nothing comes any more: silence after the longest wait, what waited, and the fading.
+        for _ in 0..30 {
             self.tick(20);
         }
         assert_eq!(self.receiver.pull(self.now, &mut [0; 160]), Pulled::Silence);
