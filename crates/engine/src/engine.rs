@@ -16,6 +16,7 @@ use crate::{
     pcm::Clip,
     port::PortPool,
     shard::{Message, Shard},
+    udp,
 };
 
 /// The real-time media plane, running. Its threads end when it is dropped or [shut down](Self::shutdown).
@@ -30,12 +31,14 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts the threads. Events come out of the receiver.
+    /// Starts the threads. Events come out of the receiver. Raises the process's limit of open files to what the system
+    /// allows it, since each leg may need two sockets.
     ///
     /// # Errors
     /// A port range without a pair of ports, or no thread to be had.
     pub fn start(config: EngineConfig) -> Result<(Engine, EventReceiver), EngineError> {
         let pool = PortPool::new(config.rtp_ports.clone())?;
+        udp::allow_many_sockets();
         let (events, receiver) = Events::channel();
         let (peers, inboxes): (Vec<_>, Vec<_>) = (0..shards(&config))
             .map(|_| {

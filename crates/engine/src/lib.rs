@@ -29,6 +29,7 @@ mod engine;
 mod event;
 mod events;
 mod fade;
+mod grid;
 mod homes;
 mod ids;
 mod leg;

@@ -9,6 +9,7 @@ use crate::{
     ClipId, Direction, Event, LegId, LegMedia, NameRules, PlayId, RoomId, Route,
     encoding::SharedEncoding,
     events::Events,
+    grid::time_of,
     leg::{Ingested, Leg, Seat, Sounds, Wire},
     music::Music,
     name::NameRecorder,
@@ -376,11 +377,6 @@ impl Plane {
         }
         self.sorted = true;
     }
-}
-
-/// When a tick is due, since the engine's start.
-pub(crate) fn time_of(tick: u64) -> Duration {
-    Duration::from_millis(tick.saturating_mul(20))
 }
 
 /// Takes a seat's slot out of its room.

@@ -14,13 +14,13 @@ use std::{
 use crossbeam_channel::Receiver;
 
 use crate::{
-    LegId, LegMedia, PlayId, RoomId,
+    LegId, LegMedia, PlayId, RoomId, grid,
     homes::Homes,
     leg::Leg,
     local::{Local, Parcel},
     meter::Meter,
     pcm::Clip,
-    plane::{LegOrder, time_of},
+    plane::LegOrder,
     play::Play,
     port::{Channel, PortKey, PortPair},
     udp::{BATCH, Inbound},
@@ -82,8 +82,6 @@ pub(crate) enum Message {
     Shutdown,
 }
 
-/// Ticks that are caught up with; a machine that stood still for longer leaves the rest out.
-const MOST_LATE: u64 = 50;
 /// A socket is drained in so many batches at most before the others have their turn.
 const MOST_BATCHES: usize = 16;
 
@@ -131,27 +129,21 @@ impl Shard {
         }
     }
 
-    /// Until the next tick or the next look at the sockets. Both lie on a grid from the start of the
-    /// engine, so nothing drifts, whatever a round takes.
     fn sleep(&self) {
-        let now = self.clock.elapsed();
-        let tick = time_of(self.local.plane.next_tick());
-        let rounds = now.as_nanos() / self.poll.as_nanos() + 1;
-        let look = Duration::from_nanos((rounds * self.poll.as_nanos()) as u64);
-        thread::sleep(tick.min(look).saturating_sub(now));
+        let next = self.local.plane.next_tick();
+        thread::sleep(grid::pause(next, self.poll, self.clock.elapsed()));
     }
 
     fn tick(&mut self) {
         let local = &mut self.local;
-        let due = (self.clock.elapsed().as_millis() / 20) as u64;
-        let behind = (due + 1).saturating_sub(local.plane.next_tick());
-        if behind > MOST_LATE {
-            local.plane.skip_to(due);
-            Meter::count(&local.meter.ticks_left_out, behind as usize - 1);
+        let (left_out, last) = grid::due(local.plane.next_tick(), self.clock.elapsed());
+        if left_out > 0 {
+            local.plane.skip_to(local.plane.next_tick() + left_out);
+            Meter::count(&local.meter.ticks_left_out, left_out as usize);
         }
-        while local.plane.next_tick() <= due {
+        while local.plane.next_tick() <= last {
             let late = self.clock.elapsed();
-            let late = late.saturating_sub(time_of(local.plane.next_tick()));
+            let late = late.saturating_sub(grid::time_of(local.plane.next_tick()));
             local.meter.tick_began(late);
             local.plane.tick(&mut local.post);
             local.post.flush();

@@ -160,6 +160,13 @@ impl Watch {
     }
 }
 
+/// Lets this process have as many sockets as the system allows it: two for each leg with ports of its own are
+/// soon more than the usual 1,024.
+pub(crate) fn allow_many_sockets() {
+    #[cfg(target_os = "linux")]
+    linux::raise_descriptor_limit();
+}
+
 /// A non-blocking socket with room for a burst: a shared one takes hundreds of packets in one tick.
 pub(crate) fn bind(address: SocketAddr, buffer: usize) -> io::Result<UdpSocket> {
     let domain = socket2::Domain::for_address(address);
@@ -198,6 +205,20 @@ mod linux {
             Scratch {
                 pieces: Vec::with_capacity(BATCH),
                 headers: Vec::with_capacity(BATCH),
+            }
+        }
+    }
+
+    pub(super) fn raise_descriptor_limit() {
+        let mut limit = libc::rlimit {
+            rlim_cur: 0,
+            rlim_max: 0,
+        };
+        // SAFETY: `limit` lives for both calls, which write it and read it. If either fails, the limit stays as it is.
+        unsafe {
+            if libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) == 0 {
+                limit.rlim_cur = limit.rlim_max;
+                libc::setrlimit(libc::RLIMIT_NOFILE, &limit);
             }
         }
     }
@@ -469,9 +490,10 @@ mod tests {
 
     #[test]
     fn only_sockets_with_something_are_ready() {
+        allow_many_sockets();
         let mut watch = Watch::new().unwrap();
         let any = "127.0.0.1:0".parse().unwrap();
-        let sockets: Vec<_> = (0..600).map(|_| bind(any, 1 << 12).unwrap()).collect();
+        let sockets: Vec<_> = (0..1_500).map(|_| bind(any, 1 << 12).unwrap()).collect();
         for (token, socket) in sockets.iter().enumerate() {
             watch.add(socket, token as u64).unwrap();
         }

@@ -1,0 +1,86 @@
+//! When a thread ticks and when it looks at its sockets: both on a grid from the engine's start, so that nothing
+//! drifts, whatever a round takes.
+
+use std::time::Duration;
+
+/// 20 ms: a frame, a packet.
+pub(crate) const TICK: Duration = Duration::from_millis(20);
+/// Ticks that are caught up with; a machine that stood still for longer leaves the rest out.
+const MOST_LATE: u64 = 50;
+
+/// When a tick is due, since the engine's start.
+pub(crate) fn time_of(tick: u64) -> Duration {
+    Duration::from_millis(tick.saturating_mul(20))
+}
+
+/// What is to be done at `elapsed` if `next` is the tick that comes next: ticks to be left out first, and
+/// then the last one to be made up to. Nothing is due while that one is before the next.
+pub(crate) fn due(next: u64, elapsed: Duration) -> (u64, u64) {
+    let last = (elapsed.as_nanos() / TICK.as_nanos()) as u64;
+    let behind = (last + 1).saturating_sub(next);
+    let left_out = if behind > MOST_LATE { behind - 1 } else { 0 };
+    (left_out, last)
+}
+
+/// How long to sleep at `elapsed`: until the next tick or the next look at the sockets.
+pub(crate) fn pause(next: u64, poll: Duration, elapsed: Duration) -> Duration {
+    let poll = poll.as_nanos().max(1);
+    let look = (elapsed.as_nanos() / poll + 1) * poll;
+    let look = Duration::from_nanos(u64::try_from(look).unwrap_or(u64::MAX));
+    time_of(next).min(look).saturating_sub(elapsed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLL: Duration = Duration::from_millis(5);
+
+    fn us(micros: u64) -> Duration {
+        Duration::from_micros(micros)
+    }
+
+    #[test]
+    fn a_second_has_fifty_ticks_whatever_the_rounds_take() {
+        // Rounds of a length that fits no grid, now and then one that takes far too long.
+        let (mut elapsed, mut next, mut ticks) = (us(0), 1, 0);
+        for round in 0u64.. {
+            elapsed += pause(next, POLL, elapsed) + us(137);
+            if round % 97 == 0 {
+                elapsed += us(333_333);
+            }
+            let (left_out, last) = due(next, elapsed);
+            assert_eq!(left_out, 0);
+            while next <= last {
+                next += 1;
+                ticks += 1;
+            }
+            if elapsed > Duration::from_secs(60) {
+                break;
+            }
+        }
+        assert_eq!(ticks, (elapsed.as_millis() / 20) as u64);
+    }
+
+    #[test]
+    fn nothing_is_due_too_early() {
+        assert_eq!(due(5, us(99_999)), (0, 4));
+        assert_eq!(due(5, us(100_000)), (0, 5));
+        assert_eq!(due(5, us(145_000)), (0, 7));
+    }
+
+    #[test]
+    fn a_second_is_caught_up_with_and_no_more() {
+        assert_eq!(due(10, time_of(59)), (0, 59));
+        // 51 ticks are too many: all but the last are left out.
+        assert_eq!(due(10, time_of(60)), (50, 60));
+    }
+
+    #[test]
+    fn it_sleeps_to_the_next_look_or_tick() {
+        assert_eq!(pause(1, POLL, us(1_200)), us(3_800));
+        assert_eq!(pause(1, POLL, us(15_000)), us(5_000));
+        assert_eq!(pause(1, us(7_000), us(14_500)), us(5_500));
+        assert_eq!(pause(1, POLL, us(20_300)), us(0));
+    }
+}
