@@ -124,13 +124,10 @@ impl EventReceiver {
         now < self.muted_until
     }
 
-    /// The stream restarts (new SSRC, re-INVITE): sequence numbers and timestamps of before mean
-    /// nothing any more.
-    pub fn reset(&mut self) {
-        *self = EventReceiver {
-            muted_until: self.muted_until,
-            ..EventReceiver::new()
-        };
+    /// The stream restarts (new SSRC, re-INVITE): sequence numbers of before mean nothing any more. A
+    /// press that goes on meanwhile with its old timestamp is still the same one.
+    pub const fn reset(&mut self) {
+        self.last_packet = None;
     }
 
     fn is_late(&self, sequence: u16, at: Duration) -> bool {

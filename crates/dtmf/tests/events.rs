@@ -199,6 +199,28 @@ fn after_a_long_pause_the_sequence_says_nothing() {
 }
 
 #[test]
+fn a_restarted_stream_is_not_late() {
+    let mut events = EventReceiver::new();
+    let push = |events: &mut EventReceiver, sequence, timestamp| {
+        events.push(
+            sequence,
+            timestamp,
+            false,
+            &[5, 0, 0, 160],
+            Duration::from_secs(1),
+        )
+    };
+    assert!(push(&mut events, 50, 8000).is_some());
+    assert!(push(&mut events, 10, 90_000).is_none());
+    events.reset();
+    assert!(
+        push(&mut events, 7, 8000).is_none(),
+        "the same press goes on"
+    );
+    assert!(push(&mut events, 11, 90_000).is_some());
+}
+
+#[test]
 fn audio_is_muted_while_a_key_is_held() {
     let ms = Duration::from_millis;
     let mut events = EventReceiver::new();

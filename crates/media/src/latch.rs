@@ -102,8 +102,9 @@ impl Latch {
         }
     }
 
-    /// The peer has signalled anew (re-INVITE, UPDATE): the leg may latch once more. It goes on with
-    /// the address it has if `remote` is the same as was signalled before (`None`), else sends to `remote` now.
+    /// The peer has signalled anew (re-INVITE, UPDATE): the leg may latch once more. With `Some`, the
+    /// address now signalled is sent to until then; with `None` (it signalled the same as before) the
+    /// leg goes on with the address that it has.
     pub fn rearm(&mut self, remote: Option<SocketAddr>) {
         self.open = true;
         self.candidates = [None; 4];
