@@ -320,14 +320,21 @@ fn the_music_is_where_it_is_for_whoever_comes_and_from_whatever_thread() {
 
 #[test]
 fn moving_between_threads_breaks_no_sequence_and_does_not_click() {
-    for late in [false, true] {
+    // At several points of the tone, whose periods don't fit into frames.
+    for (late, first) in [
+        (false, 20),
+        (true, 20),
+        (false, 21),
+        (true, 22),
+        (false, 23),
+    ] {
         let mut rig = Rig::new(2);
-        let (a, b) = (rig.leg(200.0, -14.0), rig.leg(0.0, 0.0));
+        let (a, b) = (rig.leg(215.0, -14.0), rig.leg(0.0, 0.0));
         rig.planes[0].open_room(RoomId(1));
         rig.planes[1].open_room(RoomId(2));
         rig.room(a, 1, true);
         rig.room(b, 1, true);
-        rig.ticks(20);
+        rig.ticks(first);
         rig.talk();
         // Either the new thread has ticked already when the leg arrives, or the old one had.
         if late {
@@ -348,11 +355,11 @@ fn moving_between_threads_breaks_no_sequence_and_does_not_click() {
         rig.deliver();
         rig.ticks(20);
         for phone in &rig.phones {
-            assert_eq!(phone.packets, 41);
+            assert_eq!(phone.packets, first + 21);
         }
         let heard = rig.heard(b);
-        assert!(level(&heard[160 * 30..], 200.0) > -16.0);
-        // The tone itself has steps of some 1,500.
+        assert!(level(&heard[160 * 30..], 215.0) > -16.0);
+        // The tone itself has steps of some 1,600.
         assert!(step(&heard) < 2_000, "a step of {}", step(&heard));
         assert!(rig.planes[0].legs.is_empty());
     }
