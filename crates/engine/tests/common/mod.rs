@@ -193,6 +193,10 @@ impl Phone {
                 let Ok((length, _)) = socket.recv_from(&mut datagram) else {
                     continue;
                 };
+                // Reports for a phone that happens to have the port below.
+                if (192..=223).contains(&datagram[1]) {
+                    continue;
+                }
                 let packet = RtpPacket::parse(&datagram[..length]).expect("RTP alone");
                 let mut samples = vec![0; packet.payload().len()];
                 decoder.decode(packet.payload(), &mut samples);
