@@ -11,7 +11,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     for file in files {
         let path = file.path();
         if path.extension().is_some_and(|ending| ending == "wav") {
-            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             writeln!(table, "    ({name:?}, include_bytes!({path:?})),")?;
         }
     }

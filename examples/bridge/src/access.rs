@@ -18,17 +18,25 @@ impl AccessNumbers {
             let keys = if number.keys.is_empty() {
                 KeyMap::default()
             } else {
-                let wrong = |problem: &dyn std::fmt::Display| format!("access number {}: {problem}", number.number);
+                let wrong = |problem: &dyn std::fmt::Display| {
+                    format!("access number {}: {problem}", number.number)
+                };
                 let mut rows = Vec::with_capacity(number.keys.len());
                 for row in &number.keys {
-                    let who = row.who.parse::<Who>().map_err(|error| wrong(&format!("'{}': {error}", row.who)))?;
+                    let who = row
+                        .who
+                        .parse::<Who>()
+                        .map_err(|error| wrong(&format!("'{}': {error}", row.who)))?;
                     rows.push((row.keys.as_str(), who, row.command.as_str()));
                 }
                 KeyMap::parse(rows).map_err(|error| wrong(&error))?
             };
             let entry = (number.account.map(AccountId), keys);
             if table.insert(digits(&number.number), entry).is_some() {
-                return Err(format!("access number {} stands there twice", number.number));
+                return Err(format!(
+                    "access number {} stands there twice",
+                    number.number
+                ));
             }
         }
         Ok(Self(table))
@@ -37,14 +45,22 @@ impl AccessNumbers {
     /// What this request-URI user says; any that isn't an access number leads to the PIN with the default keys.
     pub(crate) fn of(&self, called: &str, longest_pin: usize) -> Access {
         let (bound, keys) = self.0.get(&digits(called)).cloned().unwrap_or_default();
-        Access { bound, keys, longest_pin }
+        Access {
+            bound,
+            keys,
+            longest_pin,
+        }
     }
 }
 
 /// Numbers are compared by their digits: `+44 20 7946 0000` and `442079460000` are one.
 fn digits(number: &str) -> String {
     let digits: String = number.chars().filter(char::is_ascii_digit).collect();
-    if digits.is_empty() { number.to_owned() } else { digits }
+    if digits.is_empty() {
+        number.to_owned()
+    } else {
+        digits
+    }
 }
 
 #[cfg(test)]
@@ -58,7 +74,12 @@ mod tests {
             who: (*who).into(),
             command: (*command).into(),
         });
-        AccessNumber { number: number.into(), label: String::new(), account: Some(7), keys: keys.collect() }
+        AccessNumber {
+            number: number.into(),
+            label: String::new(),
+            account: Some(7),
+            keys: keys.collect(),
+        }
     }
 
     #[test]
@@ -71,7 +92,15 @@ mod tests {
 
     #[test]
     fn conflicts_are_named() {
-        let error = AccessNumbers::new(&[number("1", &[("*6", "everyone", "mute"), ("*6", "host", "lock")])]).err().unwrap();
-        assert!(error.contains("access number 1") && error.contains("*6"), "{error}");
+        let error = AccessNumbers::new(&[number(
+            "1",
+            &[("*6", "everyone", "mute"), ("*6", "host", "lock")],
+        )])
+        .err()
+        .unwrap();
+        assert!(
+            error.contains("access number 1") && error.contains("*6"),
+            "{error}"
+        );
     }
 }

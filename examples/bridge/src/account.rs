@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use conclave_accounts::{Account, AccountState, Announce, HostLeaves, Owner, Pin, PinPolicy, Role, Terms};
+use conclave_accounts::{
+    Account, AccountState, Announce, HostLeaves, Owner, Pin, PinPolicy, Role, Terms,
+};
 use conclave_store::{Find, NewAccount, Store, StoreError, StoredPin};
 use serde_json::{Value, json};
 
 use crate::{
-    clock,
     cli::{self, AccountAdd, Common, ResetPin, WhichPin},
+    clock,
     config::Config,
     data::Data,
     output::{Failure, print, print_json},
@@ -18,17 +20,38 @@ pub(crate) async fn run(command: cli::Account) -> Result<(), Failure> {
     match command {
         cli::Account::Add(add) => self::add(*add).await,
         cli::Account::List(list) => {
-            let accounts = open(&list.common).await?.0.store.accounts(&Find::All).await?;
+            let accounts = open(&list.common)
+                .await?
+                .0
+                .store
+                .accounts(&Find::All)
+                .await?;
             if list.common.json {
-                return print_json(&accounts.iter().map(|account| to_json(account, None, None)).collect());
+                return print_json(
+                    &accounts
+                        .iter()
+                        .map(|account| to_json(account, None, None))
+                        .collect(),
+                );
             }
             if accounts.is_empty() {
-                return print("There are no accounts yet: conclave-bridge account add --name ... --email ...");
+                return print(
+                    "There are no accounts yet: conclave-bridge account add --name ... --email ...",
+                );
             }
-            print(&format!("{:>6}  {:<10} {:<28} E-MAIL", "ID", "STATE", "NAME"))?;
+            print(&format!(
+                "{:>6}  {:<10} {:<28} E-MAIL",
+                "ID", "STATE", "NAME"
+            ))?;
             for account in accounts {
                 let owner = &account.owner;
-                print(&format!("{:>6}  {:<10} {:<28} {}", account.id.0, state(account.state), owner.name(), owner.email()))?;
+                print(&format!(
+                    "{:>6}  {:<10} {:<28} {}",
+                    account.id.0,
+                    state(account.state),
+                    owner.name(),
+                    owner.email()
+                ))?;
             }
             Ok(())
         }
@@ -48,24 +71,37 @@ async fn open(common: &Common) -> Result<(Data, PinPolicy), Failure> {
 }
 
 async fn add(add: AccountAdd) -> Result<(), Failure> {
-    let owner = Owner::new(&add.name, &add.email).map_err(|error| Failure::usage(error.to_string()))?;
+    let owner =
+        Owner::new(&add.name, &add.email).map_err(|error| Failure::usage(error.to_string()))?;
     let terms = terms(&add);
-    terms.validate().map_err(|error| Failure::usage(error.to_string()))?;
+    terms
+        .validate()
+        .map_err(|error| Failure::usage(error.to_string()))?;
     if add.host_grace > 0 && add.host_leaves != cli::HostLeaves::Hangup {
-        return Err(Failure::usage("--host-grace works with --host-leaves hangup: without it nobody is disconnected"));
+        return Err(Failure::usage(
+            "--host-grace works with --host-leaves hangup: without it nobody is disconnected",
+        ));
     }
     let (data, policy) = open(&add.common).await?;
     let host = given(add.host_pin.as_deref(), "--host-pin")?;
     let guest = given(add.guest_pin.as_deref(), "--guest-pin")?;
-    for pin in [&host, &guest].into_iter().flatten().filter(|_| !add.force_weak_pin) {
+    for pin in [&host, &guest]
+        .into_iter()
+        .flatten()
+        .filter(|_| !add.force_weak_pin)
+    {
         policy.accept(pin, &data.doors().await?).map_err(|weak| {
             Failure::usage(format!("{weak}; --force-weak-pin takes it all the same"))
         })?;
     }
     let draw = Draw::new(&data, &policy).await?;
     for _ in 0..TRIES {
-        let host_pin = host.as_ref().map_or_else(|| draw.pin(Role::Host), |pin| Ok(pin.clone()))?;
-        let guest_pin = guest.as_ref().map_or_else(|| draw.pin(Role::Guest), |pin| Ok(pin.clone()))?;
+        let host_pin = host
+            .as_ref()
+            .map_or_else(|| draw.pin(Role::Host), |pin| Ok(pin.clone()))?;
+        let guest_pin = guest
+            .as_ref()
+            .map_or_else(|| draw.pin(Role::Guest), |pin| Ok(pin.clone()))?;
         let new = NewAccount {
             owner: owner.clone(),
             terms: terms.clone(),
@@ -119,7 +155,11 @@ impl<'a> Draw<'a> {
                 Failure::usage("so many PINs are in use that none is long enough to be hard to guess: lower pins.wrong-a-day")
             })
         };
-        Ok(Self { data, host_digits: digits(Role::Host)?, guest_digits: digits(Role::Guest)? })
+        Ok(Self {
+            data,
+            host_digits: digits(Role::Host)?,
+            guest_digits: digits(Role::Guest)?,
+        })
     }
 
     fn pin(&self, role: Role) -> Result<Pin, Failure> {
@@ -134,7 +174,12 @@ impl<'a> Draw<'a> {
         for _ in 0..TRIES {
             let pin = self.pin(role)?;
             let stored = StoredPin::of(&pin, &self.data.keys.pin);
-            match self.data.store.reset_pin(account.id, role, stored, clock::wall()).await {
+            match self
+                .data
+                .store
+                .reset_pin(account.id, role, stored, clock::wall())
+                .await
+            {
                 Ok(()) => return Ok(pin),
                 Err(StoreError::PinTaken) => {}
                 Err(error) => return Err(error.into()),
@@ -145,7 +190,10 @@ impl<'a> Draw<'a> {
 }
 
 fn given(typed: Option<&str>, flag: &str) -> Result<Option<Pin>, Failure> {
-    typed.map(Pin::parse).transpose().map_err(|error| Failure::usage(format!("{flag}: {error}")))
+    typed
+        .map(Pin::parse)
+        .transpose()
+        .map_err(|error| Failure::usage(format!("{flag}: {error}")))
 }
 
 fn terms(add: &AccountAdd) -> Terms {
@@ -163,7 +211,9 @@ fn terms(add: &AccountAdd) -> Terms {
         host_leaves: match add.host_leaves {
             cli::HostLeaves::Continue => HostLeaves::Continue,
             cli::HostLeaves::Hold => HostLeaves::Hold,
-            cli::HostLeaves::Hangup => HostLeaves::Hangup { grace: Duration::from_secs(add.host_grace) },
+            cli::HostLeaves::Hangup => HostLeaves::Hangup {
+                grace: Duration::from_secs(add.host_grace),
+            },
         },
         ..Terms::default()
     }
@@ -172,7 +222,9 @@ fn terms(add: &AccountAdd) -> Terms {
 async fn set_state(which: cli::AccountId, state: AccountState) -> Result<(), Failure> {
     let (data, _) = open(&which.common).await?;
     let account = find(&data, &which.account).await?;
-    data.store.set_state(account.id, state, clock::wall()).await?;
+    data.store
+        .set_state(account.id, state, clock::wall())
+        .await?;
     show(&Account { state, ..account }, &which.common, None, None)
 }
 
@@ -180,34 +232,69 @@ async fn set_state(which: cli::AccountId, state: AccountState) -> Result<(), Fai
 async fn find(data: &Data, typed: &str) -> Result<Account, Failure> {
     let mut accounts = data.store.accounts(&Find::parse(typed)).await?;
     match accounts.len() {
-        0 => Err(Failure::usage(format!("no account is '{typed}'; `conclave-bridge account list` shows them all"))),
+        0 => Err(Failure::usage(format!(
+            "no account is '{typed}'; `conclave-bridge account list` shows them all"
+        ))),
         1 => Ok(accounts.remove(0)),
         count => {
-            let ids: Vec<_> = accounts.iter().take(10).map(|account| account.id.0.to_string()).collect();
-            Err(Failure::usage(format!("{count} accounts are '{typed}': name one by its number ({})", ids.join(", "))))
+            let ids: Vec<_> = accounts
+                .iter()
+                .take(10)
+                .map(|account| account.id.0.to_string())
+                .collect();
+            Err(Failure::usage(format!(
+                "{count} accounts are '{typed}': name one by its number ({})",
+                ids.join(", ")
+            )))
         }
     }
 }
 
-fn show(account: &Account, common: &Common, host: Option<&Pin>, guest: Option<&Pin>) -> Result<(), Failure> {
+fn show(
+    account: &Account,
+    common: &Common,
+    host: Option<&Pin>,
+    guest: Option<&Pin>,
+) -> Result<(), Failure> {
     if common.json {
         return print_json(&to_json(account, host, guest));
     }
     let terms = &account.terms;
     let on = |on| if on { "on" } else { "off" };
-    print(&format!("Account     {} ({})", account.id.0, state(account.state)))?;
-    print(&format!("Owner       {} <{}>", account.owner.name(), account.owner.email()))?;
-    print(&format!("Announces   entry {:?}, exit {:?}", terms.entry, terms.exit).to_lowercase().replace("announces", "Announces"))?;
+    print(&format!(
+        "Account     {} ({})",
+        account.id.0,
+        state(account.state)
+    ))?;
+    print(&format!(
+        "Owner       {} <{}>",
+        account.owner.name(),
+        account.owner.email()
+    ))?;
+    print(
+        &format!("Announces   entry {:?}, exit {:?}", terms.entry, terms.exit)
+            .to_lowercase()
+            .replace("announces", "Announces"),
+    )?;
     print(&format!("Host leaves {}", host_leaves(terms.host_leaves)))?;
     print(&format!(
         "Features    lock {}, consent {}, recording {}, bookings {}",
-        on(terms.lock), on(terms.consent), on(terms.recording), on(account.bookings)
+        on(terms.lock),
+        on(terms.consent),
+        on(terms.recording),
+        on(account.bookings)
     ))?;
     if let Some(pin) = host {
-        print(&format!("Host PIN    {}   (shown this once; for its owner alone)", pin.expose()))?;
+        print(&format!(
+            "Host PIN    {}   (shown this once; for its owner alone)",
+            pin.expose()
+        ))?;
     }
     if let Some(pin) = guest {
-        print(&format!("Guest PIN   {}   (for those who are invited)", pin.expose()))?;
+        print(&format!(
+            "Guest PIN   {}   (for those who are invited)",
+            pin.expose()
+        ))?;
     }
     Ok(())
 }
@@ -233,7 +320,10 @@ fn host_leaves(what: HostLeaves) -> String {
         HostLeaves::Continue => "the others go on".into(),
         HostLeaves::Hold => "the others are held until a Host is back".into(),
         HostLeaves::Hangup { grace } if grace.is_zero() => "the others are disconnected".into(),
-        HostLeaves::Hangup { grace } => format!("the others are held for {} s, then disconnected", grace.as_secs()),
+        HostLeaves::Hangup { grace } => format!(
+            "the others are held for {} s, then disconnected",
+            grace.as_secs()
+        ),
     }
 }
 

@@ -7,7 +7,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// A conference bridge for telephones: guests hear music until a host dials in, `*7` locks the room,
 /// `*8` calls the roll, `##` ends it for all.
 #[derive(Debug, Parser)]
-#[command(name = "conclave-bridge", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(
+    name = "conclave-bridge",
+    version,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -38,7 +43,12 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Data {
     /// Directory of the database and the keys; made at the first start
-    #[arg(long, value_name = "DIR", default_value = "conclave-data", global = true)]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "conclave-data",
+        global = true
+    )]
     pub(crate) data: PathBuf,
 }
 
@@ -268,7 +278,9 @@ pub(crate) fn parse_ports(text: &str) -> Result<RangeInclusive<u16>, String> {
     let from: u16 = from.trim().parse().map_err(|_| bad())?;
     let to: u16 = to.trim().parse().map_err(|_| bad())?;
     if from < 1024 || to <= from {
-        return Err(format!("'{text}': ports run from 1024 up, the first below the last"));
+        return Err(format!(
+            "'{text}': ports run from 1024 up, the first below the last"
+        ));
     }
     Ok(from..=to)
 }

@@ -18,7 +18,10 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn start() -> Self {
-        Self { wall: wall(), started: Instant::now() }
+        Self {
+            wall: wall(),
+            started: Instant::now(),
+        }
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {

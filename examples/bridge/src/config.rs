@@ -95,7 +95,9 @@ pub(crate) struct Endpoint {
 
 impl std::fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Endpoint").field("user", &self.user).finish_non_exhaustive()
+        f.debug_struct("Endpoint")
+            .field("user", &self.user)
+            .finish_non_exhaustive()
     }
 }
 
@@ -188,7 +190,12 @@ impl Listen {
     /// UDP and TCP on one address.
     pub(crate) fn both(address: SocketAddr) -> Vec<Self> {
         [Transport::Udp, Transport::Tcp]
-            .map(|transport| Self { transport, address, advertise: None, anyone: false })
+            .map(|transport| Self {
+                transport,
+                address,
+                advertise: None,
+                anyone: false,
+            })
             .into()
     }
 }
@@ -212,7 +219,12 @@ impl Media {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { calls: 2000, pending: 500, setups_per_second: 100, drain_seconds: 30 }
+        Self {
+            calls: 2000,
+            pending: 500,
+            setups_per_second: 100,
+            drain_seconds: 30,
+        }
     }
 }
 
@@ -225,13 +237,22 @@ impl Limits {
 impl Default for Pins {
     fn default() -> Self {
         let policy = PinPolicy::default();
-        Self { guest_digits: policy.guest_digits, host_digits: policy.host_digits, wrong_a_day: policy.ceiling }
+        Self {
+            guest_digits: policy.guest_digits,
+            host_digits: policy.host_digits,
+            wrong_a_day: policy.ceiling,
+        }
     }
 }
 
 impl Pins {
     pub(crate) fn policy(&self) -> PinPolicy {
-        PinPolicy { guest_digits: self.guest_digits, host_digits: self.host_digits, ceiling: self.wrong_a_day, ..PinPolicy::default() }
+        PinPolicy {
+            guest_digits: self.guest_digits,
+            host_digits: self.host_digits,
+            ceiling: self.wrong_a_day,
+            ..PinPolicy::default()
+        }
     }
 }
 
@@ -239,22 +260,44 @@ impl Pins {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
     #[error("cannot read the configuration {path}: {source}", path = path.display())]
-    Read { path: PathBuf, source: std::io::Error },
+    Read {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("the configuration {path} is not right:\n{source}", path = path.display())]
-    Parse { path: PathBuf, source: Box<toml::de::Error> },
+    Parse {
+        path: PathBuf,
+        source: Box<toml::de::Error>,
+    },
     #[error("the configuration {path} is not right: {key}: {problem}", path = path.display())]
-    Value { path: PathBuf, key: String, problem: String },
+    Value {
+        path: PathBuf,
+        key: String,
+        problem: String,
+    },
 }
 
 impl Config {
     /// Reads and checks a file; the defaults where there is none.
     pub(crate) fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
-        let Some(path) = path else { return Ok(Self::default()) };
-        let text = fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: path.into(), source })?;
-        let config: Self = toml::from_str(&text)
-            .map_err(|source| ConfigError::Parse { path: path.into(), source: Box::new(source) })?;
-        config.check().map_err(|(key, problem)| ConfigError::Value { path: path.into(), key, problem })?;
+        let Some(path) = path else {
+            return Ok(Self::default());
+        };
+        let text = fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.into(),
+            source,
+        })?;
+        let config: Self = toml::from_str(&text).map_err(|source| ConfigError::Parse {
+            path: path.into(),
+            source: Box::new(source),
+        })?;
+        config
+            .check()
+            .map_err(|(key, problem)| ConfigError::Value {
+                path: path.into(),
+                key,
+                problem,
+            })?;
         Ok(config)
     }
 
@@ -262,20 +305,32 @@ impl Config {
     fn check(&self) -> Result<(), (String, String)> {
         let wrong = |key: &str, problem: String| Err((key.to_owned(), problem));
         if self.sip.listen.is_empty() {
-            return wrong("sip.listen", "name at least one address to listen on".into());
+            return wrong(
+                "sip.listen",
+                "name at least one address to listen on".into(),
+            );
         }
         if self.sip.session_expires != 0 && self.sip.session_expires < 90 {
-            return wrong("sip.session-expires", "at least 90 seconds (RFC 4028), or 0 for none".into());
+            return wrong(
+                "sip.session-expires",
+                "at least 90 seconds (RFC 4028), or 0 for none".into(),
+            );
         }
         let [from, to] = self.media.rtp_ports;
         if from < 1024 || to <= from {
-            return wrong("media.rtp-ports", "two ports from 1024 up, the first below the last".into());
+            return wrong(
+                "media.rtp-ports",
+                "two ports from 1024 up, the first below the last".into(),
+            );
         }
         if !(1..=64).contains(&self.media.shared_sockets) {
             return wrong("media.shared-sockets", "from 1 to 64".into());
         }
         if self.media.threads > 256 {
-            return wrong("media.threads", "at most 256; 0 takes as many as there are cores".into());
+            return wrong(
+                "media.threads",
+                "at most 256; 0 takes as many as there are cores".into(),
+            );
         }
         if self.media.codecs.is_empty() {
             return wrong("media.codecs", "name at least one".into());
@@ -284,17 +339,33 @@ impl Config {
             self::codec(codec).map_err(|problem| ("media.codecs".to_owned(), problem))?;
         }
         for (index, trunk) in self.trunks.iter().enumerate() {
-            if self.trunks[..index].iter().any(|other| other.name == trunk.name) {
-                return wrong("trunk.name", format!("two trunks are called '{}'", trunk.name));
+            if self.trunks[..index]
+                .iter()
+                .any(|other| other.name == trunk.name)
+            {
+                return wrong(
+                    "trunk.name",
+                    format!("two trunks are called '{}'", trunk.name),
+                );
             }
             if trunk.from.is_empty() {
-                return wrong("trunk.from", format!("trunk '{}' names no address", trunk.name));
+                return wrong(
+                    "trunk.from",
+                    format!("trunk '{}' names no address", trunk.name),
+                );
             }
         }
-        if self.limits.calls == 0 || self.limits.pending == 0 || self.limits.setups_per_second == 0 {
-            return wrong("limits", "calls, pending and setups-per-second are at least 1".into());
+        if self.limits.calls == 0 || self.limits.pending == 0 || self.limits.setups_per_second == 0
+        {
+            return wrong(
+                "limits",
+                "calls, pending and setups-per-second are at least 1".into(),
+            );
         }
-        for (key, digits) in [("pins.guest-digits", self.pins.guest_digits), ("pins.host-digits", self.pins.host_digits)] {
+        for (key, digits) in [
+            ("pins.guest-digits", self.pins.guest_digits),
+            ("pins.host-digits", self.pins.host_digits),
+        ] {
             if !(SHORTEST_PIN..=LONGEST_PIN).contains(&digits) {
                 return wrong(key, format!("from {SHORTEST_PIN} to {LONGEST_PIN}"));
             }
@@ -311,7 +382,9 @@ pub(crate) fn codec(name: &str) -> Result<conclave_media::Codec, String> {
     match name.to_ascii_uppercase().as_str() {
         "PCMU" => Ok(conclave_media::Codec::Pcmu),
         "PCMA" => Ok(conclave_media::Codec::Pcma),
-        _ => Err(format!("'{name}' is not a codec that the bridge speaks; it speaks PCMU and PCMA")),
+        _ => Err(format!(
+            "'{name}' is not a codec that the bridge speaks; it speaks PCMU and PCMA"
+        )),
     }
 }
 

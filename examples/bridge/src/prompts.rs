@@ -1,6 +1,9 @@
 //! The prompt set: the embedded English one, replaced file by file from a directory.
 
-use std::{fs, io, path::{Path, PathBuf}};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use conclave_conference::Prompt;
 use conclave_engine::Pcm;
@@ -24,7 +27,10 @@ pub(crate) fn load(overrides: Option<&Path>) -> Result<Vec<(Prompt, Pcm)>, Promp
     let mut set = Vec::with_capacity(Prompt::ALL.len());
     for (name, bytes) in EMBEDDED {
         let path = PathBuf::from(format!("built-in/{name}.wav"));
-        set.push((known(&path, name)?, Pcm::from_wav(bytes).map_err(|problem| PromptError::Broken { path, problem })?));
+        set.push((
+            known(&path, name)?,
+            Pcm::from_wav(bytes).map_err(|problem| PromptError::Broken { path, problem })?,
+        ));
     }
     if let Some(directory) = overrides {
         replace(&mut set, directory)?;
@@ -33,7 +39,10 @@ pub(crate) fn load(overrides: Option<&Path>) -> Result<Vec<(Prompt, Pcm)>, Promp
 }
 
 fn replace(set: &mut Vec<(Prompt, Pcm)>, directory: &Path) -> Result<(), PromptError> {
-    let unreadable = |path: &Path| { let path = path.to_owned(); move |source| PromptError::Read { path, source } };
+    let unreadable = |path: &Path| {
+        let path = path.to_owned();
+        move |source| PromptError::Read { path, source }
+    };
     for file in fs::read_dir(directory).map_err(unreadable(directory))? {
         let path = file.map_err(unreadable(directory))?.path();
         if path.extension().is_none_or(|ending| ending != "wav") {
@@ -42,7 +51,10 @@ fn replace(set: &mut Vec<(Prompt, Pcm)>, directory: &Path) -> Result<(), PromptE
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let prompt = known(&path, &name)?;
         let bytes = fs::read(&path).map_err(unreadable(&path))?;
-        let sound = Pcm::from_wav(&bytes).map_err(|problem| PromptError::Broken { path: path.clone(), problem })?;
+        let sound = Pcm::from_wav(&bytes).map_err(|problem| PromptError::Broken {
+            path: path.clone(),
+            problem,
+        })?;
         set.retain(|(other, _)| *other != prompt);
         set.push((prompt, sound));
     }
@@ -50,7 +62,10 @@ fn replace(set: &mut Vec<(Prompt, Pcm)>, directory: &Path) -> Result<(), PromptE
 }
 
 fn known(path: &Path, name: &str) -> Result<Prompt, PromptError> {
-    Prompt::from_name(name).ok_or_else(|| PromptError::Unknown { path: path.to_owned(), name: name.to_owned() })
+    Prompt::from_name(name).ok_or_else(|| PromptError::Unknown {
+        path: path.to_owned(),
+        name: name.to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -60,7 +75,10 @@ mod tests {
     #[test]
     fn every_prompt_is_embedded() {
         let set = load(None).unwrap();
-        let missing: Vec<_> = Prompt::ALL.iter().filter(|prompt| !set.iter().any(|(p, _)| p == *prompt)).collect();
+        let missing: Vec<_> = Prompt::ALL
+            .iter()
+            .filter(|prompt| !set.iter().any(|(p, _)| p == *prompt))
+            .collect();
         assert!(missing.is_empty(), "{missing:?}");
         assert_eq!(set.len(), Prompt::ALL.len());
     }
@@ -77,10 +95,16 @@ mod tests {
         };
         check("wellcome.wav", b"", "no prompt is called 'wellcome'");
         check("welcome.wav", b"RIFFxxxx", "");
-        let (_, bytes) = EMBEDDED.iter().find(|(name, _)| *name == "entry-tone").unwrap();
+        let (_, bytes) = EMBEDDED
+            .iter()
+            .find(|(name, _)| *name == "entry-tone")
+            .unwrap();
         fs::write(directory.path().join("exit-tone.wav"), bytes).unwrap();
         let set = load(Some(directory.path())).unwrap();
         let sound = |prompt| &set.iter().find(|(p, _)| *p == prompt).unwrap().1;
-        assert_eq!(sound(Prompt::ExitTone).samples, sound(Prompt::EntryTone).samples);
+        assert_eq!(
+            sound(Prompt::ExitTone).samples,
+            sound(Prompt::EntryTone).samples
+        );
     }
 }

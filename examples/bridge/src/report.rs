@@ -13,18 +13,50 @@ use crate::{
 pub(crate) async fn run(command: Report) -> Result<(), Failure> {
     match command {
         Report::Conferences(arguments) => {
-            let rows = Data::open(&arguments.data.data).await?.store.conferences(period(&arguments)?).await?;
-            show(&arguments, &["id", "account", "owner", "started", "ended", "reason", "calls", "admitted"], rows.iter().map(conference).collect())
+            let rows = Data::open(&arguments.data.data)
+                .await?
+                .store
+                .conferences(period(&arguments)?)
+                .await?;
+            show(
+                &arguments,
+                &[
+                    "id", "account", "owner", "started", "ended", "reason", "calls", "admitted",
+                ],
+                rows.iter().map(conference).collect(),
+            )
         }
         Report::Calls(arguments) => {
-            let rows = Data::open(&arguments.data.data).await?.store.calls(period(&arguments)?).await?;
+            let rows = Data::open(&arguments.data.data)
+                .await?
+                .store
+                .calls(period(&arguments)?)
+                .await?;
             let columns = [
-                "id", "trunk", "number", "answered", "ended", "reason", "conference", "role", "arrived", "admitted", "departed", "left_reason",
-                "wrong_pins", "codec", "encryption", "packets_lost", "jitter_ms", "mos",
+                "id",
+                "trunk",
+                "number",
+                "answered",
+                "ended",
+                "reason",
+                "conference",
+                "role",
+                "arrived",
+                "admitted",
+                "departed",
+                "left_reason",
+                "wrong_pins",
+                "codec",
+                "encryption",
+                "packets_lost",
+                "jitter_ms",
+                "mos",
             ];
             show(&arguments, &columns, rows.iter().map(call).collect())
         }
-        Report::Audit(_) => Err(Failure::usage("the audit log is not there yet; `report calls` and `report conferences` are")),
+        Report::Audit(_) => Err(Failure::usage(
+            "the audit log is not there yet; `report calls` and `report conferences` are",
+        )),
     }
 }
 
@@ -56,7 +88,10 @@ fn show(arguments: &ReportArgs, columns: &[&str], rows: Vec<Value>) -> Result<()
     let cell = |row: &Value, column: &str| match &row[column] {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
-        Value::Number(number) => number.as_f64().filter(|_| number.is_f64()).map_or(number.to_string(), |float| format!("{float:.2}")),
+        Value::Number(number) => number
+            .as_f64()
+            .filter(|_| number.is_f64())
+            .map_or(number.to_string(), |float| format!("{float:.2}")),
         other => other.to_string(),
     };
     match arguments.format {
@@ -64,31 +99,58 @@ fn show(arguments: &ReportArgs, columns: &[&str], rows: Vec<Value>) -> Result<()
         Format::Csv => {
             print(&columns.join(","))?;
             rows.iter().try_for_each(|row| {
-                let cells: Vec<_> = columns.iter().map(|column| csv_cell(&cell(row, column))).collect();
+                let cells: Vec<_> = columns
+                    .iter()
+                    .map(|column| csv_cell(&cell(row, column)))
+                    .collect();
                 print(&cells.join(","))
             })
         }
         Format::Table => {
-            let cells: Vec<Vec<String>> = rows.iter().map(|row| columns.iter().map(|column| cell(row, column)).collect()).collect();
+            let cells: Vec<Vec<String>> = rows
+                .iter()
+                .map(|row| columns.iter().map(|column| cell(row, column)).collect())
+                .collect();
             let widths: Vec<usize> = columns
                 .iter()
                 .enumerate()
-                .map(|(index, column)| cells.iter().map(|row| row[index].chars().count()).chain([column.len()]).max().unwrap_or(0))
+                .map(|(index, column)| {
+                    cells
+                        .iter()
+                        .map(|row| row[index].chars().count())
+                        .chain([column.len()])
+                        .max()
+                        .unwrap_or(0)
+                })
                 .collect();
             let line = |row: Vec<&str>| {
-                let padded: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+                let padded: Vec<_> = row
+                    .iter()
+                    .zip(&widths)
+                    .map(|(cell, width)| format!("{cell:<width$}"))
+                    .collect();
                 padded.join("  ").trim_end().to_owned()
             };
             print(&line(columns.to_vec()).to_uppercase())?;
-            cells.iter().try_for_each(|row| print(&line(row.iter().map(String::as_str).collect())))
+            cells
+                .iter()
+                .try_for_each(|row| print(&line(row.iter().map(String::as_str).collect())))
         }
     }
 }
 
 /// A cell that a spreadsheet takes for text: quoted, and nothing in it is a formula.
 fn csv_cell(text: &str) -> String {
-    let text = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() };
-    if text.contains([',', '"', '\n', '\r', '\'']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+    let text = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    };
+    if text.contains([',', '"', '\n', '\r', '\'']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text
+    }
 }
 
 fn time(at: Option<DateTime<Utc>>) -> Option<String> {
@@ -96,8 +158,13 @@ fn time(at: Option<DateTime<Utc>>) -> Option<String> {
 }
 
 fn period(arguments: &ReportArgs) -> Result<Period, Failure> {
-    let parse = |flag: &str, text: &Option<String>| text.as_deref().map(|text| moment(flag, text)).transpose();
-    Ok(Period { from: parse("--from", &arguments.from)?, to: parse("--to", &arguments.to)? })
+    let parse = |flag: &str, text: &Option<String>| {
+        text.as_deref().map(|text| moment(flag, text)).transpose()
+    };
+    Ok(Period {
+        from: parse("--from", &arguments.from)?,
+        to: parse("--to", &arguments.to)?,
+    })
 }
 
 fn moment(flag: &str, text: &str) -> Result<DateTime<Utc>, Failure> {
@@ -108,7 +175,11 @@ fn moment(flag: &str, text: &str) -> Result<DateTime<Utc>, Failure> {
         .ok()
         .and_then(|date| date.and_hms_opt(0, 0, 0))
         .map(|time| time.and_utc())
-        .ok_or_else(|| Failure::usage(format!("{flag}: '{text}' is no time such as 2026-11-30 or 2026-11-30T09:00:00Z")))
+        .ok_or_else(|| {
+            Failure::usage(format!(
+                "{flag}: '{text}' is no time such as 2026-11-30 or 2026-11-30T09:00:00Z"
+            ))
+        })
 }
 
 #[cfg(test)]
@@ -125,8 +196,21 @@ mod tests {
 
     #[test]
     fn times_are_dates_or_moments() {
-        assert_eq!(moment("--from", "2026-11-30").unwrap().to_rfc3339(), "2026-11-30T00:00:00+00:00");
-        assert_eq!(moment("--from", "2026-11-30T01:00:00+01:00").unwrap().to_rfc3339(), "2026-11-30T00:00:00+00:00");
-        assert!(moment("--to", "tomorrow").unwrap_err().message.contains("--to"));
+        assert_eq!(
+            moment("--from", "2026-11-30").unwrap().to_rfc3339(),
+            "2026-11-30T00:00:00+00:00"
+        );
+        assert_eq!(
+            moment("--from", "2026-11-30T01:00:00+01:00")
+                .unwrap()
+                .to_rfc3339(),
+            "2026-11-30T00:00:00+00:00"
+        );
+        assert!(
+            moment("--to", "tomorrow")
+                .unwrap_err()
+                .message
+                .contains("--to")
+        );
     }
 }

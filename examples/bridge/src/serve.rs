@@ -7,7 +7,8 @@ use conclave_attendant::{Attendant, Rules};
 use conclave_conference::Prompt;
 use conclave_engine::{self as engine, Engine, EngineConfig};
 use conclave_sip::{
-    Dialling, EndpointSecret, EndpointUser, Endpoints, IpNetwork, Listener, SessionTimers, SipConfig, SipServer, Strangers, Trunk,
+    Dialling, EndpointSecret, EndpointUser, Endpoints, IpNetwork, Listener, SessionTimers,
+    SipConfig, SipServer, Strangers, Trunk,
 };
 use conclave_store::{Books, Find, Recorder, Store};
 use tokio::sync::mpsc;
@@ -45,7 +46,9 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
 
     let data = Data::serve(&arguments.data.data).await?;
     let policy = config.pins.policy();
-    let odds = policy.check(&data.doors().await?).map_err(|error| Failure::usage(error.to_string()))?;
+    let odds = policy
+        .check(&data.doors().await?)
+        .map_err(|error| Failure::usage(error.to_string()))?;
     let recorder = Recorder::start(data.store.clone(), data.store.begin_run(clock.now()).await?);
     let accounts = data.store.accounts(&Find::All).await?.len();
 
@@ -63,11 +66,22 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
         }
         engine.add_clip(prompt_clip(prompt), sound);
     }
-    let (sip, sip_events) = SipServer::start(sip_config).await.map_err(|error| Failure::machine(error.to_string()))?;
+    let (sip, sip_events) = SipServer::start(sip_config)
+        .await
+        .map_err(|error| Failure::machine(error.to_string()))?;
 
-    let listening: Vec<_> = config.sip.listen.iter().map(|listen| format!("{} {}", transport(listen.transport), listen.address)).collect();
+    let listening: Vec<_> = config
+        .sip
+        .listen
+        .iter()
+        .map(|listen| format!("{} {}", transport(listen.transport), listen.address))
+        .collect();
     info!(odds = odds.chance(), accounts, "started");
-    print(&format!("conclave-bridge is ready: SIP on {}; data in {}", listening.join(", "), arguments.data.data.display()))?;
+    print(&format!(
+        "conclave-bridge is ready: SIP on {}; data in {}",
+        listening.join(", "),
+        arguments.data.data.display()
+    ))?;
     next_steps(accounts, &arguments.data.data, &config)?;
 
     let parts = Parts {
@@ -79,25 +93,47 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
         keys: data.keys,
         recorder,
         access,
-        trunks: config.trunks.iter().map(|trunk| trunk.name.clone()).collect(),
+        trunks: config
+            .trunks
+            .iter()
+            .map(|trunk| trunk.name.clone())
+            .collect(),
         clock,
         longest_pin: usize::from(config.pins.host_digits.max(config.pins.guest_digits)),
     };
-    Shell::run(parts, sip_events, forward(media), stop_signals()?, config.limits.drain()).await;
+    Shell::run(
+        parts,
+        sip_events,
+        forward(media),
+        stop_signals()?,
+        config.limits.drain(),
+    )
+    .await;
     info!("stopped");
     Ok(())
 }
 
 fn next_steps(accounts: usize, data: &Path, config: &Config) -> Result<(), Failure> {
-    let data = if data == Path::new("conclave-data") { String::new() } else { format!(" --data {}", data.display()) };
+    let data = if data == Path::new("conclave-data") {
+        String::new()
+    } else {
+        format!(" --data {}", data.display())
+    };
     if accounts == 0 {
         print("There are no accounts yet. Make one for each person who holds conferences:")?;
-        print(&format!("  conclave-bridge account add --name \"Ada Byron\" --email ada@example.org{data}"))?;
+        print(&format!(
+            "  conclave-bridge account add --name \"Ada Byron\" --email ada@example.org{data}"
+        ))?;
     }
     if let Some(listen) = config.sip.listen.first() {
-        print(&format!("Then call sip:conference@{} and enter the PIN.", listen.address))?;
+        print(&format!(
+            "Then call sip:conference@{} and enter the PIN.",
+            listen.address
+        ))?;
     }
-    print("Calls are not encrypted (no TLS, no SRTP yet), and the web portal is not there yet: nothing listens for HTTP.")
+    print(
+        "Calls are not encrypted (no TLS, no SRTP yet), and the web portal is not there yet: nothing listens for HTTP.",
+    )
 }
 
 fn transport(transport: Transport) -> &'static str {
@@ -148,44 +184,72 @@ pub(crate) fn sip_config(config: &Config) -> Result<SipConfig, String> {
             Transport::Udp => Listener::udp(listen.address),
             Transport::Tcp => Listener::tcp(listen.address),
         };
-        Listener { advertise: listen.advertise, anyone: listen.anyone.then(|| "anyone".to_owned()), ..listener }
+        Listener {
+            advertise: listen.advertise,
+            anyone: listen.anyone.then(|| "anyone".to_owned()),
+            ..listener
+        }
     });
     let trunks = config.trunks.iter().map(|trunk| {
         let networks = trunk.from.iter().map(|network| {
-            network.parse::<IpNetwork>().map_err(|error| format!("trunk '{}': '{network}': {error}", trunk.name))
+            network
+                .parse::<IpNetwork>()
+                .map_err(|error| format!("trunk '{}': '{network}': {error}", trunk.name))
         });
         Ok(Trunk {
             name: trunk.name.clone(),
             networks: networks.collect::<Result<_, String>>()?,
-            dialling: dialling(trunk.country.as_deref()).map_err(|error| format!("trunk '{}': {error}", trunk.name))?,
+            dialling: dialling(trunk.country.as_deref())
+                .map_err(|error| format!("trunk '{}': {error}", trunk.name))?,
             trust_identity: trunk.asserted_identity,
         })
     });
     let users = config.endpoints.iter().map(|endpoint| {
         let secret = EndpointSecret::Password(endpoint.password.clone());
-        (endpoint.user.clone(), EndpointUser { secret, dialling: None })
+        (
+            endpoint.user.clone(),
+            EndpointUser {
+                secret,
+                dialling: None,
+            },
+        )
     });
     Ok(SipConfig {
         listeners: listeners.collect(),
         trunks: trunks.collect::<Result<_, String>>()?,
-        endpoints: Endpoints { realm: Some(config.sip.realm.clone()), users: users.collect() },
+        endpoints: Endpoints {
+            realm: Some(config.sip.realm.clone()),
+            users: users.collect(),
+        },
         strangers: match config.sip.unknown_source {
             UnknownSource::Refuse => Strangers::Forbidden,
             UnknownSource::Silent => Strangers::Silence,
         },
-        codecs: config.media.codecs.iter().map(|name| config::codec(name)).collect::<Result<_, _>>()?,
+        codecs: config
+            .media
+            .codecs
+            .iter()
+            .map(|name| config::codec(name))
+            .collect::<Result<_, _>>()?,
         limits: conclave_sip::Limits {
             setups_per_second: config.limits.setups_per_second,
             pending_per_source: config.limits.pending,
             calls: config.limits.calls,
             ..conclave_sip::Limits::default()
         },
-        timers: SessionTimers { expires: Duration::from_secs(u64::from(config.sip.session_expires)), ..SessionTimers::default() },
+        timers: SessionTimers {
+            expires: Duration::from_secs(u64::from(config.sip.session_expires)),
+            ..SessionTimers::default()
+        },
         ..SipConfig::default()
     })
 }
 
 fn dialling(country: Option<&str>) -> Result<Option<Dialling>, String> {
-    let Some(country) = country else { return Ok(None) };
-    Dialling::new(country).map(Some).ok_or_else(|| format!("country '{country}' is no calling code such as 44"))
+    let Some(country) = country else {
+        return Ok(None);
+    };
+    Dialling::new(country)
+        .map(Some)
+        .map_err(|error| format!("country '{country}': {error}"))
 }

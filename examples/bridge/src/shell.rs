@@ -10,7 +10,9 @@ use conclave_accounts::{AccountId, Alert, CallId, Ceiling, Door, Doorkeeper, Pin
 use conclave_attendant::{Action, Attendant, Audience, Event, Report, Route};
 use conclave_conference::{Clip, LeaveReason, NameId, PlayId, Prompt};
 use conclave_dtmf::{Way, parse_info};
-use conclave_engine::{self as engine, ClipId, Command, Engine, LegId, LegMedia, NameRules, Port, RoomId};
+use conclave_engine::{
+    self as engine, ClipId, Command, Engine, LegId, LegMedia, NameRules, Port, RoomId,
+};
 use conclave_sip::{CallMedia, CallRef, Direction, IncomingCall, SipEvent, SipServer};
 use conclave_store::{self as store, Entry, Keys, Recorder, SqliteStore, Store};
 use tokio::sync::mpsc;
@@ -53,8 +55,18 @@ struct Call {
 
 /// What a task that was sent out brings back.
 enum Answer {
-    Found { call: CallId, inquiry: u32, source: Source, pin: Pin, bound: Option<AccountId>, door: Option<Door> },
-    Probed { call: CallId, alive: bool },
+    Found {
+        call: CallId,
+        inquiry: u32,
+        source: Source,
+        pin: Pin,
+        bound: Option<AccountId>,
+        door: Option<Door>,
+    },
+    Probed {
+        call: CallId,
+        alive: bool,
+    },
 }
 
 /// When the last PIN was looked up the store was asked for the longest in use: no need to ask at every call.
@@ -70,7 +82,12 @@ impl Shell {
         drain: Duration,
     ) {
         let (answers, mut answered) = mpsc::unbounded_channel();
-        let mut shell = Self { parts, calls: BTreeMap::new(), answers, draining: false };
+        let mut shell = Self {
+            parts,
+            calls: BTreeMap::new(),
+            answers,
+            draining: false,
+        };
         let mut deadline: Option<tokio::time::Instant> = None;
         let mut lengths = tokio::time::interval(LONGEST_PIN_EVERY);
         loop {
@@ -112,7 +129,12 @@ impl Shell {
     }
 
     async fn close(self) {
-        let Parts { sip, engine, recorder, .. } = self.parts;
+        let Parts {
+            sip,
+            engine,
+            recorder,
+            ..
+        } = self.parts;
         sip.shutdown().await;
         engine.shutdown();
         if let Err(problem) = recorder.finish().await {
@@ -122,7 +144,10 @@ impl Shell {
 
     fn next_timer(&self) -> tokio::time::Instant {
         let machine = self.parts.attendant.poll_timeout().map(|(at, _)| at);
-        let next = machine.into_iter().chain(self.parts.doorkeeper.poll_timeout()).min();
+        let next = machine
+            .into_iter()
+            .chain(self.parts.doorkeeper.poll_timeout())
+            .min();
         let far = || tokio::time::Instant::now() + Duration::from_secs(3600);
         next.map_or_else(far, |at| self.parts.clock.instant(at).into())
     }
@@ -138,9 +163,17 @@ impl Shell {
         match event {
             SipEvent::Incoming(incoming) => self.on_incoming(*incoming),
             SipEvent::Media { call, media } => self.on_call_media(CallId(call.0), media),
-            SipEvent::Info { call, content_type, body } => {
+            SipEvent::Info {
+                call,
+                content_type,
+                body,
+            } => {
                 if let Ok(info) = parse_info(&content_type, &body.0) {
-                    self.tell(Event::Digit { call: CallId(call.0), way: Way::Info, digit: info.digit });
+                    self.tell(Event::Digit {
+                        call: CallId(call.0),
+                        way: Way::Info,
+                        digit: info.digit,
+                    });
                 }
             }
             SipEvent::Ended { call, reason } => {
@@ -149,33 +182,68 @@ impl Shell {
                 self.parts.engine.send(Command::Stop { leg: leg(call) });
                 self.tell(Event::HungUp { call });
             }
-            SipEvent::EmergencyCall { trunk, number, called } => {
-                warn!(trunk, number, called, "EMERGENCY NUMBER dialled through the bridge and answered with 404: check the routing of this trunk");
+            SipEvent::EmergencyCall {
+                trunk,
+                number,
+                called,
+            } => {
+                warn!(
+                    trunk,
+                    number,
+                    called,
+                    "EMERGENCY NUMBER dialled through the bridge and answered with 404: check the routing of this trunk"
+                );
             }
             _ => {}
         }
     }
 
     fn on_incoming(&mut self, incoming: IncomingCall) {
-        let IncomingCall { call, trunk, number, called, media, local_ip, .. } = incoming;
+        let IncomingCall {
+            call,
+            trunk,
+            number,
+            called,
+            media,
+            local_ip,
+            ..
+        } = incoming;
         let id = CallId(call.0);
         // Trunks and peers on this machine send from the address that they offered and can share a socket; others may
         // be behind address translation and get a port of their own.
         let port = match &media {
-            Some(media) if media.remote.ip().is_loopback() || self.parts.trunks.contains(&trunk) => Port::Shared,
+            Some(media)
+                if media.remote.ip().is_loopback() || self.parts.trunks.contains(&trunk) =>
+            {
+                Port::Shared
+            }
             _ => Port::Own,
         };
         let remote = media.as_ref().map(|media| media.remote);
-        let local = match self.parts.engine.reserve_for(leg(id), port, local_ip, remote) {
+        let local = match self
+            .parts
+            .engine
+            .reserve_for(leg(id), port, local_ip, remote)
+        {
             Ok(local) => local,
             Err(problem) => {
                 warn!(call = %id, "refused with 503: {problem}");
-                self.parts.sip.reject(call, 503, Some(Duration::from_secs(10)));
+                self.parts
+                    .sip
+                    .reject(call, 503, Some(Duration::from_secs(10)));
                 return;
             }
         };
         info!(call = %id, trunk, number, called, "call");
-        self.calls.insert(id, Call { source: Source { trunk, number }, called, media: None, held: false });
+        self.calls.insert(
+            id,
+            Call {
+                source: Source { trunk, number },
+                called,
+                media: None,
+                held: false,
+            },
+        );
         self.parts.sip.answer(call, local);
         if let Some(media) = media {
             self.on_call_media(id, media);
@@ -184,18 +252,31 @@ impl Shell {
 
     /// The first media of a call start it; later ones change it.
     fn on_call_media(&mut self, call: CallId, media: CallMedia) {
-        let Some(state) = self.calls.get_mut(&call) else { return };
+        let Some(state) = self.calls.get_mut(&call) else {
+            return;
+        };
         let first = state.media.replace(media).is_none();
         let held = matches!(media.direction, Direction::RecvOnly | Direction::Inactive);
         let changed = std::mem::replace(&mut state.held, held) != held;
         if first {
             let source = state.source.clone();
             let access = self.parts.access.of(&state.called, self.parts.longest_pin);
-            self.parts.engine.send(Command::Start { leg: leg(call), media: leg_media(&media) });
-            self.tell(Event::Answered { call, source, access });
+            self.parts.engine.send(Command::Start {
+                leg: leg(call),
+                media: leg_media(&media),
+            });
+            self.tell(Event::Answered {
+                call,
+                source,
+                access,
+            });
         }
         if !first || held {
-            self.parts.engine.send(Command::Update { leg: leg(call), media: leg_media(&media), direction: direction(media.direction) });
+            self.parts.engine.send(Command::Update {
+                leg: leg(call),
+                media: leg_media(&media),
+                direction: direction(media.direction),
+            });
         }
         if changed {
             self.tell(Event::PeerHold { call, held });
@@ -204,15 +285,29 @@ impl Shell {
 
     fn on_media(&mut self, event: engine::Event) {
         match event {
-            engine::Event::Digit { leg, digit } => self.tell(Event::Digit { call: CallId(leg.0), way: Way::Event, digit }),
-            engine::Event::PlayEnded { play } => self.tell(Event::PlayEnded { play: PlayId::from_u64(play.0) }),
+            engine::Event::Digit { leg, digit } => self.tell(Event::Digit {
+                call: CallId(leg.0),
+                way: Way::Event,
+                digit,
+            }),
+            engine::Event::PlayEnded { play } => self.tell(Event::PlayEnded {
+                play: PlayId::from_u64(play.0),
+            }),
             engine::Event::NameRecorded { clip, usable, .. } => {
-                self.tell(Event::NameRecorded { name: NameId(clip.0 - NAMES), usable });
+                self.tell(Event::NameRecorded {
+                    name: NameId(clip.0 - NAMES),
+                    usable,
+                });
             }
             engine::Event::Level { leg, dbfs } => {
-                self.tell(Event::Level { call: CallId(leg.0), dbfs: dbfs.clamp(-127.0, 0.0) as i8 });
+                self.tell(Event::Level {
+                    call: CallId(leg.0),
+                    dbfs: dbfs.clamp(-127.0, 0.0) as i8,
+                });
             }
-            engine::Event::Quiet { leg } => self.tell(Event::MediaQuiet { call: CallId(leg.0) }),
+            engine::Event::Quiet { leg } => self.tell(Event::MediaQuiet {
+                call: CallId(leg.0),
+            }),
             engine::Event::Stopped { leg, stats } => self.on_stopped(CallId(leg.0), &stats),
             _ => {}
         }
@@ -220,7 +315,12 @@ impl Shell {
 
     /// The last that is heard of a call.
     fn on_stopped(&mut self, call: CallId, stats: &engine::LegStats) {
-        let Some(Call { media: Some(media), .. }) = self.calls.remove(&call) else { return };
+        let Some(Call {
+            media: Some(media), ..
+        }) = self.calls.remove(&call)
+        else {
+            return;
+        };
         self.parts.recorder.record(Entry::Media {
             call,
             media: store::CallMedia {
@@ -235,10 +335,21 @@ impl Shell {
 
     fn on_answer(&mut self, answer: Answer) {
         match answer {
-            Answer::Found { call, inquiry, source, pin, bound, door } => {
+            Answer::Found {
+                call,
+                inquiry,
+                source,
+                pin,
+                bound,
+                door,
+            } => {
                 let now = self.parts.clock.now();
                 let verdict = self.parts.doorkeeper.judge(&source, &pin, door, bound, now);
-                self.tell(Event::PinJudged { call, inquiry, verdict });
+                self.tell(Event::PinJudged {
+                    call,
+                    inquiry,
+                    verdict,
+                });
             }
             Answer::Probed { call, alive } => self.tell(Event::Probed { call, alive }),
         }
@@ -265,51 +376,95 @@ impl Shell {
     fn carry_out(&mut self) {
         while let Some(action) = self.parts.attendant.poll_action() {
             match action {
-                Action::CheckPin { call, inquiry, pin, source, bound } => self.look_up(call, inquiry, pin, source, bound),
+                Action::CheckPin {
+                    call,
+                    inquiry,
+                    pin,
+                    source,
+                    bound,
+                } => self.look_up(call, inquiry, pin, source, bound),
                 Action::Route { call, route } => {
                     let route = match route {
                         Route::Silence => engine::Route::Silence,
                         Route::HoldMusic => engine::Route::Music,
-                        Route::Room { conference, heard } => engine::Route::Room { room: room(conference), heard },
+                        Route::Room { conference, heard } => engine::Route::Room {
+                            room: room(conference),
+                            heard,
+                        },
                     };
-                    self.parts.engine.send(Command::Route { leg: leg(call), route });
+                    self.parts.engine.send(Command::Route {
+                        leg: leg(call),
+                        route,
+                    });
                 }
                 Action::Play { play, to, clips } => {
                     let to = match to {
                         Audience::Call(call) => engine::Audience::Leg(leg(call)),
-                        Audience::Room { conference, except } => {
-                            engine::Audience::Room { room: room(conference), except: except.map(leg) }
-                        }
+                        Audience::Room { conference, except } => engine::Audience::Room {
+                            room: room(conference),
+                            except: except.map(leg),
+                        },
                     };
                     let clips = clips.into_iter().map(clip).collect();
-                    self.parts.engine.send(Command::Play { play: engine::PlayId(play.to_u64()), to, clips });
+                    self.parts.engine.send(Command::Play {
+                        play: engine::PlayId(play.to_u64()),
+                        to,
+                        clips,
+                    });
                 }
-                Action::Stop { play } => self.parts.engine.send(Command::StopPlay { play: engine::PlayId(play.to_u64()) }),
+                Action::Stop { play } => self.parts.engine.send(Command::StopPlay {
+                    play: engine::PlayId(play.to_u64()),
+                }),
                 Action::RecordName { call, name } => {
                     let rules = NameRules::default();
-                    self.parts.engine.send(Command::RecordName { leg: leg(call), clip: clip(Clip::Name(name)), rules });
+                    self.parts.engine.send(Command::RecordName {
+                        leg: leg(call),
+                        clip: clip(Clip::Name(name)),
+                        rules,
+                    });
                 }
-                Action::FinishName { call } => self.parts.engine.send(Command::FinishName { leg: leg(call) }),
-                Action::ForgetName { name } => self.parts.engine.send(Command::DropClip { clip: clip(Clip::Name(name)) }),
+                Action::FinishName { call } => self
+                    .parts
+                    .engine
+                    .send(Command::FinishName { leg: leg(call) }),
+                Action::ForgetName { name } => self.parts.engine.send(Command::DropClip {
+                    clip: clip(Clip::Name(name)),
+                }),
                 Action::Probe { call } => self.probe(call),
                 Action::HangUp { call, reason } => {
                     info!(%call, reason = reason.as_str(), "hanging up");
                     self.parts.sip.hang_up(CallRef(call.0));
                 }
-                Action::Report(report) => entry(report).into_iter().for_each(|entry| self.parts.recorder.record(entry)),
+                Action::Report(report) => entry(report)
+                    .into_iter()
+                    .for_each(|entry| self.parts.recorder.record(entry)),
             }
         }
     }
 
     /// The store is asked by a task of its own: a slow disk must not keep the others waiting.
-    fn look_up(&self, call: CallId, inquiry: u32, pin: Pin, source: Source, bound: Option<AccountId>) {
+    fn look_up(
+        &self,
+        call: CallId,
+        inquiry: u32,
+        pin: Pin,
+        source: Source,
+        bound: Option<AccountId>,
+    ) {
         let (store, answers) = (self.parts.store.clone(), self.answers.clone());
         let (lookup, now) = (self.parts.keys.pin.lookup(&pin), self.parts.clock.now());
         tokio::spawn(async move {
             match store.door(&lookup, &source, now).await {
                 Ok(door) => {
                     // Nobody listens only when the bridge is going down.
-                    let _ = answers.send(Answer::Found { call, inquiry, source, pin, bound, door });
+                    let _ = answers.send(Answer::Found {
+                        call,
+                        inquiry,
+                        source,
+                        pin,
+                        bound,
+                        door,
+                    });
                 }
                 // The caller is asked again when the inquiry's time is up.
                 Err(problem) => error!(%call, "a PIN could not be looked up: {problem}"),
@@ -336,8 +491,14 @@ fn alert(alert: &Alert) {
             "ALARM: the day's ceiling of {} is reached; until a day passes quietly callers who aren't known need a host's consent (*4)",
             what(ceiling)
         ),
-        Alert::Quiet { ceiling, .. } => info!("a day passed without many {}: consent is no longer asked for", what(ceiling)),
-        Alert::Ended { ceiling, .. } => info!("consent because of {} was ended by an operator", what(ceiling)),
+        Alert::Quiet { ceiling, .. } => info!(
+            "a day passed without many {}: consent is no longer asked for",
+            what(ceiling)
+        ),
+        Alert::Ended { ceiling, .. } => info!(
+            "consent because of {} was ended by an operator",
+            what(ceiling)
+        ),
         _ => warn!("PIN guessing: {alert:?}"),
     }
 }

@@ -45,7 +45,11 @@ struct Line {
 impl Sound {
     /// Opens a socket on loopback. `voice` is the pitch, in Hz, at which the telephone talks.
     pub(crate) fn open(voice: f32) -> Result<Self, Failure> {
-        let failed = |error| Failure::machine(format!("a telephone of the demo can't open its socket: {error}"));
+        let failed = |error| {
+            Failure::machine(format!(
+                "a telephone of the demo can't open its socket: {error}"
+            ))
+        };
         let socket = UdpSocket::bind("127.0.0.1:0").map_err(failed)?;
         socket.set_nonblocking(true).map_err(failed)?;
         let local = socket.local_addr().map_err(failed)?;
@@ -55,7 +59,12 @@ impl Sound {
             let (line, stop) = (Arc::clone(&line), Arc::clone(&stop));
             move || run(&socket, &line, &stop, voice)
         });
-        Ok(Self { line, stop, thread: Some(thread), local })
+        Ok(Self {
+            line,
+            stop,
+            thread: Some(thread),
+            local,
+        })
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut Line) -> T) -> T {
@@ -98,12 +107,19 @@ impl Drop for Sound {
 /// Sends a packet each 20 ms on an absolute clock and keeps what comes in.
 fn run(socket: &UdpSocket, line: &Mutex<Line>, stop: &AtomicBool, voice: f32) {
     let mut decoder = Codec::Pcmu.decoder();
-    let mut talker = Talker::new(voice, socket.local_addr().map_or(0, |address| u32::from(address.port())));
+    let mut talker = Talker::new(
+        voice,
+        socket
+            .local_addr()
+            .map_or(0, |address| u32::from(address.port())),
+    );
     let mut next = Instant::now();
     while !stop.load(Ordering::Relaxed) {
         let mut datagram = [0; 2048];
         while let Ok((length, _)) = socket.recv_from(&mut datagram) {
-            let Ok(packet) = RtpPacket::parse(&datagram[..length]) else { continue };
+            let Ok(packet) = RtpPacket::parse(&datagram[..length]) else {
+                continue;
+            };
             let mut samples = [0; FRAME * 3];
             let count = decoder.decode(packet.payload(), &mut samples);
             let mut line = line.lock().unwrap_or_else(PoisonError::into_inner);
@@ -139,7 +155,14 @@ struct Talker {
 
 impl Talker {
     fn new(voice: f32, seed: u32) -> Self {
-        Self { writer: RtpWriter::new(0xC0DE_0000 | seed, 0, 0), voice, phase: 0.0, ticks: 0, key: None, pause: 0 }
+        Self {
+            writer: RtpWriter::new(0xC0DE_0000 | seed, 0, 0),
+            voice,
+            phase: 0.0,
+            ticks: 0,
+            key: None,
+            pause: 0,
+        }
     }
 
     fn tick(&mut self, line: &mut Line, mut send: impl FnMut(&[u8])) {
@@ -151,8 +174,13 @@ impl Talker {
         self.pause = self.pause.saturating_sub(FRAME as u32);
         let Some((key, before)) = self.key else {
             let mut payload = [0; FRAME];
-            Codec::Pcmu.encoder().encode(&self.speech(line.talking), &mut payload);
-            if let Some(length) = self.writer.write(0, false, FRAME as u32, &payload, &mut packet) {
+            Codec::Pcmu
+                .encoder()
+                .encode(&self.speech(line.talking), &mut payload);
+            if let Some(length) = self
+                .writer
+                .write(0, false, FRAME as u32, &payload, &mut packet)
+            {
                 send(&packet[..length]);
             }
             return;
@@ -168,7 +196,10 @@ impl Talker {
         let [high, low] = (duration as u16).to_be_bytes();
         let payload = [code, u8::from(ends) << 7 | 10, high, low];
         for _ in 0..if ends { 3 } else { 1 } {
-            if let Some(length) = self.writer.write(EVENTS, before == 0, 0, &payload, &mut packet) {
+            if let Some(length) = self
+                .writer
+                .write(EVENTS, before == 0, 0, &payload, &mut packet)
+            {
                 send(&packet[..length]);
             }
         }

@@ -42,7 +42,9 @@ pub(crate) fn draw(rows: &[Row], length: f32) -> String {
         let _ = writeln!(
             svg,
             "<rect x=\"{:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{:.1}\" rx=\"2\" fill=\"{colour}\"/>",
-            x(from), (x(to) - x(from)).max(1.0), LANE - 3.0
+            x(from),
+            (x(to) - x(from)).max(1.0),
+            LANE - 3.0
         );
     };
     for (index, row) in rows.iter().enumerate() {
@@ -50,20 +52,35 @@ pub(crate) fn draw(rows: &[Row], length: f32) -> String {
         let _ = writeln!(
             svg,
             "<text x=\"10\" y=\"{:.1}\" font-size=\"14\" font-weight=\"bold\" fill=\"{}\">{}</text><text x=\"10\" y=\"{:.1}\" fill=\"#777\">heard</text>",
-            top + 14.0, row.colour, escape(&row.name), top + 30.0
+            top + 14.0,
+            row.colour,
+            escape(&row.name),
+            top + 30.0
         );
         let _ = writeln!(
             svg,
             "<rect x=\"{:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{:.1}\" fill=\"#f6f6f6\" stroke=\"#ddd\"/>",
-            x(row.call.0), x(row.call.1) - x(row.call.0), LANE * lanes as f32
+            x(row.call.0),
+            x(row.call.1) - x(row.call.0),
+            LANE * lanes as f32
         );
         for (lane, heard) in row.heard.iter().enumerate() {
             for span in heard {
-                bar(&mut svg, *span, top + LANE * lane as f32 + 1.5, rows[lane].colour);
+                bar(
+                    &mut svg,
+                    *span,
+                    top + LANE * lane as f32 + 1.5,
+                    rows[lane].colour,
+                );
             }
         }
         for span in &row.music {
-            bar(&mut svg, *span, top + LANE * rows.len() as f32 + 1.5, "#c9b8e8");
+            bar(
+                &mut svg,
+                *span,
+                top + LANE * rows.len() as f32 + 1.5,
+                "#c9b8e8",
+            );
         }
         // Labels step down in four lines, so that neighbours can be read.
         let bottom = top + LANE * lanes as f32;
@@ -73,7 +90,9 @@ pub(crate) fn draw(rows: &[Row], length: f32) -> String {
                 svg,
                 "<line x1=\"{0:.1}\" y1=\"{top:.1}\" x2=\"{0:.1}\" y2=\"{y:.1}\" stroke=\"#999\" stroke-dasharray=\"1 2\"/>\
                  <text x=\"{1:.1}\" y=\"{y:.1}\" fill=\"#333\">{2}</text>",
-                x(*at), x(*at) + 2.0, escape(label)
+                x(*at),
+                x(*at) + 2.0,
+                escape(label)
             );
         }
     }
@@ -82,7 +101,9 @@ pub(crate) fn draw(rows: &[Row], length: f32) -> String {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 /// The stretches in which a row of frames of 20 ms is true, those shorter than 60 ms left out, gaps below 200 ms closed.
@@ -97,7 +118,10 @@ pub(crate) fn spans(frames: &[bool]) -> Vec<(f32, f32)> {
         }
     }
     spans.retain(|(start, end)| end - start >= 3);
-    spans.into_iter().map(|(start, end)| (start as f32 * 0.02, end as f32 * 0.02)).collect()
+    spans
+        .into_iter()
+        .map(|(start, end)| (start as f32 * 0.02, end as f32 * 0.02))
+        .collect()
 }
 
 #[cfg(test)]

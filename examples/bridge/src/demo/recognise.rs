@@ -11,7 +11,8 @@ use conclave_conference::Prompt;
 pub(crate) const FRAME: usize = 160;
 /// Centres of the bands that are compared, in Hz.
 const BANDS: [f32; 14] = [
-    250.0, 350.0, 450.0, 600.0, 750.0, 900.0, 1100.0, 1300.0, 1550.0, 1800.0, 2100.0, 2450.0, 2850.0, 3250.0,
+    250.0, 350.0, 450.0, 600.0, 750.0, 900.0, 1100.0, 1300.0, 1550.0, 1800.0, 2100.0, 2450.0,
+    2850.0, 3250.0,
 ];
 /// A prompt is heard where its spectrum is this much like the sound's (the cosine of the angle between them).
 const LIKENESS: f32 = 0.92;
@@ -60,7 +61,14 @@ pub(crate) fn prompts(samples: &[i16], templates: &[Template]) -> Vec<Found> {
         for frame in 0..=sound.len() - length {
             let score = likeness(&sound[frame..frame + length], &template.frames);
             if score > LIKENESS {
-                hits.push((score, Found { frame, prompt: template.prompt }, length));
+                hits.push((
+                    score,
+                    Found {
+                        frame,
+                        prompt: template.prompt,
+                    },
+                    length,
+                ));
             }
         }
     }
@@ -69,7 +77,8 @@ pub(crate) fn prompts(samples: &[i16], templates: &[Template]) -> Vec<Found> {
     let mut taken: Vec<(Found, usize)> = Vec::new();
     for (_, found, length) in hits {
         let free = taken.iter().all(|(other, extent)| {
-            found.frame + length * 2 / 3 <= other.frame || other.frame + extent * 2 / 3 <= found.frame
+            found.frame + length * 2 / 3 <= other.frame
+                || other.frame + extent * 2 / 3 <= found.frame
         });
         if free {
             taken.push((found, length));
@@ -91,7 +100,10 @@ pub(crate) fn voice(samples: &[i16], pitch: f32) -> Vec<bool> {
 }
 
 fn spectra(samples: &[i16]) -> Vec<Spectrum> {
-    samples.chunks_exact(FRAME).map(|frame| BANDS.map(|band| power(frame, band))).collect()
+    samples
+        .chunks_exact(FRAME)
+        .map(|frame| BANDS.map(|band| power(frame, band)))
+        .collect()
 }
 
 /// Cosine likeness of two stretches, of amplitudes rather than powers, so that the loudest frame does not decide alone.
@@ -104,7 +116,11 @@ fn likeness(a: &[Spectrum], b: &[Spectrum]) -> f32 {
         bb += b * b;
     }
     // A stretch 30 dB below the prompt is not the prompt.
-    if aa < bb * 1e-3 { 0.0 } else { dot / (aa * bb).sqrt() }
+    if aa < bb * 1e-3 {
+        0.0
+    } else {
+        dot / (aa * bb).sqrt()
+    }
 }
 
 /// Power of one frequency relative to a full-scale sine (Goertzel, Hann window).

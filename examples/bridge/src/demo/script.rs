@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use conclave_sip::{ClientCall, ClientConfig, SipClient};
 use tokio::time::{sleep, timeout};
 
-use super::{Moment, PEOPLE, phone::{EVENTS, Sound}};
+use super::{
+    Moment, PEOPLE,
+    phone::{EVENTS, Sound},
+};
 use crate::output::Failure;
 
 const ADA: usize = 0;
@@ -27,9 +30,22 @@ struct Stage {
 }
 
 /// Plays it all; returns what was done, and what each telephone heard.
-pub(super) async fn play(sip: u16, host_pin: &str, guest_pin: &str, began: Instant) -> Result<(Vec<Moment>, Vec<Sound>), Failure> {
-    let client = SipClient::start(ClientConfig::default()).await.map_err(|error| Failure::machine(error.to_string()))?;
-    let mut stage = Stage { client, sip, began, moments: Vec::new(), phones: [None, None, None] };
+pub(super) async fn play(
+    sip: u16,
+    host_pin: &str,
+    guest_pin: &str,
+    began: Instant,
+) -> Result<(Vec<Moment>, Vec<Sound>), Failure> {
+    let client = SipClient::start(ClientConfig::default())
+        .await
+        .map_err(|error| Failure::machine(error.to_string()))?;
+    let mut stage = Stage {
+        client,
+        sip,
+        began,
+        moments: Vec::new(),
+        phones: [None, None, None],
+    };
 
     stage.enter(BEN, guest_pin, "a Guest").await?;
     pause(7.0).await;
@@ -49,23 +65,43 @@ pub(super) async fn play(sip: u16, host_pin: &str, guest_pin: &str, began: Insta
     pause(2.0).await;
     stage.presses(ADA, "*8", "calls the roll").await;
     pause(7.5).await;
-    stage.presses(ADA, "##", "ends the conference for all").await;
+    stage
+        .presses(ADA, "##", "ends the conference for all")
+        .await;
     for (who, (name, ..)) in PEOPLE.iter().enumerate() {
         if let Some(phone) = &mut stage.phones[who] {
             timeout(Duration::from_secs(15), phone.call.ended())
                 .await
-                .map_err(|_| Failure::machine(format!("{name}'s call was not ended by the bridge")))?;
+                .map_err(|_| {
+                    Failure::machine(format!("{name}'s call was not ended by the bridge"))
+                })?;
             stage.note(who, "is hung up");
         }
     }
-    let Stage { moments, phones, client, .. } = stage;
+    let Stage {
+        moments,
+        phones,
+        client,
+        ..
+    } = stage;
     client.shutdown().await;
-    Ok((moments, phones.into_iter().flatten().map(|phone| phone.sound).collect()))
+    Ok((
+        moments,
+        phones
+            .into_iter()
+            .flatten()
+            .map(|phone| phone.sound)
+            .collect(),
+    ))
 }
 
 impl Stage {
     fn note(&mut self, who: usize, what: impl Into<String>) {
-        self.moments.push(Moment { at: self.began.elapsed(), who, what: what.into() });
+        self.moments.push(Moment {
+            at: self.began.elapsed(),
+            who,
+            what: what.into(),
+        });
     }
 
     /// Calls, types the PIN over the welcome, says a name.
@@ -75,11 +111,20 @@ impl Stage {
         self.note(who, "calls");
         let uri = format!("sip:conference@127.0.0.1:{}", self.sip);
         let offer = offer(sound.local.port());
-        let call = self.client.call(&uri, name, Some(&offer)).await.map_err(|error| Failure::machine(format!("{name}'s call: {error}")))?;
+        let call = self
+            .client
+            .call(&uri, name, Some(&offer))
+            .await
+            .map_err(|error| Failure::machine(format!("{name}'s call: {error}")))?;
         sound.connect(call.remote_rtp());
         self.phones[who] = Some(Phone { sound, call });
         pause(3.0).await;
-        self.presses(who, &format!("{pin}#"), &format!("enters the PIN of {role}")).await;
+        self.presses(
+            who,
+            &format!("{pin}#"),
+            &format!("enters the PIN of {role}"),
+        )
+        .await;
         pause(3.2).await;
         self.note(who, "says a name");
         self.sound(who, |sound| sound.talk(true));
@@ -94,7 +139,11 @@ impl Stage {
     }
 
     async fn presses(&mut self, who: usize, keys: &str, meaning: &str) {
-        let shown = if keys.len() > 2 { meaning.to_owned() } else { format!("presses {keys}: {meaning}") };
+        let shown = if keys.len() > 2 {
+            meaning.to_owned()
+        } else {
+            format!("presses {keys}: {meaning}")
+        };
         self.note(who, shown);
         self.sound(who, |sound| sound.press(keys));
         while self.sound(who, Sound::has_pressed_all) == Some(false) {

@@ -4,7 +4,6 @@
 use std::{
     fs,
     net::UdpSocket,
-    path::PathBuf,
     process::{Child, Command, Stdio},
     thread::sleep,
     time::{Duration, Instant},
@@ -47,13 +46,20 @@ impl Baresip {
             ),
         )
         .unwrap();
-        fs::write(path.join("accounts"), "<sip:+442079460099@127.0.0.1>;regint=0;audio_codecs=PCMU;dtmfmode=rtpevent\n").unwrap();
+        fs::write(
+            path.join("accounts"),
+            "<sip:+442079460099@127.0.0.1>;regint=0;audio_codecs=PCMU;dtmfmode=rtpevent\n",
+        )
+        .unwrap();
         fs::write(path.join("contacts"), "").unwrap();
         fs::write(path.join("uuid"), "00000000-0000-0000-0000-000000000000").unwrap();
         let log = fs::File::create(path.join("log")).unwrap();
         let child = Command::new("baresip")
-            .arg("-f").arg(path)
-            .stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log)
+            .arg("-f")
+            .arg(path)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
             .spawn()
             .expect("baresip runs (`cargo xtask setup` installs it)");
         let console = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -76,7 +82,10 @@ impl Baresip {
     pub(crate) fn press(&self, keys: &str) {
         for key in keys.chars() {
             self.say(&key.to_string());
-            sleep(Duration::from_millis(250));
+            sleep(Duration::from_millis(120));
+            // The key goes up again (baresip's KEY_REL); until then the event goes on.
+            self.say("\u{4}");
+            sleep(Duration::from_millis(120));
         }
     }
 
@@ -103,16 +112,37 @@ impl Baresip {
     fn wait_log(&mut self, word: &str) {
         let started = Instant::now();
         while !self.explain().contains(word) {
-            assert!(self.child.try_wait().unwrap().is_none(), "baresip ended:\n{}", self.explain());
-            assert!(started.elapsed() < PATIENCE, "baresip does not say '{word}':\n{}", self.explain());
+            assert!(
+                self.child.try_wait().unwrap().is_none(),
+                "baresip ended:\n{}",
+                self.explain()
+            );
+            assert!(
+                started.elapsed() < PATIENCE,
+                "baresip does not say '{word}':\n{}",
+                self.explain()
+            );
             sleep(Duration::from_millis(10));
         }
     }
 
-    /// The file in which baresip keeps what it hears, samples after the 44 bytes of its header.
-    fn recording(&self) -> Option<PathBuf> {
-        let files = fs::read_dir(self.directory.path()).unwrap();
-        files.map(|file| file.unwrap().path()).find(|path| path.to_string_lossy().ends_with("dec.wav"))
+    /// What baresip keeps of what it hears: samples after the 44 bytes of a header, a file for each time that the
+    /// stream was started.
+    fn recording(&self) -> Vec<i16> {
+        let files = fs::read_dir(self.directory.path())
+            .unwrap()
+            .map(|file| file.unwrap().path());
+        let mut files: Vec<_> = files
+            .filter(|path| path.to_string_lossy().ends_with("dec.wav"))
+            .collect();
+        files.sort();
+        let mut samples = Vec::new();
+        for file in files {
+            let bytes = fs::read(file).unwrap();
+            let pairs = bytes.get(44..).unwrap_or_default().chunks_exact(2);
+            samples.extend(pairs.map(|pair| i16::from_le_bytes([pair[0], pair[1]])));
+        }
+        samples
     }
 }
 
@@ -126,14 +156,11 @@ impl Ear for Baresip {
     }
 
     fn heard_from(&self, sample: usize) -> Vec<i16> {
-        let bytes = self.recording().map(|path| fs::read(path).unwrap()).unwrap_or_default();
-        let samples = bytes.get(44 + 2 * sample..).unwrap_or_default();
-        samples.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+        self.recording().split_off(sample)
     }
 
     fn samples(&self) -> usize {
-        let bytes = self.recording().map_or(0, |path| fs::metadata(path).unwrap().len());
-        (bytes.saturating_sub(44) / 2) as usize
+        self.recording().len()
     }
 
     fn cursor(&mut self) -> &mut usize {
@@ -141,7 +168,9 @@ impl Ear for Baresip {
     }
 
     fn explain(&self) -> String {
-        fs::read(self.directory.path().join("log")).map(|log| String::from_utf8_lossy(&log).into_owned()).unwrap_or_default()
+        fs::read(self.directory.path().join("log"))
+            .map(|log| String::from_utf8_lossy(&log).into_owned())
+            .unwrap_or_default()
     }
 }
 
@@ -154,7 +183,12 @@ impl Drop for Baresip {
 
 /// A minute of the tone: longer than any test.
 fn write_tone(path: &std::path::Path, frequency: f64) {
-    let spec = hound::WavSpec { channels: 1, sample_rate: 8000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 8000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
     let mut file = hound::WavWriter::create(path, spec).unwrap();
     for n in 0..480_000 {
         let wave = (std::f64::consts::TAU * frequency * f64::from(n) / 8000.0).sin();

@@ -44,7 +44,15 @@ impl Bridge {
         let began = Instant::now();
         let mut child = binary()
             .current_dir(directory.path())
-            .args(["serve", "--data", "data", "--sip", &format!("127.0.0.1:{sip}"), "--rtp-ports", &ports])
+            .args([
+                "serve",
+                "--data",
+                "data",
+                "--sip",
+                &format!("127.0.0.1:{sip}"),
+                "--rtp-ports",
+                &ports,
+            ])
             .args(arguments)
             .stdout(Stdio::piped())
             .stderr(log)
@@ -55,30 +63,65 @@ impl Bridge {
             match lines.next() {
                 Some(line) if line.as_ref().unwrap().contains("ready") => break,
                 Some(_) => {}
-                None => panic!("the bridge did not start:\n{}", fs::read_to_string(directory.path().join("bridge.log")).unwrap()),
+                None => panic!(
+                    "the bridge did not start:\n{}",
+                    fs::read_to_string(directory.path().join("bridge.log")).unwrap()
+                ),
             }
         }
         let start_up = began.elapsed();
         std::thread::spawn(move || lines.for_each(drop));
-        Self { child, sip, directory, start_up }
+        Self {
+            child,
+            sip,
+            directory,
+            start_up,
+        }
     }
 
     /// Makes an account by the command line, while the bridge runs.
     pub(crate) fn account(&self, arguments: &[&str]) -> Account {
-        let output = self.run(&[&["account", "add", "--name", "Ada Byron", "--email", "ada@example.org", "--json"], arguments].concat());
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let output = self.run(
+            &[
+                &[
+                    "account",
+                    "add",
+                    "--name",
+                    "Ada Byron",
+                    "--email",
+                    "ada@example.org",
+                    "--json",
+                ],
+                arguments,
+            ]
+            .concat(),
+        );
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
     /// Runs a command on the bridge's data directory.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
-        binary().current_dir(self.directory.path()).args(arguments).args(["--data", "data"]).output().unwrap()
+        binary()
+            .current_dir(self.directory.path())
+            .args(arguments)
+            .args(["--data", "data"])
+            .output()
+            .unwrap()
     }
 
     /// A report as JSON.
     pub(crate) fn report(&self, what: &str) -> Vec<serde_json::Value> {
         let output = self.run(&["report", what, "--format", "json"]);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
@@ -100,14 +143,21 @@ impl Bridge {
 
     /// SIGTERM; waits for the end and gives the exit status.
     pub(crate) fn terminate(&mut self) -> std::process::ExitStatus {
-        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        let status = Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status()
+            .unwrap();
         assert!(status.success());
         let began = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
-            assert!(began.elapsed() < Duration::from_secs(60), "the bridge does not stop:\n{}", self.log());
+            assert!(
+                began.elapsed() < Duration::from_secs(60),
+                "the bridge does not stop:\n{}",
+                self.log()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -146,6 +196,7 @@ pub(crate) fn free_port() -> u16 {
 /// A range of its own for each bridge of this process; one that another process uses is skipped by the bridge.
 fn rtp_ports() -> String {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = 20000 + (std::process::id() as u16 % 10 * 1000 + NEXT.fetch_add(100, Ordering::Relaxed)) % 10000;
+    let first = 20000
+        + (std::process::id() as u16 % 10 * 1000 + NEXT.fetch_add(100, Ordering::Relaxed)) % 9900;
     format!("{first}-{}", first + 99)
 }

@@ -36,7 +36,11 @@ pub(crate) trait Ear {
     fn hears(&mut self, prompt: Prompt) {
         if self.hears_within(prompt, PATIENCE).is_none() {
             let since = self.heard_prompts();
-            panic!("{} did not hear '{prompt}'; it heard {since:?}\n{}", self.name(), self.explain());
+            panic!(
+                "{} did not hear '{prompt}'; it heard {since:?}\n{}",
+                self.name(),
+                self.explain()
+            );
         }
     }
 
@@ -53,7 +57,14 @@ pub(crate) trait Ear {
         let started = Instant::now();
         loop {
             let from = *self.cursor();
-            if let Some((start, end, _)) = prompts_in(&self.heard_from(from)).into_iter().find(|(_, _, found)| *found == prompt) {
+            let heard = self.heard_from(from);
+            let found = prompts_in(&heard)
+                .into_iter()
+                .find(|(_, _, found)| *found == prompt);
+            // Heard to its end, so that the rest of it isn't found again; music has none.
+            if let Some((start, end, _)) = found
+                && (end + WINDOW < heard.len() || prompt == Prompt::HoldMusic)
+            {
                 *self.cursor() = from + end;
                 return Some(from + start);
             }
@@ -67,7 +78,10 @@ pub(crate) trait Ear {
     /// All prompts heard since the last one that was waited for.
     fn heard_prompts(&mut self) -> Vec<Prompt> {
         let from = *self.cursor();
-        prompts_in(&self.heard_from(from)).into_iter().map(|(_, _, prompt)| prompt).collect()
+        prompts_in(&self.heard_from(from))
+            .into_iter()
+            .map(|(_, _, prompt)| prompt)
+            .collect()
     }
 
     /// Takes everything heard until now as heard.
@@ -82,7 +96,12 @@ pub(crate) trait Ear {
         let until = from + time.as_millis() as usize * RATE / 1000;
         let started = Instant::now();
         while self.samples() < until {
-            assert!(started.elapsed() < time + PATIENCE, "{} hears no packets\n{}", self.name(), self.explain());
+            assert!(
+                started.elapsed() < time + PATIENCE,
+                "{} hears no packets\n{}",
+                self.name(),
+                self.explain()
+            );
             sleep(Duration::from_millis(5));
         }
         self.heard_from(from)
@@ -91,7 +110,10 @@ pub(crate) trait Ear {
     /// The loudest that a frequency was heard since that sample, in dB below full scale, over 100 ms each.
     fn loudest(&self, from: usize, frequency: f64) -> f64 {
         let heard = self.heard_from(from);
-        heard.chunks_exact(800).map(|part| tones::level(part, frequency)).fold(-100.0, f64::max)
+        heard
+            .chunks_exact(800)
+            .map(|part| tones::level(part, frequency))
+            .fold(-100.0, f64::max)
     }
 }
 
@@ -117,9 +139,11 @@ pub(crate) fn check_hears(listener: &dyn Ear, heard: &[&dyn Ear]) {
     let mut last = String::new();
     for _ in 0..12 {
         let window = listener.listen(Duration::from_millis(400));
-        let voices = tones::CALLERS.map(|voice| (voice, tones::level(&window[window.len() - 1600..], voice)));
+        let voices = tones::CALLERS
+            .map(|voice| (voice, tones::level(&window[window.len() - 1600..], voice)));
         let is_heard = |voice: f64| heard.iter().any(|ear| ear.voice() == voice);
-        let (loud, quiet): (Vec<_>, Vec<_>) = voices.into_iter().partition(|(voice, _)| is_heard(*voice));
+        let (loud, quiet): (Vec<_>, Vec<_>) =
+            voices.into_iter().partition(|(voice, _)| is_heard(*voice));
         let softest = loud.iter().map(|(_, level)| *level).fold(0.0, f64::min);
         let loudest = quiet.iter().map(|(_, level)| *level).fold(-100.0, f64::max);
         if softest > -35.0 && loudest < softest - 30.0 && (!heard.is_empty() || loudest < -60.0) {
@@ -128,5 +152,9 @@ pub(crate) fn check_hears(listener: &dyn Ear, heard: &[&dyn Ear]) {
         last = format!("{voices:.0?}");
     }
     let names: Vec<_> = heard.iter().map(|ear| ear.name()).collect();
-    panic!("{} should hear {names:?} and nobody else, but in its sound there is {last}\n{}", listener.name(), listener.explain());
+    panic!(
+        "{} should hear {names:?} and nobody else, but in its sound there is {last}\n{}",
+        listener.name(),
+        listener.explain()
+    );
 }

@@ -21,7 +21,9 @@ use crate::{
 fn noise(seed: u64) -> impl Iterator<Item = Vec<u8>> {
     let mut state = seed;
     let mut next = move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as usize
     };
     std::iter::repeat_with(move || (0..next() % 1400).map(|_| next() as u8).collect())
@@ -66,7 +68,11 @@ fn udp_ports(process: u32) -> Vec<u16> {
     let sockets: Vec<String> = fs::read_dir(format!("/proc/{process}/fd"))
         .unwrap()
         .filter_map(|entry| fs::read_link(entry.unwrap().path()).ok())
-        .filter_map(|link| link.to_string_lossy().strip_prefix("socket:[").map(|rest| rest.trim_end_matches(']').to_owned()))
+        .filter_map(|link| {
+            link.to_string_lossy()
+                .strip_prefix("socket:[")
+                .map(|rest| rest.trim_end_matches(']').to_owned())
+        })
         .collect();
     let table = fs::read_to_string("/proc/net/udp").unwrap();
     table
@@ -75,7 +81,10 @@ fn udp_ports(process: u32) -> Vec<u16> {
         .filter_map(|line| {
             let fields: Vec<_> = line.split_whitespace().collect();
             let port = u16::from_str_radix(fields[1].split(':').nth(1)?, 16).ok()?;
-            sockets.iter().any(|inode| inode == fields[9]).then_some(port)
+            sockets
+                .iter()
+                .any(|inode| inode == fields[9])
+                .then_some(port)
         })
         .collect()
 }
@@ -92,8 +101,11 @@ fn a_message_cut_at_any_byte_is_survived() {
          m=audio 9 RTP/AVP 0\r\n"
     );
     for length in 0..message.len() {
-        let cut = message[..length].replace("z9hG4bKcut", &format!("z9hG4bK{length}")).replace("cut@", &format!("{length}@"));
-        peer.send_to(cut.as_bytes(), ("127.0.0.1", bridge.sip)).unwrap();
+        let cut = message[..length]
+            .replace("z9hG4bKcut", &format!("z9hG4bK{length}"))
+            .replace("cut@", &format!("{length}@"));
+        peer.send_to(cut.as_bytes(), ("127.0.0.1", bridge.sip))
+            .unwrap();
         if length % 50 == 0 {
             let mut stream = TcpStream::connect(("127.0.0.1", bridge.sip)).unwrap();
             stream.write_all(cut.as_bytes()).unwrap();
@@ -121,18 +133,45 @@ fn what_is_wrong_with_a_start_is_said() {
     let directory = tempfile::tempdir().unwrap();
     let check = |arguments: &[&str], file: &str, content: &str, expected: &[&str]| {
         fs::write(directory.path().join(file), content).unwrap();
-        let output = binary().current_dir(directory.path()).args(arguments).output().unwrap();
+        let output = binary()
+            .current_dir(directory.path())
+            .args(arguments)
+            .output()
+            .unwrap();
         let error = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
         for word in expected {
-            assert!(error.contains(word), "{arguments:?} should say '{word}': {error}");
+            assert!(
+                error.contains(word),
+                "{arguments:?} should say '{word}': {error}"
+            );
         }
         assert!(!error.contains("panicked"), "{error}");
     };
-    check(&["serve", "--config", "a.toml"], "a.toml", "[sip]\nlissten = []", &["a.toml", "lissten", "line 2"]);
-    check(&["serve", "--config", "a.toml"], "a.toml", "[media]\nrtp-ports = [1, 2]", &["a.toml", "media.rtp-ports"]);
-    check(&["serve", "--config", "nowhere.toml"], "a.toml", "", &["nowhere.toml"]);
-    check(&["config", "check", "a.toml"], "a.toml", "[[trunk]]\nname = 'x'\nfrom = ['300.1.1.1']", &["300.1.1.1", "'x'"]);
+    check(
+        &["serve", "--config", "a.toml"],
+        "a.toml",
+        "[sip]\nlissten = []",
+        &["a.toml", "lissten", "line 2"],
+    );
+    check(
+        &["serve", "--config", "a.toml"],
+        "a.toml",
+        "[media]\nrtp-ports = [1, 2]",
+        &["a.toml", "media.rtp-ports"],
+    );
+    check(
+        &["serve", "--config", "nowhere.toml"],
+        "a.toml",
+        "",
+        &["nowhere.toml"],
+    );
+    check(
+        &["config", "check", "a.toml"],
+        "a.toml",
+        "[[trunk]]\nname = 'x'\nfrom = ['300.1.1.1']",
+        &["300.1.1.1", "'x'"],
+    );
     check(
         &["config", "check", "a.toml"],
         "a.toml",
@@ -140,15 +179,54 @@ fn what_is_wrong_with_a_start_is_said() {
         &["*6", "mute", "lock"],
     );
     fs::create_dir(directory.path().join("p")).unwrap();
-    check(&["serve", "--prompts", "p"], "p/welcom.wav", "", &["welcom"]);
-    fs::remove_file(directory.path().join("p/welcom.wav")).unwrap();
-    check(&["serve", "--prompts", "p"], "p/welcome.wav", "not a WAV", &["welcome.wav"]);
-    check(&["booking", "add", "--title", "x"], "a.toml", "", &["bookings are not there yet"]);
-    check(&["report", "audit", "--verify"], "a.toml", "", &["audit log is not there yet"]);
-    check(&["account", "add", "--name", "Ada", "--email", "nobody"], "a.toml", "", &["name@example.org"]);
-    check(&["account", "show", "77"], "a.toml", "", &["77", "account list"]);
     check(
-        &["account", "add", "--name", "Ada", "--email", "a@example.org", "--host-pin", "1234"],
+        &["serve", "--prompts", "p"],
+        "p/welcom.wav",
+        "",
+        &["welcom"],
+    );
+    fs::remove_file(directory.path().join("p/welcom.wav")).unwrap();
+    check(
+        &["serve", "--prompts", "p"],
+        "p/welcome.wav",
+        "not a WAV",
+        &["welcome.wav"],
+    );
+    check(
+        &["booking", "add", "--title", "x"],
+        "a.toml",
+        "",
+        &["bookings are not there yet"],
+    );
+    check(
+        &["report", "audit", "--verify"],
+        "a.toml",
+        "",
+        &["audit log is not there yet"],
+    );
+    check(
+        &["account", "add", "--name", "Ada", "--email", "nobody"],
+        "a.toml",
+        "",
+        &["name@example.org"],
+    );
+    check(
+        &["account", "show", "77"],
+        "a.toml",
+        "",
+        &["77", "account list"],
+    );
+    check(
+        &[
+            "account",
+            "add",
+            "--name",
+            "Ada",
+            "--email",
+            "a@example.org",
+            "--host-pin",
+            "1234",
+        ],
         "a.toml",
         "",
         &["--force-weak-pin"],

@@ -27,7 +27,12 @@ pub(crate) fn first_host(bridge: &Bridge, account: &Account, voice: usize) -> Ph
 }
 
 /// A Guest who comes into a conference that runs.
-pub(crate) fn joining_guest(bridge: &Bridge, account: &Account, voice: usize, steps: &[Step]) -> Phone {
+pub(crate) fn joining_guest(
+    bridge: &Bridge,
+    account: &Account,
+    voice: usize,
+    steps: &[Step],
+) -> Phone {
     let mut guest = enter(bridge, voice, &account.guest_pin, steps);
     guest.hears(Prompt::PeopleInConference);
     guest
@@ -66,9 +71,19 @@ fn guest_waits_to_hold_music_for_the_host() {
     for phone in [&host, &guest, &second] {
         phone.packets(0, |packets| {
             for pair in packets.windows(2) {
-                assert_eq!(pair[1].sequence, pair[0].sequence.wrapping_add(1), "{}", phone.name);
+                assert_eq!(
+                    pair[1].sequence,
+                    pair[0].sequence.wrapping_add(1),
+                    "{}",
+                    phone.name
+                );
                 assert_eq!(pair[1].ssrc, pair[0].ssrc, "{}", phone.name);
-                assert_eq!(pair[1].timestamp, pair[0].timestamp.wrapping_add(160), "{}", phone.name);
+                assert_eq!(
+                    pair[1].timestamp,
+                    pair[0].timestamp.wrapping_add(160),
+                    "{}",
+                    phone.name
+                );
             }
         });
     }
@@ -97,8 +112,19 @@ fn three_wrong_pins_end_the_call() {
 #[test]
 fn a_suspended_account_answers_as_an_unknown_pin_does() {
     let bridge = Bridge::start();
-    let account = bridge.account(&["--host-pin", "4711004711", "--guest-pin", "0815000815", "--force-weak-pin"]);
-    assert!(bridge.run(&["account", "suspend", &account.id.to_string()]).status.success());
+    let account = bridge.account(&[
+        "--host-pin",
+        "4711004711",
+        "--guest-pin",
+        "0815000815",
+        "--force-weak-pin",
+    ]);
+    assert!(
+        bridge
+            .run(&["account", "suspend", &account.id.to_string()])
+            .status
+            .success()
+    );
     let mut phone = enter(&bridge, 0, "4711004711", &[]);
     phone.hears_all(&[Prompt::PinNotValid, Prompt::EnterPin]);
 }
@@ -172,8 +198,14 @@ fn names_are_recorded_and_heard_by_the_others() {
     host.hears(Prompt::RollCall);
     std::thread::sleep(Duration::from_millis(3500));
     for voice in [host.voice, guest.voice] {
-        assert!(host.loudest(mine, voice) > -30.0, "the host hears the name at {voice}");
-        assert!(guest.loudest(theirs, voice) < -50.0, "the guest hears no name at {voice}");
+        assert!(
+            host.loudest(mine, voice) > -30.0,
+            "the host hears the name at {voice}"
+        );
+        assert!(
+            guest.loudest(theirs, voice) < -50.0,
+            "the guest hears no name at {voice}"
+        );
     }
     assert!(!guest.heard_prompts().contains(&Prompt::RollCall));
 

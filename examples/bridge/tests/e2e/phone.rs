@@ -4,7 +4,10 @@ use std::{
     collections::VecDeque,
     f64::consts::TAU,
     net::{SocketAddr, UdpSocket},
-    sync::{Arc, Mutex, atomic::{AtomicBool, Ordering}},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -120,7 +123,12 @@ impl Phone {
     #[track_caller]
     pub(crate) fn is_hung_up(&mut self) {
         self.sipp.wait_ended(PATIENCE);
-        assert!(self.sipp.got_bye(), "{}: no BYE came:\n{}", self.name, self.sipp.trace());
+        assert!(
+            self.sipp.got_bye(),
+            "{}: no BYE came:\n{}",
+            self.name,
+            self.sipp.trace()
+        );
     }
 }
 
@@ -185,8 +193,15 @@ fn talk(socket: &UdpSocket, line: &Mutex<Line>, stop: &AtomicBool, ssrc: u32) {
         if state.mute {
             continue;
         }
-        if event.is_none() && pause == 0 && let Some(key) = state.digits.front() {
-            let code = match key { b'*' => 10, b'#' => 11, digit => digit - b'0' };
+        if event.is_none()
+            && pause == 0
+            && let Some(key) = state.digits.front()
+        {
+            let code = match key {
+                b'*' => 10,
+                b'#' => 11,
+                digit => digit - b'0',
+            };
             event = Some((code, timestamp));
         }
         pause = u32::saturating_sub(pause, 1);
@@ -205,7 +220,12 @@ fn talk(socket: &UdpSocket, line: &Mutex<Line>, stop: &AtomicBool, ssrc: u32) {
                 let ends = duration >= 800;
                 for _ in 0..if ends { 3 } else { 1 } {
                     let [high, low] = duration.to_be_bytes();
-                    send(101, began == timestamp, began, &[code, u8::from(ends) << 7 | 10, high, low]);
+                    send(
+                        101,
+                        began == timestamp,
+                        began,
+                        &[code, u8::from(ends) << 7 | 10, high, low],
+                    );
                 }
                 if ends {
                     event = None;
@@ -230,8 +250,14 @@ fn talk(socket: &UdpSocket, line: &Mutex<Line>, stop: &AtomicBool, ssrc: u32) {
 
 fn keep(packet: &[u8], line: &mut Line) {
     // The bridge sends plain headers; anything else (RTCP comes to another port) would be a fault of it.
-    assert!(packet.len() >= 12 && packet[0] == 0x80, "not a plain RTP packet: {:02x?}", &packet[..packet.len().min(16)]);
-    let word = |at: usize| u32::from_be_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]]);
+    assert!(
+        packet.len() >= 12 && packet[0] == 0x80,
+        "not a plain RTP packet: {:02x?}",
+        &packet[..packet.len().min(16)]
+    );
+    let word = |at: usize| {
+        u32::from_be_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]])
+    };
     let payload_type = packet[1] & 0x7f;
     line.packets.push(Packet {
         at: Instant::now(),
@@ -240,5 +266,6 @@ fn keep(packet: &[u8], line: &mut Line) {
         ssrc: word(8),
         payload_type,
     });
-    line.heard.extend(packet[12..].iter().map(|byte| g711::decode(*byte)));
+    line.heard
+        .extend(packet[12..].iter().map(|byte| g711::decode(*byte)));
 }

@@ -2,12 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use crate::{
-    bridge::Bridge,
-    phone::Phone,
-    sipp::Offer,
-    tones,
-};
+use crate::{bridge::Bridge, phone::Phone, sipp::Offer, tones};
 
 fn refused(bridge: &Bridge, to: &str) -> String {
     let mut phone = Phone::dial(bridge.sip, to, 0, Offer::Early, &[]);
@@ -40,9 +35,14 @@ fn a_source_that_is_not_allowed_is_refused() {
 
 #[test]
 fn an_endpoint_is_asked_for_its_password() {
-    let bridge = start_with("[[trunk]]\nname = 'elsewhere'\nfrom = ['192.0.2.0/24']\n[[endpoint]]\nuser = 'reception'\npassword = 'long and random'\n");
+    let bridge = start_with(
+        "[[trunk]]\nname = 'elsewhere'\nfrom = ['192.0.2.0/24']\n[[endpoint]]\nuser = 'reception'\npassword = 'long and random'\n",
+    );
     let trace = refused(&bridge, "conference");
-    assert!(trace.contains("SIP/2.0 401") && trace.contains("WWW-Authenticate:"), "{trace}");
+    assert!(
+        trace.contains("SIP/2.0 401") && trace.contains("WWW-Authenticate:"),
+        "{trace}"
+    );
 }
 
 #[test]
@@ -50,5 +50,8 @@ fn a_full_bridge_says_when_to_try_again() {
     let bridge = start_with("[limits]\ncalls = 1\n");
     let _first = Phone::call(bridge.sip, 0, &[]);
     let trace = refused(&bridge, "conference");
-    assert!(trace.contains("SIP/2.0 503") && trace.contains("Retry-After:"), "{trace}");
+    assert!(
+        trace.contains("SIP/2.0 503") && trace.contains("Retry-After:"),
+        "{trace}"
+    );
 }

@@ -6,8 +6,8 @@ use conclave_conference::Prompt;
 
 use crate::{
     bridge::Bridge,
-    journey::{enter, first_host, joining_guest, two},
     ear::{Ear, check_hears},
+    journey::{enter, first_host, joining_guest, two},
     sipp::Step,
 };
 
@@ -214,7 +214,12 @@ fn a_line_on_hold_leaves_the_mix() {
     let bridge = Bridge::start();
     let account = bridge.account(&[]);
     let host = first_host(&bridge, &account, 0);
-    let steps = [Step::Reinvite("sendonly"), Step::Reinvite("sendrecv"), Step::Update("inactive"), Step::Update("sendrecv")];
+    let steps = [
+        Step::Reinvite("sendonly"),
+        Step::Reinvite("sendrecv"),
+        Step::Update("inactive"),
+        Step::Update("sendrecv"),
+    ];
     let mut guest = joining_guest(&bridge, &account, 1, &steps);
     guest.speak(true);
     host.speak(true);
@@ -246,7 +251,10 @@ fn digits_are_never_heard_by_others() {
     std::thread::sleep(Duration::from_millis(400));
     let heard = host.heard_from(before);
     for part in heard.chunks_exact(160) {
-        assert!(part.iter().all(|sample| sample.abs() < 64), "the host hears {part:?}");
+        assert!(
+            part.iter().all(|sample| sample.abs() < 64),
+            "the host hears {part:?}"
+        );
     }
 }
 

@@ -47,7 +47,14 @@ pub(crate) struct Sipp {
 static NUMBER: AtomicU32 = AtomicU32::new(1);
 
 /// Starts a call; the media goes to `rtp_port`. Returns before the call is answered.
-pub(crate) fn call(bridge: u16, to: &str, from: &str, rtp_port: u16, offer: Offer, steps: &[Step]) -> Sipp {
+pub(crate) fn call(
+    bridge: u16,
+    to: &str,
+    from: &str,
+    rtp_port: u16,
+    offer: Offer,
+    steps: &[Step],
+) -> Sipp {
     let directory = tempfile::tempdir().unwrap();
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let scenario = directory.path().join("phone.xml");
@@ -57,12 +64,17 @@ pub(crate) fn call(bridge: u16, to: &str, from: &str, rtp_port: u16, offer: Offe
     let log = fs::File::create(directory.path().join("screen.log")).unwrap();
     let child = Command::new("sipp")
         .arg(format!("127.0.0.1:{bridge}"))
-        .arg("-sf").arg(&scenario)
+        .arg("-sf")
+        .arg(&scenario)
         .args(["-m", "1", "-i", "127.0.0.1", "-nostdin", "-timeout", "120"])
         .args(["-3pcc", &listener.local_addr().unwrap().to_string()])
         .args(["-cid_str", &format!("phone{number}-%u@e2e")])
-        .arg("-trace_msg").arg("-message_file").arg(&messages)
-        .stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log)
+        .arg("-trace_msg")
+        .arg("-message_file")
+        .arg(&messages)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
         .spawn()
         .expect("sipp runs (`cargo xtask setup` installs it)");
     listener.set_nonblocking(true).unwrap();
@@ -70,13 +82,25 @@ pub(crate) fn call(bridge: u16, to: &str, from: &str, rtp_port: u16, offer: Offe
     let twin = loop {
         match listener.accept() {
             Ok((twin, _)) => break twin,
-            Err(_) if started.elapsed() < Duration::from_secs(10) => std::thread::sleep(Duration::from_millis(5)),
-            Err(error) => panic!("SIPp did not start: {error}: {}", fs::read_to_string(directory.path().join("screen.log")).unwrap_or_default()),
+            Err(_) if started.elapsed() < Duration::from_secs(10) => {
+                std::thread::sleep(Duration::from_millis(5))
+            }
+            Err(error) => panic!(
+                "SIPp did not start: {error}: {}",
+                fs::read_to_string(directory.path().join("screen.log")).unwrap_or_default()
+            ),
         }
     };
     twin.set_nonblocking(false).unwrap();
-    twin.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    Sipp { child, twin: Some(twin), call_id: format!("phone{number}-1@e2e"), messages, _directory: directory }
+    twin.set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    Sipp {
+        child,
+        twin: Some(twin),
+        call_id: format!("phone{number}-1@e2e"),
+        messages,
+        _directory: directory,
+    }
 }
 
 impl Sipp {
@@ -98,20 +122,43 @@ impl Sipp {
     }
 
     fn say(&mut self) {
-        let word = format!("Call-ID: {}\r\nFrom: test\r\ngo\r\n\r\n\u{1b}", self.call_id);
-        self.twin.as_mut().unwrap().write_all(word.as_bytes()).unwrap();
+        let word = format!(
+            "Call-ID: {}\r\nFrom: test\r\ngo\r\n\r\n\u{1b}",
+            self.call_id
+        );
+        self.twin
+            .as_mut()
+            .unwrap()
+            .write_all(word.as_bytes())
+            .unwrap();
     }
 
     fn hear(&mut self, word: &str) {
         let mut heard = Vec::new();
         let mut buffer = [0; 512];
         loop {
-            let count = self.twin.as_mut().unwrap().read(&mut buffer).unwrap_or_else(|error| {
-                panic!("SIPp did not say '{word}' ({error}); its messages:\n{}", self.trace())
-            });
-            assert_ne!(count, 0, "SIPp ended before it said '{word}'; its messages:\n{}", self.trace());
+            let count = self
+                .twin
+                .as_mut()
+                .unwrap()
+                .read(&mut buffer)
+                .unwrap_or_else(|error| {
+                    panic!(
+                        "SIPp did not say '{word}' ({error}); its messages:\n{}",
+                        self.trace()
+                    )
+                });
+            assert_ne!(
+                count,
+                0,
+                "SIPp ended before it said '{word}'; its messages:\n{}",
+                self.trace()
+            );
             heard.extend_from_slice(&buffer[..count]);
-            if heard.windows(word.len()).any(|part| part == word.as_bytes()) {
+            if heard
+                .windows(word.len())
+                .any(|part| part == word.as_bytes())
+            {
                 return;
             }
         }
@@ -125,9 +172,9 @@ impl Sipp {
     /// Whether the bridge sent a BYE.
     pub(crate) fn got_bye(&self) -> bool {
         let trace = self.trace();
-        trace.split("-----------------------------------------------").any(|part| {
-            part.contains("message received") && part.contains("\nBYE sip:")
-        })
+        trace
+            .split("-----------------------------------------------")
+            .any(|part| part.contains("message received") && part.contains("\nBYE sip:"))
     }
 
     /// Whether the process has ended, which it does with its call.
@@ -138,7 +185,11 @@ impl Sipp {
     pub(crate) fn wait_ended(&mut self, patience: Duration) {
         let started = Instant::now();
         while !self.ended() {
-            assert!(started.elapsed() < patience, "the call did not end; its messages:\n{}", self.trace());
+            assert!(
+                started.elapsed() < patience,
+                "the call did not end; its messages:\n{}",
+                self.trace()
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -162,31 +213,71 @@ fn sdp(version: u32, rtp_port: u16, direction: &str) -> String {
 }
 
 fn scenario(to: &str, from: &str, rtp_port: u16, offer: Offer, steps: &[Step]) -> String {
-    let request = |method: &str, uri: &str, sequence: &str, to_tag: &str, more: &str, body: &str| {
+    let request = |method: &str,
+                   uri: &str,
+                   sequence: &str,
+                   to_tag: &str,
+                   more: &str,
+                   body: &str| {
         format!(
             "<send{retrans}><![CDATA[\n{method} {uri} SIP/2.0\nVia: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]\n\
              [routes]\nFrom: <sip:{from}@[local_ip]:[local_port]>;tag=t[call_number]\nTo: <sip:{to}@[remote_ip]:[remote_port]>{to_tag}\n\
              Call-ID: [call_id]\nCSeq: {sequence} {method}\nContact: <sip:{from}@[local_ip]:[local_port]>\nMax-Forwards: 70\n\
              {more}Content-Length: [len]\n\n{body}]]></send>\n",
-            retrans = if method == "ACK" { "" } else { " retrans=\"500\"" },
+            retrans = if method == "ACK" {
+                ""
+            } else {
+                " retrans=\"500\""
+            },
         )
     };
     let first = format!("sip:{to}@[remote_ip]:[remote_port]");
-    let say = |word: &str| format!("<sendCmd><![CDATA[\nCall-ID: [call_id]\nFrom: phone\n{word}\n]]></sendCmd>\n");
-    let within = |method: &str, more: &str, body: &str| request(method, "[next_url]", "[cseq]", "[peer_tag_param]", more, body);
+    let say = |word: &str| {
+        format!("<sendCmd><![CDATA[\nCall-ID: [call_id]\nFrom: phone\n{word}\n]]></sendCmd>\n")
+    };
+    let within = |method: &str, more: &str, body: &str| {
+        request(
+            method,
+            "[next_url]",
+            "[cseq]",
+            "[peer_tag_param]",
+            more,
+            body,
+        )
+    };
     let type_sdp = "Content-Type: application/sdp\n";
     let ok = "<recv response=\"100\" optional=\"true\"/><recv response=\"200\"/>\n";
 
-    let mut xml = String::from("<?xml version=\"1.0\" encoding=\"ISO-8859-1\" ?>\n<scenario name=\"phone\">\n");
+    let mut xml = String::from(
+        "<?xml version=\"1.0\" encoding=\"ISO-8859-1\" ?>\n<scenario name=\"phone\">\n",
+    );
     xml += &say("ready");
     match offer {
-        Offer::Early => xml += &request("INVITE", &first, "1", "", type_sdp, &sdp(1, rtp_port, "sendrecv")),
+        Offer::Early => {
+            xml += &request(
+                "INVITE",
+                &first,
+                "1",
+                "",
+                type_sdp,
+                &sdp(1, rtp_port, "sendrecv"),
+            )
+        }
         Offer::Delayed => xml += &request("INVITE", &first, "1", "", "", ""),
     }
     xml += "<recv response=\"100\" optional=\"true\"/><recv response=\"180\" optional=\"true\"/><recv response=\"200\" rrs=\"true\"/>\n";
     match offer {
         Offer::Early => xml += &request("ACK", "[next_url]", "1", "[peer_tag_param]", "", ""),
-        Offer::Delayed => xml += &request("ACK", "[next_url]", "1", "[peer_tag_param]", type_sdp, &sdp(1, rtp_port, "sendrecv")),
+        Offer::Delayed => {
+            xml += &request(
+                "ACK",
+                "[next_url]",
+                "1",
+                "[peer_tag_param]",
+                type_sdp,
+                &sdp(1, rtp_port, "sendrecv"),
+            )
+        }
     }
     xml += &say("answered");
     for (index, step) in steps.iter().enumerate() {
@@ -194,11 +285,19 @@ fn scenario(to: &str, from: &str, rtp_port: u16, offer: Offer, steps: &[Step]) -
         let version = 2 + index as u32;
         match step {
             Step::InfoRelay(digit) => {
-                xml += &within("INFO", "Content-Type: application/dtmf-relay\n", &format!("Signal={digit}\nDuration=160\n"));
+                xml += &within(
+                    "INFO",
+                    "Content-Type: application/dtmf-relay\n",
+                    &format!("Signal={digit}\nDuration=160\n"),
+                );
                 xml += ok;
             }
             Step::Info(digit) => {
-                xml += &within("INFO", "Content-Type: application/dtmf\n", &format!("{digit}\n"));
+                xml += &within(
+                    "INFO",
+                    "Content-Type: application/dtmf\n",
+                    &format!("{digit}\n"),
+                );
                 xml += ok;
             }
             Step::Reinvite(direction) => {

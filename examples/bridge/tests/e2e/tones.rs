@@ -21,7 +21,10 @@ fn grid() -> Vec<f64> {
 
 /// The two tones of a prompt, as indices into the grid.
 fn pair(prompt: Prompt) -> (usize, usize) {
-    let index = Prompt::ALL.iter().position(|other| *other == prompt).unwrap();
+    let index = Prompt::ALL
+        .iter()
+        .position(|other| *other == prompt)
+        .unwrap();
     let pairs = (0..14).flat_map(|low| (low + 1..14).map(move |high| (low, high)));
     pairs.skip(index).next().unwrap()
 }
@@ -29,15 +32,29 @@ fn pair(prompt: Prompt) -> (usize, usize) {
 /// Writes a set of prompts in which each is two tones of 300 ms; the hold music goes on for 10 s.
 pub(crate) fn write_prompts(directory: &Path) {
     fs::create_dir_all(directory).unwrap();
-    let spec = hound::WavSpec { channels: 1, sample_rate: 16000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 16000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
     for prompt in Prompt::ALL {
         let (low, high) = pair(*prompt);
-        let length = if *prompt == Prompt::HoldMusic { 160_000 } else { 4800 };
-        let mut file = hound::WavWriter::create(directory.join(format!("{prompt}.wav")), spec).unwrap();
+        let length = if *prompt == Prompt::HoldMusic {
+            160_000
+        } else {
+            4800
+        };
+        let mut file =
+            hound::WavWriter::create(directory.join(format!("{prompt}.wav")), spec).unwrap();
         for n in 0..length {
             let at = f64::from(n) / 16000.0;
             let fade = (f64::from(n.min(length - n)) / 80.0).min(1.0);
-            let fade = if *prompt == Prompt::HoldMusic { 1.0 } else { fade };
+            let fade = if *prompt == Prompt::HoldMusic {
+                1.0
+            } else {
+                fade
+            };
             let wave = (TAU * grid()[low] * at).sin() + (TAU * grid()[high] * at).sin();
             file.write_sample((fade * wave * 4000.0) as i16).unwrap();
         }
@@ -65,13 +82,22 @@ pub(crate) fn level(samples: &[i16], frequency: f64) -> f64 {
 
 /// The prompt whose two tones stand out of this window, if one does.
 pub(crate) fn prompt_in(window: &[i16]) -> Option<Prompt> {
-    let mut levels: Vec<_> = grid().into_iter().enumerate().map(|(index, frequency)| (level(window, frequency), index)).collect();
+    let mut levels: Vec<_> = grid()
+        .into_iter()
+        .enumerate()
+        .map(|(index, frequency)| (level(window, frequency), index))
+        .collect();
     levels.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let [(first, a), (second, b), (third, _), ..] = levels[..] else { unreachable!() };
+    let [(first, a), (second, b), (third, _), ..] = levels[..] else {
+        unreachable!()
+    };
     if second < -45.0 || first - second > 6.0 || second - third < 12.0 {
         return None;
     }
-    Prompt::ALL.iter().copied().find(|prompt| pair(*prompt) == (a.min(b), a.max(b)))
+    Prompt::ALL
+        .iter()
+        .copied()
+        .find(|prompt| pair(*prompt) == (a.min(b), a.max(b)))
 }
 
 #[test]
@@ -79,10 +105,15 @@ fn each_prompt_is_recognised() {
     let directory = tempfile::tempdir().unwrap();
     write_prompts(directory.path());
     for prompt in Prompt::ALL {
-        let mut file = hound::WavReader::open(directory.path().join(format!("{prompt}.wav"))).unwrap();
+        let mut file =
+            hound::WavReader::open(directory.path().join(format!("{prompt}.wav"))).unwrap();
         let samples: Vec<i16> = file.samples().map(Result::unwrap).step_by(2).collect();
         assert_eq!(prompt_in(&samples[800..800 + WINDOW]), Some(*prompt));
-        assert!(CALLERS.iter().all(|caller| level(&samples[800..800 + WINDOW], *caller) < -60.0));
+        assert!(
+            CALLERS
+                .iter()
+                .all(|caller| level(&samples[800..800 + WINDOW], *caller) < -60.0)
+        );
     }
     assert_eq!(prompt_in(&[0; WINDOW]), None);
 }
