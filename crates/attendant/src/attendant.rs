@@ -273,8 +273,8 @@ impl Attendant {
 
     /// Ends all conferences and all calls, and starts no conference any more. With
     /// [`LeaveReason::OperatorEnded`] the conferences end as by a Host's `##`; with any other reason, as at a
-    /// shutdown, everyone hears the goodbye and is hung up. [`calls`](Self::calls) is empty within
-    /// [`Rules::prompt`].
+    /// shutdown, everyone hears the goodbye and is hung up. [`calls`](Self::calls) is empty when these
+    /// prompts are over, at the latest when the timers that guard them have run out.
     pub fn end_all(&mut self, reason: LeaveReason, now: DateTime<Utc>) {
         let now = self.tick(now);
         self.draining = true;
