@@ -1,7 +1,7 @@
 //! The legs that live in one thread, those that are about to arrive, and those that have just left.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     fmt,
     net::SocketAddr,
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -64,7 +64,7 @@ impl Parcel {
     }
 }
 
-/// What is kept for a leg until it arrives.
+/// What is kept for one visit of a leg until it arrives.
 #[derive(Default)]
 struct Kept {
     orders: Vec<LegOrder>,
@@ -79,7 +79,9 @@ pub(crate) struct Local {
     pub(crate) post: Post,
     pub(crate) meter: Arc<Meter>,
     peers: Vec<Peer>,
-    awaited: HashMap<LegId, Kept>,
+    /// The visits that each leg will make here, in their order: it may be sent on, and back, before it has come
+    /// for the first time.
+    awaited: HashMap<LegId, VecDeque<Kept>>,
     away: Vec<(LegId, usize, Duration)>,
     parcels: Vec<Parcel>,
     /// Legs that have found their peer, and the thread that must know.
@@ -124,7 +126,7 @@ impl Local {
                 Ingested::Latched { home } => self.latched.push((home, leg, from)),
                 Ingested::Ignored => Meter::count(&self.meter.ignored, 1),
             }
-        } else if let Some(kept) = self.awaited.get_mut(&leg) {
+        } else if let Some(kept) = self.awaits(leg) {
             if kept.datagrams < MOST_KEPT {
                 kept.datagrams += 1;
                 let bytes = datagram.into();
@@ -182,7 +184,7 @@ impl Local {
     }
 
     pub(crate) fn order(&mut self, leg: LegId, order: LegOrder, now: Duration) {
-        match self.awaited.get_mut(&leg) {
+        match self.awaits(leg) {
             Some(kept) => kept.orders.push(order),
             None => {
                 let stops = matches!(order, LegOrder::Stop);
@@ -198,19 +200,27 @@ impl Local {
     /// Ends a play, here or on its way here.
     pub(crate) fn stop_play(&mut self, play: PlayId) {
         self.plane.stop_play(play);
-        for kept in self.awaited.values_mut() {
+        for kept in self.awaited.values_mut().flatten() {
             kept.stops.push(play);
         }
     }
 
     /// A leg will arrive.
     pub(crate) fn expect(&mut self, leg: LegId) {
-        self.awaited.entry(leg).or_default();
+        self.awaited
+            .entry(leg)
+            .or_default()
+            .push_back(Kept::default());
+    }
+
+    /// The last visit that a leg will make.
+    fn awaits(&mut self, leg: LegId) -> Option<&mut Kept> {
+        self.awaited.get_mut(&leg)?.back_mut()
     }
 
     /// A leg is to live at `to`.
     pub(crate) fn send_away(&mut self, leg: LegId, to: usize, now: Duration) {
-        if let Some(kept) = self.awaited.get_mut(&leg) {
+        if let Some(kept) = self.awaits(leg) {
             kept.moves_to = Some(to);
             return;
         }
@@ -233,7 +243,8 @@ impl Local {
         self.post.take(pair);
         self.plane.admit(leg, &mut self.post);
         self.post.flush();
-        let kept = self.awaited.remove(&id).unwrap_or_default();
+        let mut visits = self.awaited.remove(&id).unwrap_or_default();
+        let kept = visits.pop_front().unwrap_or_default();
         for order in kept.orders {
             match order {
                 LegOrder::Datagram {
@@ -252,5 +263,115 @@ impl Local {
         if let Some(to) = kept.moves_to {
             self.send_away(id, to, now);
         }
+        if !visits.is_empty() {
+            self.awaited.insert(id, visits);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use conclave_media::Codec;
+    use crossbeam_channel::Receiver;
+
+    use super::*;
+    use crate::{
+        Direction, Event, EventReceiver, LegMedia, RoomId, Route,
+        leg::{Seat, StreamStart},
+        port::PortPool,
+    };
+
+    const LEG: LegId = LegId(1);
+    const NOW: Duration = Duration::from_millis(10);
+
+    fn locals(count: usize) -> (Vec<Local>, Vec<Receiver<Message>>, EventReceiver) {
+        let (events, receiver) = Events::channel();
+        let (peers, inboxes): (Vec<_>, Vec<_>) = (0..count)
+            .map(|_| {
+                let (inbox, messages) = crossbeam_channel::unbounded();
+                let meter = Arc::default();
+                (Peer { inbox, meter }, messages)
+            })
+            .unzip();
+        let local = |me| Local::new(me, peers.clone(), events.clone(), 1);
+        ((0..count).map(local).collect(), inboxes, receiver)
+    }
+
+    fn leg(pair: &PortPair) -> Box<Leg> {
+        let media = LegMedia::new(([127, 0, 0, 1], 9).into(), Codec::Pcmu);
+        let start = StreamStart {
+            ssrc: 1,
+            sequence: 1,
+            timestamp: 1,
+            seed: 1,
+            ntp_at_zero: 0,
+        };
+        let quiet_after = Duration::from_secs(60);
+        Box::new(Leg::new(LEG, pair.key, 0, media, start, quiet_after, NOW))
+    }
+
+    fn room(room: u64) -> LegOrder {
+        let (room, heard) = (RoomId(room), true);
+        LegOrder::Route(Route::Room { room, heard })
+    }
+
+    #[test]
+    fn a_leg_that_is_sent_on_and_back_before_it_came_ends_where_it_was_sent_last() {
+        let (mut locals, inboxes, events) = locals(3);
+        let mut pool = PortPool::new(17_100..=17_199).unwrap();
+        let local_ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let pair = Arc::new(pool.open(local_ip, 1 << 16).unwrap());
+        locals[0].arrive(leg(&pair), &pair, NOW);
+        for (thread, local) in locals.iter_mut().enumerate() {
+            local.plane.open_room(RoomId(thread as u64));
+        }
+        // 0 to 1, on to 2, and back to 1; nothing has arrived yet.
+        locals[1].expect(LEG);
+        locals[0].send_away(LEG, 1, NOW);
+        locals[1].order(LEG, room(1), NOW);
+        locals[2].expect(LEG);
+        locals[1].send_away(LEG, 2, NOW);
+        locals[2].order(LEG, room(2), NOW);
+        locals[1].expect(LEG);
+        locals[2].send_away(LEG, 1, NOW);
+        locals[1].order(LEG, room(1), NOW);
+        let direction = Direction::SendRecv;
+        let media = LegMedia::new(([127, 0, 0, 1], 9).into(), Codec::Pcma);
+        locals[1].order(LEG, LegOrder::Update { media, direction }, NOW);
+        let mut journey = Vec::new();
+        while let Some((at, message)) = inboxes
+            .iter()
+            .enumerate()
+            .find_map(|(at, inbox)| Some((at, inbox.try_recv().ok()?)))
+        {
+            let Message::Arrive { leg, pair } = message else {
+                panic!("nothing but the leg is underway");
+            };
+            journey.push(at);
+            locals[at].arrive(leg, &pair, NOW);
+        }
+        assert_eq!(journey, [1, 2, 1]);
+        let seat = locals[1].plane.seat(LEG);
+        assert!(matches!(seat, Some(Seat::Room { .. })), "{seat:?}");
+        let leg = locals[1].plane.depart(LEG).unwrap();
+        assert!(locals.iter().all(|local| local.awaited.is_empty()));
+
+        // Told to stop on its way, it stops where it arrives, and only then.
+        locals[0].arrive(leg, &pair, NOW);
+        locals[2].expect(LEG);
+        locals[0].send_away(LEG, 2, NOW);
+        locals[2].order(LEG, LegOrder::Stop, NOW);
+        assert!(events.is_empty());
+        let Ok(Message::Arrive { leg, pair }) = inboxes[2].try_recv() else {
+            panic!("the leg isn't underway");
+        };
+        locals[2].arrive(leg, &pair, NOW);
+        assert!(matches!(
+            events.try_recv(),
+            Ok(Event::Stopped { leg: LEG, .. })
+        ));
+        assert!(!locals[2].plane.has(LEG));
     }
 }

@@ -80,6 +80,11 @@ impl Plane {
         Some(self.legs[*self.places.get(&leg)?].port)
     }
 
+    #[cfg(test)]
+    pub(crate) fn seat(&self, leg: LegId) -> Option<Seat> {
+        Some(self.legs[*self.places.get(&leg)?].seat)
+    }
+
     pub(crate) fn next_tick(&self) -> u64 {
         self.tick
     }

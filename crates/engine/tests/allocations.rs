@@ -106,8 +106,8 @@ fn established_calls_allocate_nothing_and_are_small() {
     let stats = engine.stats();
     assert!(stats.packets_in >= 199 * LEGS as u64, "{stats:?}");
     assert!(stats.ignored <= 2 * LEGS as u64, "{stats:?}");
-    // An RTCP report, of which a leg sends at most one in this time, takes a few; 100 ticks take none.
-    assert!(more <= 4 * LEGS as u64, "{more} allocations in two seconds");
+    // An RTCP report, of which a leg sends one in this time, or two, takes a few; a tick takes none.
+    assert!(more <= 8 * LEGS as u64, "{more} allocations in two seconds");
     assert_eq!(quiet_rounds, Some(0), "allocations in a tick");
     assert!(each < 64 * 1024, "{each} bytes for each call");
     assert!(events.is_empty());
