@@ -50,10 +50,11 @@ pub(crate) async fn receive(core: &Arc<Core>, message: SipMessage, path: Path, p
         Some(dialog) => in_dialog(core, request, key, dialog, &path),
         None => match judge(core, &request, &path, place) {
             Ok(admitted) => admit(core, request, key, admitted, path.clone(), place),
-            Err(refusal) => Err((request, refusal)),
+            Err(refusal) => Err(Box::new((request, refusal))),
         },
     };
-    if let Err((request, refusal)) = verdict {
+    if let Err(refused) = verdict {
+        let (request, refusal) = *refused;
         refuse(core, &request, &path, refusal).await;
     }
 }
@@ -103,7 +104,7 @@ impl Refusal {
     }
 }
 
-type Judged = Result<(), (Request, Refusal)>;
+type Judged = Result<(), Box<(Request, Refusal)>>;
 
 async fn refuse(core: &Arc<Core>, request: &Request, path: &Path, refusal: Refusal) {
     core.counters.refuse(refusal.counts_as);
@@ -146,11 +147,11 @@ fn in_dialog(
             .map(|slot| slot.inputs.clone())
     };
     let Some(inputs) = slot else {
-        return Err((request, Refusal::new(481, Refused::NoDialog)));
+        return Err(Box::new((request, Refusal::new(481, Refused::NoDialog))));
     };
     let Ok(place) = inputs.try_reserve() else {
         let busy = Refusal::new(503, Refused::Overload).with("Retry-After", "1");
-        return Err((request, busy));
+        return Err(Box::new((request, busy)));
     };
     place.send(Input::Request(
         Box::new(transaction(core, request, key, path)),
@@ -452,7 +453,7 @@ fn admit(
         let mut gate = core.gate();
         gate.settled(&call.source.name);
         gate.left();
-        return Err((request, Refusal::new(400, Refused::Malformed)));
+        return Err(Box::new((request, Refusal::new(400, Refused::Malformed))));
     };
     let (number, display_name) = caller(&request, &call.source);
     let media: Option<CallMedia> = call.offer.as_ref().map(|offer| *offer.media());
