@@ -1,5 +1,7 @@
 //! What happens in calls, and to those that don't become any, with our own client.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! The server against SIPp, a client that we did not write.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::{answer_all, assert_empty, assert_succeeded, config, sipp, start, tcp, udp};

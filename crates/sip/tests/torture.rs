@@ -1,5 +1,7 @@
 //! RFC 4475's torture messages, each by the answer that it gets.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::time::Duration;

@@ -14,7 +14,12 @@ const SAMPLES: usize = 8_000;
 
 fn prompt(path: &std::path::Path) {
     let sample_format = hound::SampleFormat::Int;
-    let spec = hound::WavSpec { channels: 1, sample_rate: 8_000, bits_per_sample: 16, sample_format };
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 8_000,
+        bits_per_sample: 16,
+        sample_format,
+    };
     let mut wav = hound::WavWriter::create(path, spec).unwrap();
     for i in 0..SAMPLES {
         let angle = i as f64 * FREQUENCY / 8_000.0 * std::f64::consts::TAU;
@@ -35,8 +40,14 @@ async fn a_caller_hears_the_prompt_and_is_hung_up() {
         .spawn()
         .unwrap();
     let mut line = String::new();
-    BufReader::new(program.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let address = line.trim().strip_prefix("listening on ").unwrap().to_owned();
+    BufReader::new(program.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let address = line
+        .trim()
+        .strip_prefix("listening on ")
+        .unwrap()
+        .to_owned();
 
     let rtp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let offer = format!(
@@ -44,13 +55,19 @@ async fn a_caller_hears_the_prompt_and_is_hung_up() {
         rtp.local_addr().unwrap().port()
     );
     let client = SipClient::start(ClientConfig::default()).await.unwrap();
-    let call = client.call(&format!("sip:prompt@{address}"), "caller", Some(&offer)).await.unwrap();
+    let call = client
+        .call(&format!("sip:prompt@{address}"), "caller", Some(&offer))
+        .await
+        .unwrap();
 
     let mut decoder = Codec::Pcma.decoder();
     let mut heard = Vec::new();
     let mut packet = [0; 1_500];
     while heard.len() < SAMPLES {
-        let length = timeout(Duration::from_secs(5), rtp.recv(&mut packet)).await.unwrap().unwrap();
+        let length = timeout(Duration::from_secs(5), rtp.recv(&mut packet))
+            .await
+            .unwrap()
+            .unwrap();
         let packet = RtpPacket::parse(&packet[..length]).unwrap();
         assert_eq!(packet.payload_type(), 8);
         let mut frame = [0; 160];
@@ -67,7 +84,10 @@ async fn a_caller_hears_the_prompt_and_is_hung_up() {
 fn share_of(samples: &[i16], frequency: f64) -> f64 {
     let (mut re, mut im, mut power) = (0.0, 0.0, 0.0);
     for (i, sample) in samples.iter().enumerate() {
-        let (angle, sample) = (i as f64 * frequency / 8_000.0 * std::f64::consts::TAU, f64::from(*sample));
+        let (angle, sample) = (
+            i as f64 * frequency / 8_000.0 * std::f64::consts::TAU,
+            f64::from(*sample),
+        );
         re += sample * angle.cos();
         im += sample * angle.sin();
         power += sample * sample;
