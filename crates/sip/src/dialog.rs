@@ -78,6 +78,10 @@ impl DialogKey {
         Self::new(call_id, tag(from)?, tag(to)?)
     }
 
+    pub(crate) fn local_tag(&self) -> &str {
+        &self.local
+    }
+
     fn new(call_id: &str, local: &str, remote: &str) -> Option<Self> {
         let (call_id, local, remote) = (call_id.to_owned(), local.to_owned(), remote.to_owned());
         Some(Self {

@@ -39,6 +39,8 @@ mod digest;
 mod event;
 mod front;
 mod guard;
+#[doc(hidden)]
+pub mod hostile;
 mod listener;
 mod message;
 mod network;

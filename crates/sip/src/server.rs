@@ -132,9 +132,7 @@ impl SipServer {
 
     /// Ends a call, whatever its state.
     pub fn hang_up(&self, call: CallRef) {
-        if let Some(slot) = self.core.registry().calls.get(&call) {
-            slot.hang_up.cancel();
-        }
+        self.core.hang_up(call);
     }
 
     /// Asks the peer by OPTIONS in the call's dialog whether it is still there; at most 10 s. The call isn't ended
@@ -238,7 +236,7 @@ pub(crate) struct Slot {
 }
 
 impl Core {
-    fn new(config: SipConfig, events: mpsc::Sender<SipEvent>) -> Self {
+    pub(crate) fn new(config: SipConfig, events: mpsc::Sender<SipEvent>) -> Self {
         let stop = CancellationToken::new();
         let endpoint = endpoint(&config.product, stop.clone());
         let mut key = [0; 32];
@@ -307,6 +305,23 @@ impl Core {
             .calls
             .get(&call)
             .is_some_and(|slot| slot.inputs.try_send(input).is_ok())
+    }
+
+    pub(crate) fn hang_up(&self, call: CallRef) {
+        if let Some(slot) = self.registry().calls.get(&call) {
+            slot.hang_up.cancel();
+        }
+    }
+
+    pub(crate) fn command_answer(&self, call: CallRef, rtp: SocketAddr) {
+        self.input(call, Input::Command(Command::Answer(rtp)));
+    }
+
+    /// The local tag of the newest call.
+    pub(crate) fn last_tag(&self) -> Option<String> {
+        let registry = self.registry();
+        let newest = registry.dialogs.iter().max_by_key(|(_, call)| **call);
+        newest.map(|(key, _)| key.local_tag().to_owned())
     }
 
     /// A message came in.

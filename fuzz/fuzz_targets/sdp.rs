@@ -1,0 +1,7 @@
+//! Bytes as the offer or answer of a call.
+#![no_main]
+
+#[path = "../../crates/sip/tests/sip_bytes/mod.rs"]
+mod sip_bytes;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| sip_bytes::sdp(bytes));
