@@ -38,11 +38,14 @@ pub fn sdp(bytes: &[u8]) {
         "a line for each: {answer}"
     );
     // The one line that was taken, alone, is an offer of the same.
-    let taken: Vec<&str> = answer
-        .split("m=")
-        .filter(|part| !part.contains(" 0 RTP"))
-        .collect();
-    let again = negotiate(taken.join("m=").as_bytes(), &codecs).expect("our own words");
+    let refused = |part: &&str| part.split(' ').nth(1) == Some("0");
+    let mut parts = answer.split("\r\nm=");
+    let session = parts.next().unwrap_or("");
+    let taken = parts
+        .find(|part| !refused(part))
+        .expect("a line that was taken");
+    let alone = format!("{session}\r\nm={taken}\r\n");
+    let again = negotiate(alone.as_bytes(), &codecs).expect("our own words");
     assert_eq!(again.media().codec, media.codec);
     assert_eq!(
         again.media().direction == Direction::SendRecv,
