@@ -6,9 +6,11 @@ use std::{
     time::Duration,
 };
 
-use conclave_accounts::{AccountId, Alert, CallId, Ceiling, Door, Doorkeeper, Pin, Source};
+use conclave_accounts::{
+    AccountId, Alert, CallId, Ceiling, Door, Doorkeeper, Outcome, Pin, Source, Ticket,
+};
 use conclave_attendant::{Action, Attendant, Audience, Event, Report, Route};
-use conclave_conference::{Clip, LeaveReason, NameId, PlayId, Prompt};
+use conclave_conference::{Clip, Fact, LeaveReason, NameId, PlayId, Prompt};
 use conclave_dtmf::{Way, parse_info};
 use conclave_engine::{
     self as engine, ClipId, Command, Engine, LegId, LegMedia, NameRules, Port, RoomId,
@@ -51,6 +53,8 @@ struct Call {
     /// Known from the offer, or, where the offer is ours, from the answer to it.
     media: Option<CallMedia>,
     held: bool,
+    /// A ticket that is good only with a human's consent.
+    by_consent: Option<Ticket>,
 }
 
 /// What a task that was sent out brings back.
@@ -242,6 +246,7 @@ impl Shell {
                 called,
                 media: None,
                 held: false,
+                by_consent: None,
             },
         );
         self.parts.sip.answer(call, local);
@@ -345,6 +350,12 @@ impl Shell {
             } => {
                 let now = self.parts.clock.now();
                 let verdict = self.parts.doorkeeper.judge(&source, &pin, door, bound, now);
+                if let Some(state) = self.calls.get_mut(&call) {
+                    state.by_consent = match &verdict.outcome {
+                        Outcome::Admit(ticket) => Some(ticket.clone()).filter(Ticket::by_consent),
+                        _ => None,
+                    };
+                }
                 self.tell(Event::PinJudged {
                     call,
                     inquiry,
@@ -435,10 +446,24 @@ impl Shell {
                     info!(%call, reason = reason.as_str(), "hanging up");
                     self.parts.sip.hang_up(CallRef(call.0));
                 }
-                Action::Report(report) => entry(report)
-                    .into_iter()
-                    .for_each(|entry| self.parts.recorder.record(entry)),
+                Action::Report(report) => self.book(report),
             }
+        }
+    }
+
+    fn book(&mut self, report: Report) {
+        if let Report::Conference(record) = &report
+            && let Fact::Admitted { call } = record.fact
+            && let Some(ticket) = self
+                .calls
+                .get_mut(&call)
+                .and_then(|state| state.by_consent.take())
+        {
+            // A human let this caller in: the PIN was not guessed.
+            self.parts.doorkeeper.vouch(&ticket);
+        }
+        if let Some(entry) = entry(report) {
+            self.parts.recorder.record(entry);
         }
     }
 

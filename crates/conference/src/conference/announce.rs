@@ -43,7 +43,7 @@ impl Conference {
     }
 
     /// The Host and those who waited have come in together: the tone once, or the Host's name to the others
-    /// and theirs to all.
+    /// and theirs to all; nobody hears a list of their own name alone.
     pub(super) fn announce_start(&mut self, host: CallId, waiters: &[CallId], now: DateTime<Utc>) {
         let guests: Vec<_> = waiters
             .iter()
@@ -58,10 +58,7 @@ impl Conference {
             }
             Style::Now | Style::InAList => {
                 self.announce(&host, Sound::Joined, now);
-                if !guests.is_empty() {
-                    let clips = list(&guests, Prompt::HasJoined);
-                    self.play_to_room(None, About::ComingAndGoing, clips, now);
-                }
+                self.announce(&guests, Sound::Joined, now);
             }
         }
     }

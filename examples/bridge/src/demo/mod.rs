@@ -60,7 +60,7 @@ async fn conference(out: &Path, data: &Path) -> Result<(), Failure> {
     let (mut bridge, sip) = start_bridge(data).await?;
     let account = make_account(data).await?;
     print(&format!(
-        "The bridge runs on 127.0.0.1:{sip}. Three telephones call it; that takes about 40 seconds ..."
+        "The bridge runs on 127.0.0.1:{sip}. Three telephones call it; that takes about 70 seconds ..."
     ))?;
     let pin = |role: &str| {
         account[role]

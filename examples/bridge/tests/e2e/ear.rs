@@ -12,6 +12,9 @@ use crate::tones::{self, HOP, RATE, WINDOW};
 /// How long a telephone waits for what it expects to hear.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(12);
 
+/// Samples of a prompt that has been heard: 240 of its 300 ms.
+const WHOLE: usize = 1920;
+
 /// A telephone that keeps what it hears.
 pub(crate) trait Ear {
     fn name(&self) -> &str;
@@ -61,9 +64,9 @@ pub(crate) trait Ear {
             let found = prompts_in(&heard)
                 .into_iter()
                 .find(|(_, _, found)| *found == prompt);
-            // Heard to its end, so that the rest of it isn't found again; music has none.
+            // Heard (nearly) to its end, so that the rest of it isn't found again; music has none.
             if let Some((start, end, _)) = found
-                && (end + WINDOW < heard.len() || prompt == Prompt::HoldMusic)
+                && (end - start >= WHOLE || prompt == Prompt::HoldMusic)
             {
                 *self.cursor() = from + end;
                 return Some(from + start);

@@ -10,7 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::bridge::{Bridge, free_port};
+use crate::{
+    bridge::{Bridge, free_port},
+    phone::Phone,
+};
 
 /// Packets that came to one call.
 #[derive(Default)]
@@ -53,6 +56,8 @@ fn two_hundred_calls_in_fifty_conferences() {
     let directory = bridge.directory.path();
     fs::write(directory.join("callers.csv"), callers).unwrap();
     fs::write(directory.join("caller.xml"), SCENARIO).unwrap();
+    // The sockets that calls share are opened by the first.
+    Phone::call(bridge.sip, 0, &[]).hang_up();
     let sockets_before = open_sockets(bridge.process());
 
     // SIPp numbers the calls' RTP ports by fours from a base, and sends events from them by a raw socket: so what
@@ -122,8 +127,8 @@ fn two_hundred_calls_in_fifty_conferences() {
     // The books are a fraction of a second behind.
     sleep(Duration::from_secs(1));
     let calls = bridge.report("calls");
-    assert_eq!(calls.len(), CALLS);
-    for call in &calls {
+    assert_eq!(calls.len(), CALLS + 1);
+    for call in &calls[1..] {
         assert!(
             call["reason"] == "hung-up" && call["admitted"].is_string(),
             "{call}"
