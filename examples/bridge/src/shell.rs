@@ -65,7 +65,7 @@ enum Answer {
         source: Source,
         pin: Pin,
         bound: Option<AccountId>,
-        door: Option<Door>,
+        door: Option<Box<Door>>,
     },
     Probed {
         call: CallId,
@@ -349,7 +349,10 @@ impl Shell {
                 door,
             } => {
                 let now = self.parts.clock.now();
-                let verdict = self.parts.doorkeeper.judge(&source, &pin, door, bound, now);
+                let verdict =
+                    self.parts
+                        .doorkeeper
+                        .judge(&source, &pin, door.map(|door| *door), bound, now);
                 if let Some(state) = self.calls.get_mut(&call) {
                     state.by_consent = match &verdict.outcome {
                         Outcome::Admit(ticket) => Some(ticket.clone()).filter(Ticket::by_consent),
@@ -488,7 +491,7 @@ impl Shell {
                         source,
                         pin,
                         bound,
-                        door,
+                        door: door.map(Box::new),
                     });
                 }
                 // The caller is asked again when the inquiry's time is up.

@@ -21,11 +21,9 @@ use crate::{
 
 /// A packet as it came in.
 pub(crate) struct Packet {
-    pub(crate) at: Instant,
     pub(crate) sequence: u16,
     pub(crate) timestamp: u32,
     pub(crate) ssrc: u32,
-    pub(crate) payload_type: u8,
 }
 
 #[derive(Default)]
@@ -258,13 +256,11 @@ fn keep(packet: &[u8], line: &mut Line) {
     let word = |at: usize| {
         u32::from_be_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]])
     };
-    let payload_type = packet[1] & 0x7f;
+    assert_eq!(packet[1] & 0x7f, 0, "PCMU was agreed on");
     line.packets.push(Packet {
-        at: Instant::now(),
         sequence: u16::from_be_bytes([packet[2], packet[3]]),
         timestamp: word(4),
         ssrc: word(8),
-        payload_type,
     });
     line.heard
         .extend(packet[12..].iter().map(|byte| g711::decode(*byte)));

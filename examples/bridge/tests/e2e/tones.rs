@@ -25,8 +25,8 @@ fn pair(prompt: Prompt) -> (usize, usize) {
         .iter()
         .position(|other| *other == prompt)
         .unwrap();
-    let pairs = (0..14).flat_map(|low| (low + 1..14).map(move |high| (low, high)));
-    pairs.skip(index).next().unwrap()
+    let mut pairs = (0..14).flat_map(|low| (low + 1..14).map(move |high| (low, high)));
+    pairs.nth(index).unwrap()
 }
 
 /// Writes a set of prompts in which each is two tones of 300 ms; the hold music goes on for 10 s.
