@@ -409,6 +409,8 @@ impl Attendant {
             KeyPress::Star if !self.awaits_star(call) && self.is_on_hold(call) => {
                 return self.ask_another_pin(call, id, now);
             }
+            // Pressed before there was an end to take back: the first key of a command whose second was lost.
+            KeyPress::StarAlone if self.awaits_star(call) => return,
             KeyPress::Star | KeyPress::StarAlone => Command::Star,
         };
         // What is refused is the conference's to tell the caller, where it is told at all.

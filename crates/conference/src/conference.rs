@@ -376,10 +376,9 @@ impl Conference {
             let at = later(since, self.terms.longest_wait);
             Some((at, Timer::LongestWait(call)))
         });
-        let dialogues = self
-            .dialogues
-            .iter()
-            .filter_map(|(host, dialogue)| Some((dialogue.until?, Timer::ConsentAnswer(*host))));
+        let dialogues = self.dialogues.iter().filter_map(|(host, dialogue)| {
+            Some((dialogue.over_at()?, Timer::ConsentAnswer(*host)))
+        });
         booking
             .filter_map(|(at, timer)| Some((at?, timer)))
             .chain(grace.map(|at| (at, Timer::Grace)))

@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use conclave_accounts::Role;
 
 use super::Conference;
 use crate::{
     CallId, Caller, Clip, LeaveReason, PlayId, Prompt, Refusal, WaitFor, plays::About, timer::later,
 };
 
-/// How long after the question `*4` lets the caller in.
+/// How long after the question `*4` lets the caller in, and `*` sends them away.
 const ANSWER_WITHIN: Duration = Duration::from_secs(8);
+/// `*` could become `*4` for so long: a word that was given in time is told by that much later.
+const STAR_IS_TOLD_AFTER: Duration = Duration::from_secs(3);
 
 /// One Host's question about one caller.
 #[derive(Debug)]
@@ -18,13 +21,22 @@ pub(super) struct Dialogue {
     pub(super) about: CallId,
     question: PlayId,
     /// The end of the time to answer; none while the question is being played.
-    pub(super) until: Option<DateTime<Utc>>,
+    until: Option<DateTime<Utc>>,
+}
+
+impl Dialogue {
+    /// When no answer can come any more.
+    pub(super) fn over_at(&self) -> Option<DateTime<Utc>> {
+        self.until.map(|until| later(until, STAR_IS_TOLD_AFTER))
+    }
 }
 
 impl Conference {
     /// `*4`: asks about the next caller, or lets in the one who was asked about.
     pub(super) fn consent_key(&mut self, host: CallId, now: DateTime<Utc>) -> Result<(), Refusal> {
-        if let Some(dialogue) = self.dialogues.get(&host) {
+        if let Some(dialogue) = self.dialogues.get(&host)
+            && dialogue.until.is_none_or(|until| now <= until)
+        {
             let about = dialogue.about;
             return self.decide(about, true, Some(host), now);
         }
@@ -73,7 +85,8 @@ impl Conference {
         if !row.waits_for(WaitFor::Consent) {
             return Err(Refusal::NothingToDo);
         }
-        if welcome && self.locked {
+        let is_wanted = row.role == Role::Host && !self.roster.host_is_in();
+        if welcome && self.locked && !is_wanted {
             return Err(Refusal::Locked);
         }
         self.drop_dialogues_about(call);

@@ -128,12 +128,22 @@ impl Conference {
             HostLeaves::Continue => {
                 self.announce_exit(call, spoken_name(row), now);
                 self.play_to_room(None, About::HostLeft, [Prompt::HostHasLeft], now);
+                self.loosen_lecture(now);
             }
             HostLeaves::Hold => self.hold_all(None, now),
             HostLeaves::Hangup { grace } if grace.is_zero() => {
                 self.release_all(LeaveReason::HostLeft, |_| None, EndReason::HostLeft, now);
             }
             HostLeaves::Hangup { grace } => self.hold_all(Some(later(now, grace)), now),
+        }
+    }
+
+    /// The Guests are to go on talking. In a strict lecture with no Host nobody could be heard, nor be given the
+    /// floor: it becomes a lecture, in which those speak who want to.
+    fn loosen_lecture(&mut self, now: DateTime<Utc>) {
+        if self.floor == Floor::StrictLecture {
+            self.floor = Floor::Lecture;
+            self.play_to_room(None, About::Floor, [Prompt::LectureOn], now);
         }
     }
 

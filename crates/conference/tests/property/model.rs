@@ -145,6 +145,9 @@ impl Model {
         let last_host = gone.host && gone.state == State::In && !self.host_in();
         if last_host && self.mode == Mode::Open {
             match self.terms.host_leaves {
+                HostLeaves::Continue if self.floor == Floor::StrictLecture => {
+                    self.floor = Floor::Lecture;
+                }
                 HostLeaves::Continue => {}
                 HostLeaves::Hangup {
                     grace: Duration::ZERO,
@@ -353,7 +356,7 @@ impl Model {
                 }
                 if !welcome {
                     self.leave(call, now);
-                } else if self.locked {
+                } else if self.locked && (!person.host || self.host_in()) {
                     return Err(Refusal::Locked);
                 } else {
                     self.let_in(call, now);
