@@ -12,8 +12,10 @@ use crate::tones::{self, HOP, RATE, WINDOW};
 /// How long a telephone waits for what it expects to hear.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(12);
 
-/// Samples of a prompt that has been heard: 240 of its 300 ms.
-const WHOLE: usize = 1920;
+/// Samples of a prompt that has been heard: 260 of its 300 ms.
+const WHOLE: usize = 2080;
+/// What is shorter is the rest of one that was heard before: 120 ms.
+const SHORTEST: usize = 960;
 
 /// A telephone that keeps what it hears.
 pub(crate) trait Ear {
@@ -120,7 +122,7 @@ pub(crate) trait Ear {
     }
 }
 
-/// From which sample to which each prompt is heard; only what lasts for 80 ms counts.
+/// From which sample to which each prompt is heard; what is too short doesn't count.
 fn prompts_in(samples: &[i16]) -> Vec<(usize, usize, Prompt)> {
     let mut runs: Vec<(usize, usize, Prompt)> = Vec::new();
     for at in (0..samples.len().saturating_sub(WINDOW - 1)).step_by(HOP) {
@@ -131,7 +133,7 @@ fn prompts_in(samples: &[i16]) -> Vec<(usize, usize, Prompt)> {
             }
         }
     }
-    runs.retain(|(start, end, _)| end - start >= 640);
+    runs.retain(|(start, end, _)| end - start >= SHORTEST);
     runs
 }
 

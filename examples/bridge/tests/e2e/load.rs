@@ -55,7 +55,7 @@ fn two_hundred_calls_in_fifty_conferences() {
     // comes in can be taken here.
     let (base, ears) = rtp_sockets(CALLS);
     let stop = AtomicBool::new(false);
-    let (streams, output) = std::thread::scope(|scope| {
+    let ((streams, stall), output) = std::thread::scope(|scope| {
         let listener = scope.spawn(|| listen(&ears, &stop));
         let output = Command::new("sipp")
             .arg(format!("127.0.0.1:{}", bridge.sip))
@@ -111,10 +111,18 @@ fn two_hundred_calls_in_fifty_conferences() {
             "{ssrc:x} to {port}: {rate:.1} packets a second over {time:.1} s"
         );
     }
-    // The machine is shared: when it stands still, all streams have their gap at that time. A gap that is the bridge's
-    // doing is one that the machine's own clock didn't have.
+    // The machine is shared: when it stands still, the streams do. How long it did is what the listener's own pauses say.
     let mut gaps: Vec<_> = streams.values().map(|stream| stream.longest_gap).collect();
     gaps.sort();
+    let (gap, bound) = (
+        gaps[gaps.len() * 95 / 100],
+        Duration::from_millis(60) + stall,
+    );
+    assert!(
+        gap < bound,
+        "one in twenty streams had a gap of {gap:?} or more; the machine stood still for {stall:?}"
+    );
+
     // The books are a fraction of a second behind.
     sleep(Duration::from_secs(1));
     let calls = bridge.report("calls");
@@ -126,11 +134,6 @@ fn two_hundred_calls_in_fifty_conferences() {
         );
     }
     assert_eq!(bridge.report("conferences").len(), CONFERENCES);
-    let median = gaps[CALLS / 2];
-    assert!(
-        median < Duration::from_millis(60),
-        "half of the streams had a gap of {median:?} or more"
-    );
 
     // Nothing is left: sockets go with their calls.
     let began = Instant::now();
@@ -163,12 +166,16 @@ fn rtp_sockets(calls: usize) -> (u16, Vec<UdpSocket>) {
     panic!("no free ports for {calls} calls");
 }
 
-/// The streams by the port that they came to and their SSRC.
-fn listen(sockets: &[UdpSocket], stop: &AtomicBool) -> BTreeMap<(u16, u32), Stream> {
+/// The streams by the port that they came to and their SSRC; and the listener's own longest pause.
+fn listen(sockets: &[UdpSocket], stop: &AtomicBool) -> (BTreeMap<(u16, u32), Stream>, Duration) {
+    let mut stall = Duration::ZERO;
+    let mut last = Instant::now();
     let mut streams: BTreeMap<(u16, u32), Stream> = BTreeMap::new();
     let mut buffer = [0; 2048];
     while !stop.load(Ordering::Relaxed) {
         sleep(Duration::from_millis(2));
+        stall = stall.max(last.elapsed());
+        last = Instant::now();
         for socket in sockets {
             let port = socket.local_addr().unwrap().port();
             while let Ok((length, _)) = socket.recv_from(&mut buffer) {
@@ -178,7 +185,7 @@ fn listen(sockets: &[UdpSocket], stop: &AtomicBool) -> BTreeMap<(u16, u32), Stre
             }
         }
     }
-    streams
+    (streams, stall)
 }
 
 fn ssrc(packet: &[u8]) -> u32 {

@@ -4,6 +4,7 @@
 
 mod baresip;
 mod bridge;
+mod demo;
 mod ear;
 mod foreign;
 mod g711;
