@@ -38,6 +38,20 @@ const CAMPAIGNS: &[Campaign] = &[
         run: kill_store,
     },
     Campaign {
+        name: "soak",
+        arguments: "[MINUTES]",
+        about: "calls come and go at the built bridge, 20 a second: what memory and sockets do (needs sipp)",
+        takes: "an hour",
+        run: crate::soak::soak,
+    },
+    Campaign {
+        name: "flood",
+        arguments: "[SECONDS]",
+        about: "1,000 INVITEs a second from a stranger while one call goes on (needs sipp)",
+        takes: "2 minutes",
+        run: crate::soak::flood,
+    },
+    Campaign {
         name: "sim",
         arguments: "[ARGUMENTS]",
         about: "the whole bridge in a virtual world with seeded faults, thousands of seeds",

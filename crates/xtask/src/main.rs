@@ -10,6 +10,7 @@ mod long;
 mod prompts;
 mod run;
 mod setup;
+mod soak;
 mod test;
 
 use clap::{Parser, Subcommand};
