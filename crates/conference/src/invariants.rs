@@ -6,6 +6,7 @@
 //!
 //! - No Guest hears or is heard by anyone before a Host is in, nor while the account holds them.
 //! - Nobody new is in once the conference is locked, but a Host while no Host is in.
+//! - Who waits for consent is in by a Host's or the portal's word, and not before.
 //! - Everyone who can hear or be heard is in the roster, as the roster says.
 //! - Every call leaves once, for one reason; the books say the same.
 //! - What plays is heard by somebody who is there, is told by one name and at most once, uses no wiped name, and
@@ -23,7 +24,7 @@ use conclave_accounts::{HostLeaves, Role, Ticket};
 
 use crate::{
     Action, Actor, Audience, CallId, Clip, Command, Conference, Event, Fact, LeaveReason, NameId,
-    Phase, PlayId, Record, Refusal, Route,
+    Phase, PlayId, Record, Refusal, Route, WaitFor,
 };
 
 /// More plays than that for one pair of ears, or for the room, have piled up.
@@ -113,6 +114,10 @@ pub struct Watch {
     booked: BTreeSet<CallId>,
     /// Why a call left, for its entry in the books, if there is to be one.
     left: BTreeMap<CallId, LeaveReason>,
+    /// Wait for a human's word.
+    asking: BTreeSet<CallId>,
+    /// A Host gave that word in this step, to one of them.
+    welcomed: bool,
     /// Came into the room in this step.
     came: Vec<CallId>,
     plays: BTreeMap<PlayId, Audience>,
@@ -229,6 +234,7 @@ impl Watch {
             self.check_over()?;
         }
         self.came.clear();
+        self.welcomed = false;
         let empty = self.in_room().next().is_none();
         self.opened &= !empty;
         self.before = Before {
@@ -245,6 +251,9 @@ impl Watch {
         let was_in = matches!(seen.route, Some(Route::Room { .. }));
         seen.route = Some(route);
         if matches!(route, Route::Room { .. }) && !was_in {
+            ensure(!self.asking.contains(&call), || {
+                format!("{call} is in the room and still waits for consent")
+            })?;
             self.opened |= seen.role == Role::Host;
             self.came.push(call);
             ensure(self.opened, || {
@@ -292,11 +301,39 @@ impl Watch {
 
     fn recorded(&mut self, record: &Record) -> Result<(), Violation> {
         match &record.fact {
-            Fact::Arrived { call, .. } => {
+            Fact::Arrived {
+                call, waits_for, ..
+            } => {
+                if *waits_for == Some(WaitFor::Consent) {
+                    self.asking.insert(*call);
+                }
                 let new = self.present.contains_key(call) && self.booked.insert(*call);
                 ensure(new, || format!("{call} arrives in the books alone"))
             }
+            Fact::Command {
+                command,
+                refused: None,
+                ..
+            } => {
+                match command {
+                    // Which caller it is about, the admission that follows says.
+                    Command::Consent => self.welcomed = true,
+                    Command::Admit {
+                        call,
+                        welcome: true,
+                    } => {
+                        self.asking.remove(call);
+                    }
+                    _ => {}
+                }
+                Ok(())
+            }
+            Fact::Admitted { call } => {
+                let welcome = !self.asking.remove(call) || std::mem::take(&mut self.welcomed);
+                ensure(welcome, || format!("{call} is let in by nobody's word"))
+            }
             Fact::Departed { call, reason } => {
+                self.asking.remove(call);
                 ensure(self.booked.remove(call), || {
                     format!("{call} departs and never arrived, or departs again")
                 })?;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use conclave_accounts::{Announce, CallId, HostLeaves, Source, Terms};
+use conclave_accounts::{Announce, CallId, HostLeaves, PinPolicy, Source, Terms};
 use conclave_attendant::{Access, Event, Step};
 use conclave_conference::{Command, ConferenceId, LeaveReason, NameId, Place, PlayId};
 use conclave_dtmf::{Digit, Way};
@@ -95,7 +95,12 @@ impl Story {
     fn new(seed: u64) -> Self {
         let mut chance = Chance::new(seed);
         let terms: Vec<Terms> = (0..ACCOUNTS).map(|_| some_terms(&mut chance)).collect();
-        let mut world = World::new(&terms, chance.bits());
+        // In some stories the alarm is soon raised, and strangers are let in by consent, Hosts as well.
+        let policy = PinPolicy {
+            ceiling: if chance.percent(30) { 3 } else { 100 },
+            ..PinPolicy::default()
+        };
+        let mut world = World::under(policy, &terms, chance.bits());
         let mut often = |most: u64| chance.below(most) as u8;
         world.faults = Faults {
             lost_play_end: often(30),

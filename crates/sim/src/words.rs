@@ -146,8 +146,7 @@ fn fact(record: &Record) -> String {
                 Actor::Operator => "the operator".to_owned(),
             };
             let refused = refused.map_or(String::new(), |why| format!(", refused: {why}"));
-            let command = format!("{command:?}").to_lowercase();
-            format!("is told by {by}: {command}{refused}")
+            format!("is told by {by}: {}{refused}", command.as_str())
         }
         Fact::Departed { call, reason } => format!("is left by {call} ({})", reason.as_str()),
         Fact::Ended { reason } => format!("ended ({})", reason.as_str()),

@@ -87,10 +87,15 @@ const MOST_NOTES: usize = 400;
 impl World {
     /// A world whose accounts, numbered from 1, have these terms and the PINs that [`pins`](crate::pins) tells.
     pub fn new(terms: &[Terms], seed: u64) -> Self {
+        Self::under(PinPolicy::default(), terms, seed)
+    }
+
+    /// The same, whose doorkeeper has a policy of its own.
+    pub fn under(policy: PinPolicy, terms: &[Terms], seed: u64) -> Self {
         Self {
             bridge: Attendant::new(Rules::default(), START),
             media: Media::default(),
-            town: Town::new(terms, PinPolicy::default(), START),
+            town: Town::new(terms, policy, START),
             watch: Watch::default(),
             now: START,
             to_come: BTreeMap::new(),

@@ -19,8 +19,12 @@ const IN_THE_BOOKS: &str = "in the books: ";
 
 /// The transcript with the answers that the bridge gives now.
 pub(crate) fn play(transcript: &str) -> Result<String, String> {
-    let Settings { terms, books } = read::settings(transcript)?;
-    let mut world = World::new(&[terms.clone(), terms], 0);
+    let Settings {
+        terms,
+        policy,
+        books,
+    } = read::settings(transcript)?;
+    let mut world = World::under(policy, &[terms.clone(), terms], 0);
     let mut played = String::new();
     // What is said to the reader stays with the input that it stands before.
     let mut said = String::new();

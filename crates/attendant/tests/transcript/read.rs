@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use conclave_accounts::{AccountId, Announce, CallId, HostLeaves, Source, Terms};
+use conclave_accounts::{AccountId, Announce, CallId, HostLeaves, PinPolicy, Source, Terms};
 use conclave_attendant::Event;
 use conclave_conference::{Command, LeaveReason};
 use conclave_dtmf::{Digit, Way};
@@ -12,6 +12,7 @@ use conclave_sim::{Faults, START, Speech};
 /// What the lines that begin with `=` say.
 pub(crate) struct Settings {
     pub(crate) terms: Terms,
+    pub(crate) policy: PinPolicy,
     /// Whether the entries in the books are shown.
     pub(crate) books: bool,
 }
@@ -50,6 +51,7 @@ pub(crate) enum Input {
 
 pub(crate) fn settings(transcript: &str) -> Result<Settings, String> {
     let mut terms = Terms::default();
+    let mut policy = PinPolicy::default();
     let mut books = false;
     for line in transcript.lines().filter_map(|line| line.strip_prefix('=')) {
         let (key, value) = line
@@ -59,6 +61,8 @@ pub(crate) fn settings(transcript: &str) -> Result<Settings, String> {
             ("names", "yes") => terms.entry = Announce::Name,
             ("guests are let in one by one", "yes") => terms.consent = true,
             ("places", places) => terms.max_participants = number(places)?,
+            ("longest wait", wait) => terms.longest_wait = span(wait)?,
+            ("wrong PINs a day that raise the alarm", ceiling) => policy.ceiling = number(ceiling)?,
             ("books", "yes") => books = true,
             ("when the last host leaves", "the guests are held") => {
                 terms.host_leaves = HostLeaves::Hold;
@@ -80,7 +84,11 @@ pub(crate) fn settings(transcript: &str) -> Result<Settings, String> {
         }
     }
     terms.validate().map_err(|error| error.to_string())?;
-    Ok(Settings { terms, books })
+    Ok(Settings {
+        terms,
+        policy,
+        books,
+    })
 }
 
 /// A line such as `0:05 call 2 dials`.
@@ -167,6 +175,7 @@ fn of_call(call: CallId, words: &[&str]) -> Result<Input, String> {
         ["takes", "its", "line", "back"] => {
             Input::Told(Box::new(Event::PeerHold { call, held: false }))
         }
+        ["plays", "music"] => Input::Told(Box::new(Event::Noisy { call, noisy: true })),
         ["sends", "no", "sound"] => Input::Told(Box::new(Event::MediaQuiet { call })),
         ["is", "known", "to", "nobody"] => {
             Input::Told(Box::new(Event::Probed { call, alive: false }))
