@@ -18,7 +18,7 @@ use conclave_accounts::{AccountId, ConferenceKey, Role, Terms, Ticket};
 use self::{announce::Gathering, consent::Dialogue, roll_call::RollCall};
 use crate::{
     Action, Actor, CallId, Command, ConferenceId, EndReason, Event, Floor, NameId, Participant,
-    Place, PlayId, Refusal, Timer,
+    PlayId, Refusal, Timer,
     plays::Plays,
     roster::{Arrival, Roster},
     timer::later,
@@ -367,14 +367,11 @@ impl Conference {
             Alone::ToBeWarned { call, at } => (at, Timer::AloneWarning(call)),
             Alone::ToBeEnded { call, at } => (at, Timer::AloneEnds(call)),
         });
-        let waits = self.roster.iter().filter_map(|(call, row)| {
-            let since = match row.place {
-                Place::Waiting { since, .. } => since,
-                Place::Held { since } if grace.is_none() => since,
-                Place::Held { .. } | Place::Room => return None,
-            };
+        let held = self.roster.first_held().filter(|_| grace.is_none());
+        let waits = self.roster.first_waiting().into_iter().chain(held);
+        let waits = waits.map(|(since, call)| {
             let at = later(since, self.terms.longest_wait);
-            Some((at, Timer::LongestWait(call)))
+            (at, Timer::LongestWait(call))
         });
         let dialogues = self.dialogues.iter().filter_map(|(host, dialogue)| {
             Some((dialogue.over_at()?, Timer::ConsentAnswer(*host)))

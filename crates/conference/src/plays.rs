@@ -1,6 +1,9 @@
 //! The plays that are under way, each with the time at which it is taken for over.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 
@@ -59,6 +62,7 @@ pub(crate) struct Plays {
     owner: u32,
     next: u32,
     outstanding: BTreeMap<PlayId, Outstanding>,
+    by_overdue: BTreeSet<(DateTime<Utc>, PlayId)>,
 }
 
 impl Plays {
@@ -67,6 +71,7 @@ impl Plays {
             owner,
             next: 1,
             outstanding: BTreeMap::new(),
+            by_overdue: BTreeSet::new(),
         }
     }
 
@@ -91,7 +96,7 @@ impl Plays {
             _ => same,
         };
         for play in &replaced {
-            self.outstanding.remove(play);
+            self.end(*play);
         }
         let begins = self
             .outstanding
@@ -105,13 +110,16 @@ impl Plays {
             number: self.next,
         };
         self.next = self.next.wrapping_add(1);
+        let overdue = later(begins, SLACK + longest);
+        let names = clips.iter().filter_map(name_in).collect();
+        self.by_overdue.insert((overdue, play));
         self.outstanding.insert(
             play,
             Outstanding {
                 to,
                 about,
-                names: clips.iter().filter_map(name_in).collect(),
-                overdue: later(begins, SLACK + longest),
+                names,
+                overdue,
             },
         );
         Some(Started { play, replaced })
@@ -119,15 +127,25 @@ impl Plays {
 
     /// Forgets a play that is over or is being stopped; false if it is not under way.
     pub(crate) fn end(&mut self, play: PlayId) -> bool {
-        self.outstanding.remove(&play).is_some()
+        let ended = self.outstanding.remove(&play);
+        if let Some(outstanding) = &ended {
+            self.by_overdue.remove(&(outstanding.overdue, play));
+        }
+        ended.is_some()
     }
 
     /// Takes out all plays to those that `whom` picks, to be stopped.
     pub(crate) fn take(&mut self, whom: impl Fn(Audience) -> bool) -> Vec<PlayId> {
-        self.outstanding
-            .extract_if(.., |_, outstanding| whom(outstanding.to))
-            .map(|(play, _)| play)
-            .collect()
+        let taken: Vec<PlayId> = self
+            .outstanding
+            .iter()
+            .filter(|(_, outstanding)| whom(outstanding.to))
+            .map(|(play, _)| *play)
+            .collect();
+        for play in &taken {
+            self.end(*play);
+        }
+        taken
     }
 
     pub(crate) fn use_name(&self, name: NameId) -> bool {
@@ -138,10 +156,7 @@ impl Plays {
 
     /// The play that is taken for over first, and when.
     pub(crate) fn first_overdue(&self) -> Option<(DateTime<Utc>, PlayId)> {
-        self.outstanding
-            .iter()
-            .map(|(play, outstanding)| (outstanding.overdue, *play))
-            .min()
+        self.by_overdue.first().copied()
     }
 }
 

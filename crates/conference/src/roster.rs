@@ -1,6 +1,6 @@
 //! Who is in a conference, in order of arrival.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use conclave_accounts::Role;
@@ -14,7 +14,8 @@ pub struct Participant {
     pub(crate) caller: Caller,
     pub(crate) holder: Option<String>,
     pub(crate) arrived: DateTime<Utc>,
-    pub(crate) place: Place,
+    /// The roster's to change: it knows who waits, and since when.
+    place: Place,
     pub(crate) on_hold: bool,
     pub(crate) noisy: bool,
     /// How loud the caller was, and when.
@@ -84,6 +85,30 @@ pub(crate) enum Silenced {
 }
 
 impl Participant {
+    pub(crate) fn new(
+        role: Role,
+        caller: Caller,
+        holder: Option<String>,
+        place: Place,
+        now: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            role,
+            caller,
+            holder,
+            arrived: now,
+            place,
+            on_hold: false,
+            noisy: false,
+            level: None,
+            hand: None,
+            own_mute: false,
+            silenced: None,
+            floor: false,
+            route: None,
+        }
+    }
+
     /// Host or Guest, by the PIN.
     pub fn role(&self) -> Role {
         self.role
@@ -203,6 +228,9 @@ impl Participant {
 pub(crate) struct Roster {
     rows: BTreeMap<Arrival, (CallId, Participant)>,
     by_call: BTreeMap<CallId, Arrival>,
+    /// Those who wait and those who are held, by since when: in a room of thousands no event may cost a walk.
+    waiting: BTreeSet<(DateTime<Utc>, Arrival)>,
+    held: BTreeSet<(DateTime<Utc>, Arrival)>,
     next: Arrival,
 }
 
@@ -214,15 +242,65 @@ impl Roster {
     pub(crate) fn add(&mut self, call: CallId, participant: Participant) {
         let arrival = self.next;
         self.next += 1;
+        self.note(arrival, participant.place);
         self.by_call.insert(call, arrival);
         self.rows.insert(arrival, (call, participant));
     }
 
     pub(crate) fn remove(&mut self, call: CallId) -> Option<Participant> {
         let arrival = self.by_call.remove(&call)?;
-        self.rows
-            .remove(&arrival)
-            .map(|(_, participant)| participant)
+        let (_, participant) = self.rows.remove(&arrival)?;
+        self.forget(arrival, participant.place);
+        Some(participant)
+    }
+
+    /// Moves a call to another place; false if it isn't in the roster.
+    pub(crate) fn put(&mut self, call: CallId, place: Place) -> bool {
+        let Some(&arrival) = self.by_call.get(&call) else {
+            return false;
+        };
+        let Some((_, row)) = self.rows.get_mut(&arrival) else {
+            return false;
+        };
+        let before = std::mem::replace(&mut row.place, place);
+        self.forget(arrival, before);
+        self.note(arrival, place);
+        true
+    }
+
+    /// Who has waited the longest, and since when.
+    pub(crate) fn first_waiting(&self) -> Option<(DateTime<Utc>, CallId)> {
+        self.first_of(&self.waiting)
+    }
+
+    /// Who has been held the longest, and since when.
+    pub(crate) fn first_held(&self) -> Option<(DateTime<Utc>, CallId)> {
+        self.first_of(&self.held)
+    }
+
+    fn first_of(
+        &self,
+        those: &BTreeSet<(DateTime<Utc>, Arrival)>,
+    ) -> Option<(DateTime<Utc>, CallId)> {
+        let (since, arrival) = those.first()?;
+        let (call, _) = self.rows.get(arrival)?;
+        Some((*since, *call))
+    }
+
+    fn note(&mut self, arrival: Arrival, place: Place) {
+        match place {
+            Place::Waiting { since, .. } => self.waiting.insert((since, arrival)),
+            Place::Held { since } => self.held.insert((since, arrival)),
+            Place::Room => true,
+        };
+    }
+
+    fn forget(&mut self, arrival: Arrival, place: Place) {
+        match place {
+            Place::Waiting { since, .. } => self.waiting.remove(&(since, arrival)),
+            Place::Held { since } => self.held.remove(&(since, arrival)),
+            Place::Room => true,
+        };
     }
 
     pub(crate) fn get(&self, call: CallId) -> Option<&Participant> {
@@ -269,7 +347,7 @@ impl Roster {
     }
 
     pub(crate) fn in_room(&self) -> usize {
-        self.iter().filter(|(_, row)| row.in_room()).count()
+        self.rows.len() - self.waiting.len() - self.held.len()
     }
 
     pub(crate) fn hosts_in(&self) -> Vec<CallId> {

@@ -1,9 +1,11 @@
 //! The accounts of the virtual world, and the storage that finds their PINs.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use conclave_accounts::{
-    Account, AccountId, Directory, Doorkeeper, Outcome, Owner, Pin, PinKey, PinPolicy, Source,
-    Terms, Verdict,
+    Account, AccountId, CallId, Directory, Doorkeeper, Outcome, Owner, Pin, PinKey, PinPolicy,
+    Source, Terms, Ticket, Verdict,
 };
 
 /// Storage in memory and the doorkeeper before it.
@@ -11,6 +13,8 @@ use conclave_accounts::{
 pub(crate) struct Town {
     directory: Directory,
     doorkeeper: Doorkeeper,
+    /// Whose PIN opened a door that the caller hasn't gone through yet.
+    at_the_door: BTreeMap<CallId, (Source, Ticket)>,
 }
 
 /// The PINs of an account of the virtual world.
@@ -56,11 +60,13 @@ impl Town {
         Self {
             directory,
             doorkeeper: Doorkeeper::new(policy, now),
+            at_the_door: BTreeMap::new(),
         }
     }
 
     pub(crate) fn judge(
         &mut self,
+        call: CallId,
         source: &Source,
         pin: &Pin,
         bound: Option<AccountId>,
@@ -69,8 +75,23 @@ impl Town {
         let found = self.directory.find_for(source, pin, now);
         let verdict = self.doorkeeper.judge(source, pin, found, bound, now);
         if let Outcome::Admit(ticket) = &verdict.outcome {
-            self.directory.opened(source, ticket, now);
+            let arrived = (source.clone(), ticket.clone());
+            self.at_the_door.insert(call, arrived);
         }
         verdict
+    }
+
+    /// The call is in: only now its number is known, and a PIN that a human let in wasn't guessed.
+    pub(crate) fn let_in(&mut self, call: CallId, now: DateTime<Utc>) {
+        if let Some((source, ticket)) = self.at_the_door.remove(&call) {
+            self.directory.opened(&source, &ticket, now);
+            if ticket.by_consent() {
+                self.doorkeeper.vouch(&ticket);
+            }
+        }
+    }
+
+    pub(crate) fn gone(&mut self, call: CallId) {
+        self.at_the_door.remove(&call);
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use conclave_accounts::{CallId, PinPolicy, Source, Terms, Verdict};
-use conclave_attendant::{Access, Action, Attendant, Event, Rules};
-use conclave_conference::{Command, ConferenceId, LeaveReason, NameId, PlayId, Refusal};
+use conclave_attendant::{Access, Action, Attendant, Event, Report, Rules};
+use conclave_conference::{Command, ConferenceId, Fact, LeaveReason, NameId, PlayId, Refusal};
 use conclave_dtmf::{Digit, Way};
 
 use crate::media::{Begun, Media};
@@ -295,7 +295,7 @@ impl World {
                 source,
                 bound,
             } => {
-                let verdict = self.town.judge(&source, &pin, bound, self.now);
+                let verdict = self.town.judge(call, &source, &pin, bound, self.now);
                 self.answer_inquiry(call, inquiry, verdict);
             }
             Action::Route { call, route } => {
@@ -329,8 +329,21 @@ impl World {
                 }
             }
             Action::HangUp { call, .. } => self.cut(call),
-            // What is kept and what is in the books, the watch knows.
-            Action::ForgetName { .. } | Action::Report(_) => {}
+            Action::Report(report) => self.book(&report),
+            // What is kept, the watch knows.
+            Action::ForgetName { .. } => {}
+        }
+    }
+
+    fn book(&mut self, report: &Report) {
+        match report {
+            Report::Conference(record) => {
+                if let Fact::Admitted { call } = record.fact {
+                    self.town.let_in(call, self.now);
+                }
+            }
+            Report::CallEnded { call, .. } => self.town.gone(*call),
+            _ => {}
         }
     }
 

@@ -80,24 +80,9 @@ impl Conference {
         };
         self.record(fact, now);
         let what = waits_for.unwrap_or(WaitFor::Host);
-        self.roster.add(
-            call,
-            Participant {
-                role,
-                caller,
-                holder,
-                arrived: now,
-                place: Place::Waiting { what, since: now },
-                on_hold: false,
-                noisy: false,
-                level: None,
-                hand: None,
-                own_mute: false,
-                silenced: None,
-                floor: false,
-                route: None,
-            },
-        );
+        let place = Place::Waiting { what, since: now };
+        let row = Participant::new(role, caller, holder, place, now);
+        self.roster.add(call, row);
         match waits_for {
             None => self.admit(call, now),
             Some(what) => self.wait(call, what, now),
@@ -120,10 +105,9 @@ impl Conference {
 
     /// Alone with the music, until something happens.
     pub(super) fn wait(&mut self, call: CallId, what: WaitFor, now: DateTime<Utc>) {
-        let Some(row) = self.roster.get_mut(call) else {
+        if !self.roster.put(call, Place::Waiting { what, since: now }) {
             return;
-        };
-        row.place = Place::Waiting { what, since: now };
+        }
         self.route(call);
         match what {
             WaitFor::Host => {
@@ -179,7 +163,7 @@ impl Conference {
     fn start(&mut self, host: CallId, now: DateTime<Utc>) {
         let held = self
             .roster
-            .calls(|row| matches!(row.place, Place::Held { .. }));
+            .calls(|row| matches!(row.place(), Place::Held { .. }));
         let new = self.roster.calls(|row| row.waits_for(WaitFor::Host));
         for call in held.iter().chain(&new) {
             self.bring_in(*call, now);
@@ -194,8 +178,7 @@ impl Conference {
     }
 
     fn bring_in(&mut self, call: CallId, now: DateTime<Utc>) {
-        if let Some(row) = self.roster.get_mut(call) {
-            row.place = Place::Room;
+        if self.roster.put(call, Place::Room) {
             self.record(Fact::Admitted { call }, now);
             self.stop_plays_to(call);
             self.route(call);

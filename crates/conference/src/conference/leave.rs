@@ -154,9 +154,7 @@ impl Conference {
         self.entering = None;
         self.leaving = None;
         for call in self.roster.calls(Participant::in_room) {
-            if let Some(row) = self.roster.get_mut(call) {
-                row.place = Place::Held { since: now };
-            }
+            self.roster.put(call, Place::Held { since: now });
             self.record(Fact::Held { call }, now);
             self.route(call);
         }
@@ -168,7 +166,7 @@ impl Conference {
         let someone = self
             .roster
             .iter()
-            .any(|(_, row)| !matches!(row.place, Place::Waiting { .. }));
+            .any(|(_, row)| !matches!(row.place(), Place::Waiting { .. }));
         if !someone && matches!(self.phase, Phase::Open | Phase::HostAway { until: None }) {
             self.phase = Phase::AwaitingHost;
             self.locked = false;
