@@ -2,7 +2,9 @@
 
 use std::{fs, time::Duration};
 
-use crate::{bridge::Bridge, phone::Phone, sipp::Offer, tones};
+use conclave_conference::Prompt;
+
+use crate::{bridge::Bridge, ear::Ear, journey::two, phone::Phone, sipp::Offer, tones};
 
 fn refused(bridge: &Bridge, to: &str) -> String {
     let mut phone = Phone::dial(bridge.sip, to, 0, Offer::Early, &[]);
@@ -54,4 +56,27 @@ fn a_full_bridge_says_when_to_try_again() {
         trace.contains("SIP/2.0 503") && trace.contains("Retry-After:"),
         "{trace}"
     );
+}
+
+/// A telephone that vanishes sends neither RTP nor BYE: after a minute it is asked for by OPTIONS, and when nothing
+/// answers it is gone for the others as well.
+#[test]
+fn a_dead_line_is_ended() {
+    let bridge = Bridge::start();
+    let account = bridge.account(&[]);
+    let (mut host, guest) = two(&bridge, &account);
+    host.skip();
+    drop(guest);
+    assert!(
+        host.hears_within(Prompt::ExitTone, Duration::from_secs(50))
+            .is_none(),
+        "too early"
+    );
+    assert!(
+        host.hears_within(Prompt::ExitTone, Duration::from_secs(40))
+            .is_some(),
+        "the dead line stays"
+    );
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(bridge.report("calls")[1]["reason"], "lost");
 }
