@@ -95,9 +95,9 @@ pub(crate) struct Leg {
     direction: Direction,
     latch: Latch,
     receiver: Receiver,
-    /// The source of the last packet.
-    ssrc: Option<u32>,
     events: EventReceiver,
+    /// The source of the last event: it need not be that of the audio.
+    events_from: Option<u32>,
     encoder: Box<dyn Encoder>,
     writer: RtpWriter,
     rtcp: RtcpSession,
@@ -137,8 +137,8 @@ impl Leg {
             direction: Direction::SendRecv,
             latch: Latch::new(media.remote),
             receiver: Receiver::new(media.codec, media.payload_type),
-            ssrc: None,
             events: EventReceiver::new(),
+            events_from: None,
             encoder: media.codec.encoder(),
             writer: RtpWriter::new(start.ssrc, start.sequence, start.timestamp),
             // A name for this call alone: RFC 7022, section 4.2.
@@ -231,10 +231,10 @@ impl Leg {
         }
         self.stats.packets_in += 1;
         self.quiet_since = now;
-        if self.ssrc.replace(packet.ssrc()) != Some(packet.ssrc()) {
-            self.events.reset();
-        }
         if event == Some(packet.payload_type()) {
+            if self.events_from.replace(packet.ssrc()) != Some(packet.ssrc()) {
+                self.events.reset();
+            }
             let pressed = self.events.push(
                 packet.sequence(),
                 packet.timestamp(),

@@ -74,7 +74,8 @@ pub enum Pushed {
     Duplicate,
     /// Its time was over.
     Late,
-    /// Not of this receiver's payload type; counted in the sequence and otherwise left to others.
+    /// Not of this receiver's payload type; counted in the sequence if its source is the one that is heard, and
+    /// otherwise left to others.
     OtherPayload,
     /// Of another source, which takes over when a second packet in sequence comes from it.
     OtherSource,
@@ -204,6 +205,11 @@ impl Receiver {
 
     /// Takes a packet that arrived at `arrival`.
     pub fn push(&mut self, packet: &RtpPacket<'_>, arrival: Duration) -> Pushed {
+        let ours = packet.payload_type() == self.payload_type;
+        if !ours && self.sequence.reception().ssrc != Some(packet.ssrc()) {
+            // Telephone events with an SSRC of their own, beside the audio: another sequence, and no change of source.
+            return Pushed::OtherPayload;
+        }
         if !self.accepts_source(packet, arrival) {
             return Pushed::OtherSource;
         }
@@ -220,7 +226,7 @@ impl Receiver {
             }
         };
         self.last_arrival = arrival;
-        if packet.payload_type() != self.payload_type {
+        if !ours {
             return Pushed::OtherPayload;
         }
         let Some(samples) = self.codec.samples_in(packet.payload()) else {

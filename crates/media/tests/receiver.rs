@@ -388,6 +388,30 @@ fn a_telephone_event_in_between_is_no_loss() {
     );
 }
 
+/// As test tools and some gateways send them: a stream of its own beside an audio stream that goes on.
+#[test]
+fn telephone_events_of_another_source_leave_the_audio_alone() {
+    let payload = voice(160 * 200);
+    let mut events = RtpWriter::new(0x0102_0304, 1_200, 77);
+    for first in [0, 50] {
+        let mut flights = send(&payload, 20, 5_000, |_| Some(0));
+        for number in first..first + 20u64 {
+            // The last three are the repeated end of the event, one right after the other.
+            let at = (number.min(first + 17)) * 20_000 + 6_000;
+            let mut datagram = vec![0; 16];
+            events.write(96, false, 0, &[5, 0x8A, 1, 0], &mut datagram);
+            flights.push((at, datagram));
+        }
+        flights.sort_by_key(|flight| flight.0);
+        let heard = listen(&flights, 200);
+        let stats = heard.leg.stats();
+        assert_eq!((stats.restarts, stats.lost, stats.received), (0, 0, 200));
+        assert_eq!(heard.count(Pulled::Audio), 200);
+        assert_eq!(heard.audio(), decode(Codec::Pcmu, &payload));
+        assert_eq!(heard.leg.reception().ssrc, Some(7));
+    }
+}
+
 #[test]
 fn another_source_takes_over_and_a_stray_packet_does_not() {
     let packet = |ssrc, sequence, timestamp: u32| {
