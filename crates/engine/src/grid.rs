@@ -22,6 +22,12 @@ pub(crate) fn due(next: u64, elapsed: Duration) -> (u64, u64) {
     (left_out, last)
 }
 
+/// The time of what is taken in at `elapsed`: never after the tick that it is in time for, however late that is.
+/// Otherwise what comes shortly before a tick would seem to be too late for it, and our own lateness the network's.
+pub(crate) fn arrival(next: u64, elapsed: Duration) -> Duration {
+    elapsed.min(time_of(next))
+}
+
 /// How long to sleep at `elapsed`: until the next tick or the next look at the sockets.
 pub(crate) fn pause(next: u64, poll: Duration, elapsed: Duration) -> Duration {
     let poll = poll.as_nanos().max(1);
@@ -74,6 +80,13 @@ mod tests {
         assert_eq!(due(10, time_of(59)), (0, 59));
         // 51 ticks are too many: all but the last are left out.
         assert_eq!(due(10, time_of(60)), (50, 60));
+    }
+
+    #[test]
+    fn what_is_there_at_a_tick_came_in_time_for_it() {
+        assert_eq!(arrival(5, us(98_000)), us(98_000));
+        assert_eq!(arrival(5, us(100_090)), us(100_000));
+        assert_eq!(arrival(5, us(173_000)), us(100_000));
     }
 
     #[test]

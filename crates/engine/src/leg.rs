@@ -108,7 +108,7 @@ pub(crate) struct Leg {
     music: Fade,
     seam: Seam,
     new_seat: bool,
-    /// The next packet is the first one, or the first after a pause.
+    /// The next packet is the first one, or the first after a pause: it has the marker (RFC 3551, section 4.1).
     talkspurt: bool,
     quiet_since: Duration,
     quiet_after: Duration,
@@ -316,6 +316,7 @@ impl Leg {
     ) {
         let units = self.media.codec.clock_rate() / 50;
         let left_out = sounds.tick.saturating_sub(self.next_tick);
+        self.talkspurt |= left_out > 0;
         self.writer.skip(units.wrapping_mul(left_out as u32));
         self.next_tick = sounds.tick + 1;
 

@@ -150,9 +150,13 @@ impl Shard {
         }
     }
 
+    fn arrival(&self) -> Duration {
+        grid::arrival(self.local.plane.next_tick(), self.clock.elapsed())
+    }
+
     /// Takes in what waits on the sockets.
     fn receive(&mut self) {
-        let now = self.clock.elapsed();
+        let now = self.arrival();
         let local = &mut self.local;
         self.homes.ready(&mut self.ready);
         for &(pair, channel) in &self.ready {
@@ -181,7 +185,7 @@ impl Shard {
     }
 
     fn handle(&mut self, message: Message) {
-        let now = self.clock.elapsed();
+        let now = self.arrival();
         let local = &mut self.local;
         match message {
             Message::Share(pair) => self.homes.share(pair),

@@ -384,6 +384,7 @@ fn ticks_that_were_left_out_show_in_the_timestamp_alone() {
     assert_eq!(first.sequence().wrapping_add(1), second.sequence());
     let step = second.timestamp().wrapping_sub(first.timestamp());
     assert_eq!(step, 99 * 160);
+    assert!(first.marker() && second.marker());
 }
 
 #[test]
