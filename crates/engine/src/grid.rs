@@ -28,12 +28,18 @@ pub(crate) fn arrival(next: u64, elapsed: Duration) -> Duration {
     elapsed.min(time_of(next))
 }
 
+/// A look at the sockets so long before each tick, so that what comes for the legs of another thread is there in time.
+const LAST_LOOK: Duration = Duration::from_millis(1);
+
 /// How long to sleep at `elapsed`: until the next tick or the next look at the sockets.
 pub(crate) fn pause(next: u64, poll: Duration, elapsed: Duration) -> Duration {
     let poll = poll.as_nanos().max(1);
     let look = (elapsed.as_nanos() / poll + 1) * poll;
     let look = Duration::from_nanos(u64::try_from(look).unwrap_or(u64::MAX));
-    time_of(next).min(look).saturating_sub(elapsed)
+    let tick = time_of(next);
+    let last_look = tick.saturating_sub(LAST_LOOK);
+    let next = if elapsed < last_look { last_look } else { tick };
+    next.min(look).saturating_sub(elapsed)
 }
 
 #[cfg(test)]
@@ -92,8 +98,9 @@ mod tests {
     #[test]
     fn it_sleeps_to_the_next_look_or_tick() {
         assert_eq!(pause(1, POLL, us(1_200)), us(3_800));
-        assert_eq!(pause(1, POLL, us(15_000)), us(5_000));
-        assert_eq!(pause(1, us(7_000), us(14_500)), us(5_500));
+        assert_eq!(pause(1, POLL, us(15_000)), us(4_000));
+        assert_eq!(pause(1, POLL, us(19_000)), us(1_000));
+        assert_eq!(pause(1, us(7_000), us(14_500)), us(4_500));
         assert_eq!(pause(1, POLL, us(20_300)), us(0));
     }
 }
