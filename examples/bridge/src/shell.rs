@@ -71,9 +71,11 @@ enum Answer {
         call: CallId,
         alive: bool,
     },
+    /// In digits; `None` while there are no PINs.
+    LongestPin(Option<usize>),
 }
 
-/// When the last PIN was looked up the store was asked for the longest in use: no need to ask at every call.
+/// How often the store is asked how long PINs are.
 const LONGEST_PIN_EVERY: Duration = Duration::from_secs(2);
 
 impl Shell {
@@ -109,7 +111,7 @@ impl Shell {
                     shell.parts.attendant.handle_timeout(now);
                     shell.parts.doorkeeper.handle_timeout(now);
                 }
-                _ = lengths.tick() => shell.learn_longest_pin().await,
+                _ = lengths.tick() => shell.ask_longest_pin(),
                 Some(()) = stop.recv() => {
                     if shell.draining {
                         info!("told to stop again: ending all calls now");
@@ -118,6 +120,7 @@ impl Shell {
                         info!(calls = shell.calls.len(), wait_s = drain.as_secs(), "stopping: new calls are refused, conferences may end by themselves");
                         shell.draining = true;
                         shell.parts.sip.drain();
+                        shell.parts.attendant.drain();
                         deadline = Some(tokio::time::Instant::now() + drain);
                     }
                 }
@@ -366,17 +369,24 @@ impl Shell {
                 });
             }
             Answer::Probed { call, alive } => self.tell(Event::Probed { call, alive }),
+            Answer::LongestPin(longest) => {
+                self.parts.longest_pin = longest.unwrap_or(self.parts.longest_pin);
+            }
         }
     }
 
-    async fn learn_longest_pin(&mut self) {
-        match self.parts.store.pins().await {
-            Ok(pins) => {
-                let longest = pins.iter().map(|pins| usize::from(pins.digits)).max();
-                self.parts.longest_pin = longest.unwrap_or(self.parts.longest_pin);
+    /// Accounts are made beside the bridge, and their PINs may be longer than those before.
+    fn ask_longest_pin(&self) {
+        let (store, answers) = (self.parts.store.clone(), self.answers.clone());
+        tokio::spawn(async move {
+            match store.pins().await {
+                Ok(pins) => {
+                    let longest = pins.iter().map(|pins| usize::from(pins.digits)).max();
+                    let _ = answers.send(Answer::LongestPin(longest));
+                }
+                Err(problem) => warn!("the store doesn't say how long PINs are: {problem}"),
             }
-            Err(problem) => warn!("the store doesn't say how long PINs are: {problem}"),
-        }
+        });
     }
 
     fn tell_alerts(&mut self) {
