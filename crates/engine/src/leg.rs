@@ -169,9 +169,9 @@ impl Leg {
     }
 
     /// What was negotiated anew. The stream out goes on, whatever the codec.
-    pub(crate) fn update(&mut self, media: LegMedia, direction: Direction) {
-        self.latch
-            .rearm((media.remote != self.media.remote).then_some(media.remote));
+    pub(crate) fn update(&mut self, media: LegMedia, direction: Direction, now: Duration) {
+        let moved = media.remote != self.media.remote;
+        self.latch.rearm(moved.then_some(media.remote), now);
         if (media.codec, media.payload_type) != (self.media.codec, self.media.payload_type) {
             self.receiver = Receiver::new(media.codec, media.payload_type);
             self.encoder = media.codec.encoder();
@@ -221,11 +221,15 @@ impl Leg {
         let Ok(packet) = RtpPacket::parse(datagram) else {
             return Ingested::Ignored;
         };
+        if !self.direction.sends() && from != self.latch.remote() {
+            // While the peer holds it may be silent, and nobody else is to take its place meanwhile.
+            return Ingested::Ignored;
+        }
         let audio = self.media.payload_type;
         let event = self.media.event_payload_type;
         let latched = self
             .latch
-            .check(from, &packet, &[audio, event.unwrap_or(audio)]);
+            .check(from, &packet, &[audio, event.unwrap_or(audio)], now);
         if matches!(latched, Latched::NotYet | Latched::No) {
             return Ingested::Ignored;
         }

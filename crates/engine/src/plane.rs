@@ -202,7 +202,7 @@ impl Plane {
         match order {
             LegOrder::Update { media, direction } => {
                 let before = leg.rate();
-                leg.update(media, direction);
+                leg.update(media, direction, now);
                 if leg.rate() != before {
                     self.rejoin(place);
                 }

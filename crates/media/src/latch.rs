@@ -1,4 +1,4 @@
-use core::net::SocketAddr;
+use core::{net::SocketAddr, time::Duration};
 
 use crate::RtpPacket;
 
@@ -9,20 +9,24 @@ use crate::RtpPacket;
 /// an address from which [`Latch::STREAK`] packets in sequence have come with one SSRC and
 /// payload types that were negotiated; from then on nothing else is taken, until
 /// [`rearm`](Self::rearm) after a re-INVITE. Four addresses are watched at a time, so that noise
-/// from many cannot keep the true one from being found.
+/// from many cannot keep the true one from being found. Where packets come from the address that the
+/// leg sends to, no other one can take over until none have come for [`Latch::PATIENCE`]: a stranger who sprays
+/// packets at all ports, waiting for somebody's re-INVITE, does not get a call that is being talked on.
 ///
 /// ```
 /// # use conclave_media::{Latch, Latched, RtpPacket, RtpWriter};
+/// # use std::time::Duration;
 /// let mut latch = Latch::new("192.0.2.1:4000".parse().unwrap());
 /// let (behind_nat, stranger) = ("203.0.113.5:9000".parse().unwrap(), "198.51.100.9:1".parse().unwrap());
 /// let (mut writer, mut datagram) = (RtpWriter::new(7, 0, 0), [0; 172]);
 /// for expected in [Latched::NotYet, Latched::NotYet, Latched::Now, Latched::Yes] {
 ///     writer.write(0, false, 160, &[0xFF; 160], &mut datagram);
 ///     let packet = RtpPacket::parse(&datagram).unwrap();
-///     assert_eq!(latch.check(behind_nat, &packet, &[0, 101]), expected);
+///     assert_eq!(latch.check(behind_nat, &packet, &[0, 101], Duration::ZERO), expected);
 /// }
 /// assert_eq!(latch.remote(), behind_nat);
-/// assert_eq!(latch.check(stranger, &RtpPacket::parse(&datagram).unwrap(), &[0, 101]), Latched::No);
+/// let packet = RtpPacket::parse(&datagram).unwrap();
+/// assert_eq!(latch.check(stranger, &packet, &[0, 101], Duration::ZERO), Latched::No);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Latch {
@@ -30,6 +34,8 @@ pub struct Latch {
     open: bool,
     /// Whether `remote` was latched on before it was armed again: its audio goes on meanwhile.
     trusted: bool,
+    /// When the last packet came from `remote`, or when it was armed again with nobody else to expect.
+    heard: Option<Duration>,
     candidates: [Option<Candidate>; 4],
     refused: u64,
 }
@@ -58,6 +64,8 @@ pub enum Latched {
 impl Latch {
     /// Packets in sequence that make an address the leg's own.
     pub const STREAK: u8 = 3;
+    /// How long the address that the leg sends to must have been silent before another one can take over.
+    pub const PATIENCE: Duration = Duration::from_millis(200);
 
     /// A latch that has seen nothing, for a peer that signalled `remote`.
     pub const fn new(remote: SocketAddr) -> Self {
@@ -65,17 +73,19 @@ impl Latch {
             remote,
             open: true,
             trusted: false,
+            heard: None,
             candidates: [None; 4],
             refused: 0,
         }
     }
 
-    /// Judges the source of a packet; `payload_types` are those that were negotiated.
+    /// Judges the source of a packet that came at `now`; `payload_types` are those that were negotiated.
     pub fn check(
         &mut self,
         source: SocketAddr,
         packet: &RtpPacket<'_>,
         payload_types: &[u8],
+        now: Duration,
     ) -> Latched {
         if !payload_types.contains(&packet.payload_type()) {
             self.refused += 1;
@@ -88,7 +98,12 @@ impl Latch {
             self.refused += 1;
             return Latched::No;
         }
-        if self.streak(source, packet) >= Self::STREAK {
+        let streak = self.streak(source, packet);
+        if source == self.remote {
+            self.heard = Some(now);
+        }
+        let talks = |heard: Duration| now.saturating_sub(heard) < Self::PATIENCE;
+        if streak >= Self::STREAK && (source == self.remote || !self.heard.is_some_and(talks)) {
             self.remote = source;
             self.open = false;
             self.trusted = true;
@@ -105,13 +120,14 @@ impl Latch {
     /// The peer has signalled anew (re-INVITE, UPDATE): the leg may latch once more. With `Some`, the
     /// address now signalled is sent to until then; with `None` (it signalled the same as before) the
     /// leg goes on with the address that it has.
-    pub fn rearm(&mut self, remote: Option<SocketAddr>) {
+    pub fn rearm(&mut self, remote: Option<SocketAddr>, now: Duration) {
         self.open = true;
         self.candidates = [None; 4];
         if let Some(remote) = remote {
             self.trusted &= remote == self.remote;
             self.remote = remote;
         }
+        self.heard = self.trusted.then_some(now);
     }
 
     /// Where to send.
@@ -162,7 +178,7 @@ impl Candidate {
         }
         // A doubled packet says nothing new.
         if ahead > 0 {
-            self.streak += 1;
+            self.streak = self.streak.saturating_add(1);
             self.sequence = packet.sequence;
         }
         self
@@ -179,14 +195,24 @@ mod tests {
         SocketAddr::from(([192, 0, 2, 1], port))
     }
 
-    /// Packets as (port, ssrc, sequence, payload type).
+    /// Packets as (port, ssrc, sequence, payload type), all of one moment.
     fn check(latch: &mut Latch, packets: &[(u16, u32, u16, u8)], expected: &[Latched]) {
+        check_at(latch, Duration::ZERO, packets, expected);
+    }
+
+    fn check_at(
+        latch: &mut Latch,
+        now: Duration,
+        packets: &[(u16, u32, u16, u8)],
+        expected: &[Latched],
+    ) {
         let got: Vec<_> = packets
             .iter()
             .map(|&(port, ssrc, sequence, payload_type)| {
                 let mut out = [0; 13];
                 RtpWriter::new(ssrc, sequence, 0).write(payload_type, false, 0, &[1], &mut out);
-                latch.check(address(port), &RtpPacket::parse(&out).unwrap(), &[0, 101])
+                let packet = RtpPacket::parse(&out).unwrap();
+                latch.check(address(port), &packet, &[0, 101], now)
             })
             .collect();
         assert_eq!(got, expected, "{packets:?}");
@@ -206,15 +232,49 @@ mod tests {
             &[No, No, No, Yes],
         );
         assert_eq!((latch.remote(), latch.refused()), (address(2), 3));
-        latch.rearm(None);
-        check(
+        latch.rearm(None, Duration::ZERO);
+        let later = Latch::PATIENCE;
+        check_at(
             &mut latch,
-            &[(2, 9, 41, 0), (3, 5, 0, 0), (3, 5, 1, 0), (3, 5, 2, 0)],
-            &[Yes, NotYet, NotYet, Now],
+            later,
+            &[(3, 5, 0, 0), (3, 5, 1, 0), (3, 5, 2, 0), (2, 9, 41, 0)],
+            &[NotYet, NotYet, Now, No],
         );
-        latch.rearm(Some(address(4)));
+        latch.rearm(Some(address(4)), later);
         assert_eq!(latch.remote(), address(4));
         check(&mut latch, &[(3, 5, 3, 0), (4, 6, 0, 0)], &[NotYet, NotYet]);
+    }
+
+    #[test]
+    fn a_stranger_does_not_take_over_a_peer_that_talks() {
+        let mut latch = Latch::new(address(1));
+        // A packet from the signalled address, then a stranger's burst.
+        check(&mut latch, &[(1, 7, 0, 0)], &[NotYet]);
+        let burst = [(9, 5, 0, 0), (9, 5, 1, 0), (9, 5, 2, 0), (9, 5, 3, 0)];
+        check(&mut latch, &burst, &[NotYet; 4]);
+        check(&mut latch, &[(1, 7, 1, 0), (1, 7, 2, 0)], &[NotYet, Now]);
+        // At each re-INVITE, however the bursts fall between the peer's packets.
+        for round in 1..50u16 {
+            let now = Duration::from_millis(60 * u64::from(round));
+            latch.rearm(None, now);
+            for packet in 0..3 {
+                check_at(
+                    &mut latch,
+                    now,
+                    &burst,
+                    &[if packet < 3 { NotYet } else { No }; 4],
+                );
+                let verdict = if packet < 2 { Yes } else { Now };
+                let sequence = round * 3 + packet;
+                check_at(&mut latch, now, &[(1, 7, sequence, 0)], &[verdict]);
+            }
+            assert_eq!((latch.remote(), latch.is_latched()), (address(1), true));
+        }
+        // A peer that has moved is found once its old address has fallen silent.
+        let now = Duration::from_secs(10);
+        latch.rearm(None, now);
+        check_at(&mut latch, now + Latch::PATIENCE / 2, &burst, &[NotYet; 4]);
+        check_at(&mut latch, now + Latch::PATIENCE, &[(9, 5, 4, 0)], &[Now]);
     }
 
     #[test]
@@ -253,6 +313,7 @@ mod tests {
                     address(packet.0),
                     &RtpPacket::parse(&out).unwrap(),
                     &[0],
+                    Duration::ZERO,
                 ));
             }
         }

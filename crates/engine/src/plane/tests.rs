@@ -428,6 +428,49 @@ fn stopping_answers_everything_that_waited() {
 }
 
 #[test]
+fn nobody_takes_the_place_of_a_peer_that_holds() {
+    let mut rig = Rig::new(1);
+    let a = rig.leg(500.0, -20.0);
+    rig.ticks(10);
+    let media = LegMedia {
+        event_payload_type: Some(101),
+        ..LegMedia::new(PEER.into(), Codec::Pcmu)
+    };
+    let mut stranger = RtpWriter::new(9, 9, 9);
+    let mut burst = |rig: &mut Rig| {
+        let now = time_of(rig.planes[0].next_tick());
+        for _ in 0..10 {
+            let mut packet = [0; 172];
+            stranger.write(0, false, 160, &[0x10; 160], &mut packet);
+            let from = ([198, 51, 100, 1], 9).into();
+            let became = rig.planes[0].ingest(a, Channel::Rtp, from, &packet, now);
+            assert_eq!(became, Ingested::Ignored);
+        }
+    };
+    for direction in [
+        Direction::RecvOnly,
+        Direction::Inactive,
+        Direction::SendRecv,
+    ] {
+        let media = media.clone();
+        rig.order(a, LegOrder::Update { media, direction });
+        let silent = if direction == Direction::SendRecv {
+            5
+        } else {
+            50
+        };
+        for _ in 0..silent {
+            burst(&mut rig);
+            rig.planes[0].tick(&mut rig.sent);
+        }
+    }
+    let packet = [0x80, 0, 0, 17, 0, 0, 0, 0, 0, 0, 3, 232, 0x10, 0x10];
+    let now = time_of(rig.planes[0].next_tick());
+    let became = rig.planes[0].ingest(a, Channel::Rtp, PEER.into(), &packet, now);
+    assert_eq!(became, Ingested::Taken);
+}
+
+#[test]
 fn bytes_of_any_kind_are_ignored() {
     use std::hash::{BuildHasher, RandomState};
     let mut rig = Rig::new(1);

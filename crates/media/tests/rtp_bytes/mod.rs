@@ -95,7 +95,10 @@ impl Leg {
         };
         assert!(packet.payload().len() + 12 <= datagram.len());
         let (source, before) = (address(from % 4), self.latch.clone());
-        match self.latch.check(source, &packet, &[self.payload_type, 101]) {
+        let verdict = self
+            .latch
+            .check(source, &packet, &[self.payload_type, 101], self.now);
+        match verdict {
             Latched::Yes => assert_eq!(source, before.remote()),
             Latched::Now => {
                 assert!(!before.is_latched() && self.latch.is_latched());
@@ -161,7 +164,7 @@ impl Leg {
             _ => {
                 return self
                     .latch
-                    .rearm((operand & 4 != 0).then(|| address(operand % 4)));
+                    .rearm((operand & 4 != 0).then(|| address(operand % 4)), self.now);
             }
         };
         assert!(length > 8);
