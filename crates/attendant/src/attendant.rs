@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use conclave_accounts::{CallId, ConferenceKey, Ticket};
+use conclave_accounts::{CallId, ConferenceKey, Role, Ticket};
 use conclave_conference::{
     Action as ConferenceAction, Actor, Audience as ConferenceAudience, Caller, Command, Conference,
     ConferenceId, Event as ConferenceEvent, LeaveReason, NameId, Prompt, Refusal,
@@ -405,7 +405,10 @@ impl Attendant {
             return;
         };
         let command = match press {
-            KeyPress::Command(command) => command_of(command),
+            KeyPress::Command(keys) if self.is_kept_from(call, id, keys) => {
+                return self.refuse(call, id, command_of(keys), now);
+            }
+            KeyPress::Command(keys) => command_of(keys),
             KeyPress::Star if !self.awaits_star(call) && self.is_on_hold(call) => {
                 return self.ask_another_pin(call, id, now);
             }
@@ -415,6 +418,23 @@ impl Attendant {
         };
         // What is refused is the conference's to tell the caller, where it is told at all.
         let _ = self.command(id, Actor::Caller(call), command, now);
+    }
+
+    /// Whether the call is a Guest's, and the keys of the number that it dialled keep that command for Hosts.
+    /// (What is a Host's by the conference's own rule stays so, whatever the keys say.)
+    fn is_kept_from(&self, call: CallId, id: ConferenceId, command: KeyCommand) -> bool {
+        let conference = self.conferences.get(&id);
+        let row = conference.and_then(|conference| conference.participant(call));
+        let journey = self.calls.get(&call);
+        row.is_some_and(|row| row.role() == Role::Guest)
+            && journey.is_some_and(|journey| journey.keeps_for_hosts(command))
+    }
+
+    fn refuse(&mut self, call: CallId, id: ConferenceId, command: Command, now: DateTime<Utc>) {
+        if let Some(conference) = self.conferences.get_mut(&id) {
+            conference.refuse(Actor::Caller(call), command, Refusal::NotAHost, now);
+            self.settle(id, now);
+        }
     }
 
     fn ask_another_pin(&mut self, call: CallId, id: ConferenceId, now: DateTime<Utc>) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use conclave_accounts::{CallId, Outcome, Source, Ticket, Verdict};
 use conclave_conference::{ConferenceId, LeaveReason, NameId, PlayId, Prompt};
-use conclave_dtmf::{Digit, DigitGate, KeyPress, KeyReader, Way};
+use conclave_dtmf::{Digit, DigitGate, KeyCommand, KeyPress, KeyReader, Way, Who};
 
 use crate::desk::Desk;
 use crate::naming::{Naming, Spoken};
@@ -146,6 +146,10 @@ impl Journey {
     /// Whether the call waits for a Host or for consent, alone with the music.
     pub(crate) fn is_on_hold(&self) -> bool {
         self.route == Route::HoldMusic
+    }
+
+    pub(crate) fn keeps_for_hosts(&self, command: KeyCommand) -> bool {
+        self.access.keys.who_may(command) == Some(Who::Host)
     }
 
     pub(crate) fn deadline(&self) -> Option<(DateTime<Utc>, Timer)> {

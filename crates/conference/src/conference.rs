@@ -17,8 +17,8 @@ use conclave_accounts::{AccountId, ConferenceKey, Role, Terms, Ticket};
 
 use self::{announce::Gathering, consent::Dialogue, roll_call::RollCall};
 use crate::{
-    Action, Actor, CallId, Command, ConferenceId, EndReason, Event, Floor, NameId, Participant,
-    PlayId, Refusal, Timer,
+    Action, Actor, CallId, Command, ConferenceId, EndReason, Event, Fact, Floor, NameId,
+    Participant, PlayId, Refusal, Timer,
     plays::Plays,
     roster::{Arrival, Roster},
     timer::later,
@@ -31,7 +31,7 @@ use crate::{
 /// - *Getters* change nothing: [`phase`](Self::phase), [`roster`](Self::roster),
 ///   [`awaits_star`](Self::awaits_star), [`is_over`](Self::is_over) and their like.
 /// - *One change at a time*: [`knock`](Self::knock), [`handle_event`](Self::handle_event),
-///   [`execute`](Self::execute) or [`handle_timeout`](Self::handle_timeout), each with the time at which it
+///   [`execute`](Self::execute), [`refuse`](Self::refuse) or [`handle_timeout`](Self::handle_timeout), each with the time at which it
 ///   happens. Times should not go back; one that does is harmless.
 /// - *Then drain*: [`poll_action`](Self::poll_action) until it is `None`, carrying the orders out in their order,
 ///   and ask [`poll_timeout`](Self::poll_timeout) anew: a timer that was told before may be gone.
@@ -314,7 +314,8 @@ impl Conference {
         }
     }
 
-    /// Carries out a command, or says why not. Either goes to the books.
+    /// Carries out a command, or says why not. Either goes to the books, but for a [`Command::Star`] that nothing
+    /// waited for.
     ///
     /// # Errors
     ///
@@ -326,6 +327,17 @@ impl Conference {
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
         self.command(by, command, now)
+    }
+
+    /// Notes a command that is refused outside: by the keys of the number that was dialled, say, which may keep
+    /// for Hosts what the conference lets everyone do. It goes to the books, and nothing else happens.
+    pub fn refuse(&mut self, by: Actor, command: Command, why: Refusal, now: DateTime<Utc>) {
+        let fact = Fact::Command {
+            by,
+            command,
+            refused: Some(why),
+        };
+        self.record(fact, now);
     }
 
     /// Does what is due. Calls before a timer's time do nothing.

@@ -78,7 +78,8 @@ impl FromStr for KeyCommand {
     }
 }
 
-/// Whose keys they are.
+/// Whose keys they are. A map can keep for Hosts what everyone may do; it cannot give to Guests what the conference
+/// takes from a Host alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Who {
     /// Host and Guest.

@@ -74,11 +74,12 @@ fn happen(world: &mut World, input: Input) -> Result<(), conclave_sim::Violation
             call,
             source,
             bound,
+            keys,
         } => {
             let access = Access {
                 bound,
+                keys: *keys,
                 longest_pin: LONGEST_PIN,
-                ..Access::default()
             };
             world.dial(call, source, access)
         }

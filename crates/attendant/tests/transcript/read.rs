@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use conclave_accounts::{AccountId, Announce, CallId, HostLeaves, PinPolicy, Source, Terms};
 use conclave_attendant::Event;
 use conclave_conference::{Command, LeaveReason};
-use conclave_dtmf::{Digit, Way};
+use conclave_dtmf::{Digit, KeyMap, Way, Who};
 use conclave_sim::{Faults, START, Speech};
 
 /// What the lines that begin with `=` say.
@@ -24,6 +24,7 @@ pub(crate) enum Input {
         call: CallId,
         source: Source,
         bound: Option<AccountId>,
+        keys: Box<KeyMap>,
     },
     Presses {
         call: CallId,
@@ -128,11 +129,18 @@ fn of_call(call: CallId, words: &[&str]) -> Result<Input, String> {
         call,
         source,
         bound,
+        keys: Box::default(),
     };
     let unknown = Source::withheld("trunk");
     Ok(match words {
         ["dials"] => dials(Source::new("trunk", "+4930123456"), None),
         ["dials", "from", "a", "withheld", "number"] => dials(unknown, None),
+        ["dials", "a", "number", "with", "keys", "of", "its", "own"] => Input::Dials {
+            call,
+            source: Source::new("trunk", "+4930123456"),
+            bound: None,
+            keys: Box::new(keys_of_its_own()?),
+        },
         ["dials", "from", number] => dials(Source::new("trunk", number), None),
         ["dials", "the", "number", "of", "account", account] => {
             let bound = Some(AccountId(number(account)?));
@@ -182,6 +190,17 @@ fn of_call(call: CallId, words: &[&str]) -> Result<Input, String> {
         }
         _ => return Err(format!("not understood: {words:?}")),
     })
+}
+
+/// As behind a PBX that keeps `#` for itself, and for people who shall not mute themselves by accident.
+fn keys_of_its_own() -> Result<KeyMap, String> {
+    let keys = [
+        ("99", Who::Host, "end-for-all"),
+        ("*6", Who::Host, "mute"),
+        ("*8", Who::Everyone, "roll-call"),
+        ("*9", Who::Everyone, "hand"),
+    ];
+    KeyMap::parse(keys).map_err(|error| error.to_string())
 }
 
 fn operator(words: &[&str]) -> Result<Command, String> {

@@ -24,7 +24,9 @@ impl Conference {
     ) -> Result<(), Refusal> {
         let before = self.actions.len();
         let outcome = self.carry_out(by, command, now);
-        if outcome != Err(Refusal::Unknown) {
+        // A star that nothing waited for is a key that does nothing, and no command.
+        let idle = command == Command::Star && outcome == Err(Refusal::NothingToDo);
+        if outcome != Err(Refusal::Unknown) && !idle {
             let fact = Fact::Command {
                 by,
                 command,
