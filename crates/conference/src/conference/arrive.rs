@@ -5,8 +5,8 @@ use conclave_accounts::{Role, Ticket};
 
 use super::{Conference, Phase};
 use crate::{
-    Action, CallId, Caller, Clip, EndReason, Fact, Participant, Place, Prompt, Refusal, WaitFor,
-    plays::About,
+    Action, CallId, Caller, Clip, EndReason, Fact, Floor, Participant, Place, Prompt, Refusal,
+    WaitFor, plays::About,
 };
 
 impl Conference {
@@ -141,6 +141,7 @@ impl Conference {
             self.start(call, now);
         }
         self.tell_count(call, now);
+        self.tell_floor(call, now);
         if host {
             if !hosts_before.is_empty() {
                 self.record(Fact::AnotherHost { call }, now);
@@ -175,6 +176,9 @@ impl Conference {
             now,
         );
         self.announce_start(host, &new, now);
+        for call in new {
+            self.tell_floor(call, now);
+        }
     }
 
     fn bring_in(&mut self, call: CallId, now: DateTime<Utc>) {
@@ -182,6 +186,18 @@ impl Conference {
             self.record(Fact::Admitted { call }, now);
             self.stop_plays_to(call);
             self.route(call);
+        }
+    }
+
+    /// Tells a Guest who comes into a lecture why nobody hears them.
+    fn tell_floor(&mut self, call: CallId, now: DateTime<Utc>) {
+        let lecture = match self.floor {
+            Floor::Open => return,
+            Floor::Lecture => Prompt::LectureOn,
+            Floor::StrictLecture => Prompt::LectureStrict,
+        };
+        if !self.is_host(call) {
+            self.play_to_call(call, About::Floor, [lecture], now);
         }
     }
 
