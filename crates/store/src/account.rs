@@ -13,6 +13,8 @@ pub struct StoredPin {
     pub digits: u8,
     /// Whether the last is a check digit.
     pub check_digit: bool,
+    /// Whether an operator took it in although it is easier to guess than the policy bears.
+    pub forced: bool,
 }
 
 impl StoredPin {
@@ -22,6 +24,7 @@ impl StoredPin {
             lookup: key.lookup(pin),
             digits: pin.len(),
             check_digit: pin.has_check_digit(),
+            forced: false,
         }
     }
 }
@@ -90,6 +93,8 @@ pub struct PinCount {
     pub check_digit: bool,
     /// As whom they let in.
     pub role: Role,
+    /// Whether they were taken in although the policy doesn't bear them.
+    pub forced: bool,
     /// How many there are, of accounts that are active.
     pub count: u64,
 }

@@ -136,6 +136,7 @@ async fn a_pin_leads_to_its_door(store: impl Store) {
         digits: 6,
         check_digit: pin("111111").check_digit,
         role,
+        forced: false,
         count: 1,
     };
     let mut counts = store.pins().await.unwrap();
@@ -149,6 +150,18 @@ async fn a_pin_leads_to_its_door(store: impl Store) {
     ];
     expected.sort();
     assert_eq!(counts, expected);
+
+    let forced = StoredPin {
+        forced: true,
+        ..pin("1234")
+    };
+    store
+        .reset_pin(ada.id, Role::Host, forced, at(4))
+        .await
+        .unwrap();
+    let counts = store.pins().await.unwrap();
+    let host = counts.iter().find(|count| count.role == Role::Host);
+    assert!(host.is_some_and(|host| host.forced && host.digits == 4));
 }
 
 async fn pins_rest_before_they_come_again(store: impl Store) {

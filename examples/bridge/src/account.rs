@@ -20,19 +20,18 @@ pub(crate) async fn run(command: cli::Account) -> Result<(), Failure> {
     match command {
         cli::Account::Add(add) => self::add(*add).await,
         cli::Account::List(list) => {
-            let accounts = open(&list.common)
+            let accounts = existing(&list.common)
                 .await?
                 .0
                 .store
                 .accounts(&Find::All)
                 .await?;
             if list.common.json {
-                return print_json(
-                    &accounts
-                        .iter()
-                        .map(|account| to_json(account, None, None))
-                        .collect(),
-                );
+                let accounts: Vec<_> = accounts
+                    .iter()
+                    .map(|account| to_json(account, None, None))
+                    .collect();
+                return print_json(&json!({ "accounts": accounts }));
             }
             if accounts.is_empty() {
                 return print(
@@ -56,7 +55,7 @@ pub(crate) async fn run(command: cli::Account) -> Result<(), Failure> {
             Ok(())
         }
         cli::Account::Show(which) => {
-            let account = find(&open(&which.common).await?.0, &which.account).await?;
+            let account = find(&existing(&which.common).await?.0, &which.account).await?;
             show(&account, &which.common, None, None)
         }
         cli::Account::Suspend(which) => set_state(which, AccountState::Suspended).await,
@@ -68,6 +67,15 @@ pub(crate) async fn run(command: cli::Account) -> Result<(), Failure> {
 async fn open(common: &Common) -> Result<(Data, PinPolicy), Failure> {
     let config = Config::load(common.config.as_deref())?;
     Ok((Data::open(&common.data.data).await?, config.pins.policy()))
+}
+
+/// For what is done to accounts that are there.
+async fn existing(common: &Common) -> Result<(Data, PinPolicy), Failure> {
+    let config = Config::load(common.config.as_deref())?;
+    Ok((
+        Data::existing(&common.data.data).await?,
+        config.pins.policy(),
+    ))
 }
 
 async fn add(add: AccountAdd) -> Result<(), Failure> {
@@ -85,15 +93,26 @@ async fn add(add: AccountAdd) -> Result<(), Failure> {
     let (data, policy) = open(&add.common).await?;
     let host = given(add.host_pin.as_deref(), "--host-pin")?;
     let guest = given(add.guest_pin.as_deref(), "--guest-pin")?;
-    for pin in [&host, &guest]
-        .into_iter()
-        .flatten()
-        .filter(|_| !add.force_weak_pin)
-    {
-        policy.accept(pin, &data.doors().await?).map_err(|weak| {
-            Failure::usage(format!("{weak}; --force-weak-pin takes it all the same"))
-        })?;
+    if host.is_some() && host == guest {
+        return Err(Failure::usage(
+            "--host-pin and --guest-pin are the same: nobody could tell the Host from a Guest",
+        ));
     }
+    let mut doors = data.doors_by_policy().await?;
+    let mut forced = |pin: &Option<Pin>| match pin {
+        None => Ok(false),
+        Some(pin) => match policy.accept(pin, &doors) {
+            Ok(()) => {
+                doors.add_pin(pin);
+                Ok(false)
+            }
+            Err(_) if add.force_weak_pin => Ok(true),
+            Err(weak) => Err(Failure::usage(format!(
+                "{weak}; --force-weak-pin takes it all the same"
+            ))),
+        },
+    };
+    let (host_forced, guest_forced) = (forced(&host)?, forced(&guest)?);
     let draw = Draw::new(&data, &policy).await?;
     for _ in 0..TRIES {
         let host_pin = host
@@ -106,8 +125,14 @@ async fn add(add: AccountAdd) -> Result<(), Failure> {
             owner: owner.clone(),
             terms: terms.clone(),
             bookings: add.bookings.is_on(),
-            host: StoredPin::of(&host_pin, &data.keys.pin),
-            guest: StoredPin::of(&guest_pin, &data.keys.pin),
+            host: StoredPin {
+                forced: host_forced,
+                ..StoredPin::of(&host_pin, &data.keys.pin)
+            },
+            guest: StoredPin {
+                forced: guest_forced,
+                ..StoredPin::of(&guest_pin, &data.keys.pin)
+            },
         };
         match data.store.add_account(new, clock::wall()).await {
             Ok(account) => return show(&account, &add.common, Some(&host_pin), Some(&guest_pin)),
@@ -119,7 +144,7 @@ async fn add(add: AccountAdd) -> Result<(), Failure> {
 }
 
 async fn reset_pin(reset: ResetPin) -> Result<(), Failure> {
-    let (data, policy) = open(&reset.common).await?;
+    let (data, policy) = existing(&reset.common).await?;
     let account = find(&data, &reset.account).await?;
     let draw = Draw::new(&data, &policy).await?;
     let mut pins = [None, None];
@@ -149,7 +174,7 @@ const TRIES: usize = 20;
 
 impl<'a> Draw<'a> {
     async fn new(data: &'a Data, policy: &PinPolicy) -> Result<Self, Failure> {
-        let doors = data.doors().await?;
+        let doors = data.doors_by_policy().await?;
         let digits = |role| {
             policy.digits_for(role, &doors).ok_or_else(|| {
                 Failure::usage("so many PINs are in use that none is long enough to be hard to guess: lower pins.wrong-a-day")
@@ -220,7 +245,7 @@ fn terms(add: &AccountAdd) -> Terms {
 }
 
 async fn set_state(which: cli::AccountId, state: AccountState) -> Result<(), Failure> {
-    let (data, _) = open(&which.common).await?;
+    let (data, _) = existing(&which.common).await?;
     let account = find(&data, &which.account).await?;
     data.store
         .set_state(account.id, state, clock::wall())
@@ -230,7 +255,14 @@ async fn set_state(which: cli::AccountId, state: AccountState) -> Result<(), Fai
 
 /// The one account that is meant.
 async fn find(data: &Data, typed: &str) -> Result<Account, Failure> {
-    let mut accounts = data.store.accounts(&Find::parse(typed)).await?;
+    let which = Find::parse(typed);
+    // Part of a name is too little to suspend somebody by.
+    if !matches!(which, Find::Id(_) | Find::Email(_)) {
+        return Err(Failure::usage(format!(
+            "'{typed}' is neither the number of an account nor the e-mail address of its owner"
+        )));
+    }
+    let mut accounts = data.store.accounts(&which).await?;
     match accounts.len() {
         0 => Err(Failure::usage(format!(
             "no account is '{typed}'; `conclave-bridge account list` shows them all"

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use conclave_accounts::{LONGEST_PIN, PinPolicy, SHORTEST_PIN};
+use conclave_accounts::{Doors, LONGEST_PIN, PinPolicy, SHORTEST_PIN};
 use serde::Deserialize;
 
 /// The defaults as a file with comments: what `config print-default` prints.
@@ -69,7 +69,7 @@ pub(crate) enum UnknownSource {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Trunk {
     pub(crate) name: String,
     /// Addresses or networks, such as `192.0.2.10` or `192.0.2.0/24`.
@@ -264,11 +264,8 @@ pub(crate) enum ConfigError {
         path: PathBuf,
         source: std::io::Error,
     },
-    #[error("the configuration {path} is not right:\n{source}", path = path.display())]
-    Parse {
-        path: PathBuf,
-        source: Box<toml::de::Error>,
-    },
+    #[error("the configuration {path} is not right:\n{problem}", path = path.display())]
+    Parse { path: PathBuf, problem: String },
     #[error("the configuration {path} is not right: {key}: {problem}", path = path.display())]
     Value {
         path: PathBuf,
@@ -289,7 +286,7 @@ impl Config {
         })?;
         let config: Self = toml::from_str(&text).map_err(|source| ConfigError::Parse {
             path: path.into(),
-            source: Box::new(source),
+            problem: explain(&text, &source),
         })?;
         config
             .check()
@@ -362,6 +359,20 @@ impl Config {
                 "calls, pending and setups-per-second are at least 1".into(),
             );
         }
+        for (index, endpoint) in self.endpoints.iter().enumerate() {
+            if endpoint.user.is_empty() || endpoint.password.is_empty() {
+                return wrong("endpoint", "user and password can't be empty".into());
+            }
+            if self.endpoints[..index]
+                .iter()
+                .any(|other| other.user == endpoint.user)
+            {
+                return wrong(
+                    "endpoint.user",
+                    format!("two endpoints are called '{}'", endpoint.user),
+                );
+            }
+        }
         for (key, digits) in [
             ("pins.guest-digits", self.pins.guest_digits),
             ("pins.host-digits", self.pins.host_digits),
@@ -370,11 +381,37 @@ impl Config {
                 return wrong(key, format!("from {SHORTEST_PIN} to {LONGEST_PIN}"));
             }
         }
+        if let Err(error) = self.pins.policy().check(&Doors::default()) {
+            return wrong("pins", error.to_string());
+        }
         if self.limits.drain_seconds > 86_400 {
             return wrong("limits.drain-seconds", "at most a day (86400)".into());
         }
         Ok(())
     }
+}
+
+/// What is wrong where, with the line that it is about; but never a line that may hold a password.
+fn explain(text: &str, error: &toml::de::Error) -> String {
+    let at = error.span().map_or(0, |span| span.start);
+    let number = text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
+    let until_here = text.lines().take(number);
+    let line = until_here.clone().last().unwrap_or_default();
+    let section = until_here
+        .filter(|line| line.trim_start().starts_with('['))
+        .last();
+    let secret = |line: &str| line.contains("endpoint") || line.contains("password");
+    if !secret(line) && !section.is_some_and(secret) {
+        return error.to_string();
+    }
+    let message = match error.message().split_once(", expected ") {
+        // What was found instead may be the password.
+        Some((found, expected)) if found.starts_with("invalid") => {
+            format!("expected {expected}")
+        }
+        _ => error.message().to_owned(),
+    };
+    format!("TOML parse error at line {number} (not shown: it may hold a password)\n{message}")
 }
 
 /// The codec of that name.
@@ -416,5 +453,37 @@ mod tests {
         check("[sip]\nlisten = []", "sip.listen");
         check("[sip", "TOML parse error");
         check("[[trunk]]\nname = 'a'\nfrom = []", "names no address");
+        check("[pins]\nguest-digits = 4", "pins");
+        let twice = "[[endpoint]]\nuser = 'a'\npassword = 'b'\n";
+        check(&twice.repeat(2), "two endpoints are called 'a'");
+        check("[[endpoint]]\nuser = 'a'\npassword = ''", "empty");
+    }
+
+    #[test]
+    fn no_error_shows_a_password() {
+        let check = |text: &str, expected: &str| {
+            let error = toml::from_str::<Config>(text).unwrap_err();
+            let said = explain(text, &error);
+            assert!(!said.contains("4711"), "{said}");
+            assert!(said.contains(expected), "{said}");
+        };
+        check(
+            "[[endpoint]]\nuser = 'a'\npasword = '4711'",
+            "line 3 (not shown: it may hold a password)\nunknown field `pasword`",
+        );
+        check("[[endpoint]]\nuser = 'a'\npassword = 4711", "a string");
+        check("[[endpoint]]\nuser = 'a'\npassword = \"4711", "line 3");
+        check("[[endpoint]]\nuser = 'a'\npassword = x4711", "line 3");
+        check("endpoint = ['4711']", "line 1");
+        check("endpoint = '4711'", "line 1");
+        check(
+            "endpoint = [{ user = 'a', secret = '4711' }]",
+            "unknown field `secret`",
+        );
+        check("password = '4711'", "unknown field `password`");
+        check(
+            "[[endpoint]]\nuser = 'a'\npassword = '4711'\n[limits]\ncalls = 'many'",
+            "calls = 'many'",
+        );
     }
 }

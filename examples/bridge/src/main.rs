@@ -17,6 +17,7 @@ mod shell;
 use std::{io::IsTerminal, process::ExitCode};
 
 use clap::Parser;
+use tracing_subscriber::{EnvFilter, filter::Targets, prelude::*};
 
 use cli::{Cli, Command, ConfigCommand};
 use config::Config;
@@ -59,26 +60,50 @@ async fn run(command: Command) -> Result<(), Failure> {
     }
 }
 
-/// Logs go to standard error; `RUST_LOG` sets what is logged. Whatever it says, the SIP stack's own log of whole
-/// messages stays out: they carry credentials and digits.
+/// Logs go to standard error; `RUST_LOG` sets what is logged.
 fn log_to_stderr() {
     let wanted = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
-    let filter = tracing_subscriber::EnvFilter::try_new(&wanted)
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let filter = match conclave_sip::QUIET_STACK.parse() {
-        Ok(quiet) => filter.add_directive(quiet),
-        Err(_) => filter,
+    let (filter, wrong) = match EnvFilter::try_new(&wanted) {
+        Ok(filter) => (filter, None),
+        Err(error) => (EnvFilter::new("info"), Some(error)),
     };
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
+        .with_target(false);
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(filter)
+        .with(quiet_stack())
         .init();
+    if let Some(error) = wrong {
+        tracing::warn!("RUST_LOG is not understood, so the level is info: {error}");
+    }
+}
+
+/// Whatever `RUST_LOG` says, the SIP stack's own log of whole messages stays out: they carry credentials and digits.
+fn quiet_stack() -> Targets {
+    format!("trace,{}", conclave_sip::QUIET_STACK)
+        .parse()
+        .unwrap_or_else(|_| Targets::new().with_default(tracing::Level::WARN))
 }
 
 fn fail(failure: &Failure) -> ExitCode {
     use std::io::Write;
     let _ = writeln!(std::io::stderr(), "conclave-bridge: {}", failure.message);
     ExitCode::from(failure.status)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tracing::Level;
+
+    #[test]
+    fn the_stack_is_quiet_and_nothing_else_is() {
+        let targets = quiet_stack();
+        assert!(targets.would_enable("rsipstack::transaction::endpoint", &Level::WARN));
+        assert!(!targets.would_enable("rsipstack::transaction::endpoint", &Level::INFO));
+        assert!(targets.would_enable("conclave_bridge::shell", &Level::TRACE));
+    }
 }

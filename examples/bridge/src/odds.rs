@@ -14,18 +14,20 @@ use crate::{
 pub(crate) async fn run(arguments: cli::Odds) -> Result<(), Failure> {
     let config = Config::load(arguments.common.config.as_deref())?;
     let policy = config.pins.policy();
-    let data = Data::open(&arguments.common.data.data).await?;
+    let data = Data::existing(&arguments.common.data.data).await?;
     let doors = data.doors().await?;
     let odds = Odds::of(&policy, &doors);
+    let by_policy = data.doors_by_policy().await?;
+    let forced = doors.total() - by_policy.total();
     let accounts = data.store.accounts(&Find::All).await?.len();
     if arguments.common.json {
         return print_json(&json!({
-            "accounts": accounts, "bookings": 0, "active_targets": doors.total(), "guest_digits": policy.guest_digits,
+            "accounts": accounts, "bookings": 0, "active_targets": doors.total(), "forced": forced, "guest_digits": policy.guest_digits,
             "host_digits": policy.host_digits, "ceiling_per_day": policy.ceiling, "odds_per_day": odds.chance(),
         }));
     }
     print(&format!(
-        "{} PINs of {accounts} accounts open a door; {} well-formed wrong PINs a day turn on consent.",
+        "PINs that open a door: {} (accounts: {accounts}). Well-formed wrong PINs a day that turn on consent: {}.",
         doors.total(),
         policy.ceiling
     ))?;
@@ -34,8 +36,14 @@ pub(crate) async fn run(arguments: cli::Odds) -> Result<(), Failure> {
         odds.chance(),
         policy.odds
     ))?;
+    if forced > 0 {
+        print(&format!(
+            "Of the PINs {forced} came by --force-weak-pin; without them the chance is {:.1e}.",
+            Odds::of(&policy, &by_policy).chance()
+        ))?;
+    }
     for (role, name) in [(Role::Guest, "Guest"), (Role::Host, "Host")] {
-        match policy.digits_for(role, &doors) {
+        match policy.digits_for(role, &by_policy) {
             Some(digits) => print(&format!(
                 "The next {name} PIN is drawn with {digits} digits."
             ))?,

@@ -44,7 +44,11 @@ impl From<PromptError> for Failure {
 
 impl From<DataError> for Failure {
     fn from(error: DataError) -> Self {
-        Self::machine(error.to_string())
+        let message = error.to_string();
+        match error {
+            DataError::None(_) => Self::usage(message),
+            DataError::Keys(_) | DataError::Store(_) => Self::machine(message),
+        }
     }
 }
 

@@ -45,10 +45,17 @@ fn replace(set: &mut Vec<(Prompt, Pcm)>, directory: &Path) -> Result<(), PromptE
     };
     for file in fs::read_dir(directory).map_err(unreadable(directory))? {
         let path = file.map_err(unreadable(directory))?.path();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
         if path.extension().is_none_or(|ending| ending != "wav") {
+            // A prompt that is silently not played would be sought for long; a README does no harm.
+            if Prompt::from_name(&name.to_lowercase()).is_some() {
+                return Err(PromptError::Broken {
+                    problem: "prompts are files called NAME.wav".to_owned(),
+                    path,
+                });
+            }
             continue;
         }
-        let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let prompt = known(&path, &name)?;
         let bytes = fs::read(&path).map_err(unreadable(&path))?;
         let sound = Pcm::from_wav(&bytes).map_err(|problem| PromptError::Broken {
@@ -95,6 +102,8 @@ mod tests {
         };
         check("wellcome.wav", b"", "no prompt is called 'wellcome'");
         check("welcome.wav", b"RIFFxxxx", "");
+        check("welcome.mp3", b"", "NAME.wav");
+        check("Welcome.WAV", b"", "NAME.wav");
         let (_, bytes) = EMBEDDED
             .iter()
             .find(|(name, _)| *name == "entry-tone")

@@ -13,7 +13,7 @@ use crate::{
 pub(crate) async fn run(command: Report) -> Result<(), Failure> {
     match command {
         Report::Conferences(arguments) => {
-            let rows = Data::open(&arguments.data.data)
+            let rows = Data::existing(&arguments.data.data)
                 .await?
                 .store
                 .conferences(period(&arguments)?)
@@ -27,7 +27,7 @@ pub(crate) async fn run(command: Report) -> Result<(), Failure> {
             )
         }
         Report::Calls(arguments) => {
-            let rows = Data::open(&arguments.data.data)
+            let rows = Data::existing(&arguments.data.data)
                 .await?
                 .store
                 .calls(period(&arguments)?)

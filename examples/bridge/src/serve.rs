@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use conclave_accounts::Doorkeeper;
+use conclave_accounts::{Doorkeeper, Odds};
 use conclave_attendant::{Attendant, Rules};
 use conclave_conference::Prompt;
 use conclave_engine::{self as engine, Engine, EngineConfig};
@@ -12,7 +12,7 @@ use conclave_sip::{
 };
 use conclave_store::{Books, Find, Recorder, Store};
 use tokio::sync::mpsc;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::{
     access::AccessNumbers,
@@ -46,9 +46,15 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
 
     let data = Data::serve(&arguments.data.data).await?;
     let policy = config.pins.policy();
-    let odds = policy
-        .check(&data.doors().await?)
+    policy
+        .check(&data.doors_by_policy().await?)
         .map_err(|error| Failure::usage(error.to_string()))?;
+    let odds_of_all = Odds::of(&policy, &data.doors().await?);
+    if !odds_of_all.is_bearable() {
+        warn!(
+            "PINs taken in with --force-weak-pin are easy to guess: the odds that a day of guessing opens a door are {odds_of_all}"
+        );
+    }
     let recorder = Recorder::start(data.store.clone(), data.store.begin_run(clock.now()).await?);
     let accounts = data.store.accounts(&Find::All).await?.len();
 
@@ -76,7 +82,7 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
         .iter()
         .map(|listen| format!("{} {}", transport(listen.transport), listen.address))
         .collect();
-    info!(odds = odds.chance(), accounts, "started");
+    info!(odds = odds_of_all.chance(), accounts, "started");
     print(&format!(
         "conclave-bridge is ready: SIP on {}; data in {}",
         listening.join(", "),

@@ -140,6 +140,7 @@ impl Shell {
             sip,
             engine,
             recorder,
+            store,
             ..
         } = self.parts;
         sip.shutdown().await;
@@ -147,6 +148,7 @@ impl Shell {
         if let Err(problem) = recorder.finish().await {
             error!("the last records could not be written: {problem}");
         }
+        store.close().await;
     }
 
     fn next_timer(&self) -> tokio::time::Instant {

@@ -21,16 +21,17 @@ pub(super) const DOOR: &str = "
 const ADD_ACCOUNT: &str = "INSERT INTO accounts (name, email, state, bookings, terms, made_at) VALUES (?1, ?2, 'active', ?3, ?4, ?5)";
 pub(super) const FORGET_RESTED_PIN: &str =
     "DELETE FROM pins WHERE lookup = ?1 AND retired_at <= ?2";
-const ADD_PIN: &str = "INSERT INTO pins (lookup, account, role, digits, check_digit, made_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const ADD_PIN: &str = "INSERT INTO pins (lookup, account, role, digits, check_digit, made_at, forced) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 pub(super) const RETIRE_PIN: &str =
     "UPDATE pins SET retired_at = ?3 WHERE account = ?1 AND role = ?2 AND retired_at IS NULL";
 pub(super) const STATE: &str = "SELECT state FROM accounts WHERE id = ?1";
 pub(super) const SET_STATE: &str = "UPDATE accounts SET state = ?2 WHERE id = ?1";
 const COUNT_PINS: &str = "
-    SELECT p.digits, p.check_digit, p.role, COUNT(*)
+    SELECT p.digits, p.check_digit, p.role, p.forced, COUNT(*)
     FROM pins p JOIN accounts a ON a.id = p.account
     WHERE p.retired_at IS NULL AND a.state = 'active'
-    GROUP BY p.digits, p.check_digit, p.role ORDER BY p.digits, p.check_digit, p.role";
+    GROUP BY p.digits, p.check_digit, p.role, p.forced
+    ORDER BY p.digits, p.check_digit, p.role, p.forced";
 const ALL: &str = "SELECT id, name, email, state, bookings, terms FROM accounts ORDER BY id";
 pub(super) const BY_ID: &str =
     "SELECT id, name, email, state, bookings, terms FROM accounts WHERE id = ?1";
@@ -136,15 +137,16 @@ impl Store for SqliteStore {
     }
 
     async fn pins(&self) -> Result<Vec<PinCount>> {
-        let rows: Vec<(u8, bool, String, i64)> = sqlx::query_as(COUNT_PINS)
+        let rows: Vec<(u8, bool, String, bool, i64)> = sqlx::query_as(COUNT_PINS)
             .fetch_all(&self.0.readers)
             .await?;
         rows.into_iter()
-            .map(|(digits, check_digit, role, count)| {
+            .map(|(digits, check_digit, role, forced, count)| {
                 Ok(PinCount {
                     digits,
                     check_digit,
                     role: role_from(&role)?,
+                    forced,
                     count: count.cast_unsigned(),
                 })
             })
@@ -187,6 +189,7 @@ async fn add_pin(
         .bind(pin.digits)
         .bind(pin.check_digit)
         .bind(millis(now))
+        .bind(pin.forced)
         .execute(&mut **turn)
         .await;
     match added {

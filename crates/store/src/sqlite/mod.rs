@@ -46,6 +46,11 @@ struct Inner {
 }
 
 impl SqliteStore {
+    /// Whether the directory holds a database. Looks, and makes nothing.
+    pub fn is_in(dir: &Path) -> bool {
+        dir.join(DATABASE).exists()
+    }
+
     /// Opens the database of a data directory, for commands that work beside the serving process. Directory and
     /// database are made if they aren't there; an older schema is brought up to date.
     pub async fn open(dir: &Path) -> Result<Self> {
