@@ -120,7 +120,7 @@ pub(crate) fn spans(frames: &[bool]) -> Vec<(f32, f32)> {
     spans.retain(|(start, end)| end - start >= 3);
     spans
         .into_iter()
-        .map(|(start, end)| (start as f32 * 0.02, end as f32 * 0.02))
+        .map(|(start, end)| (start as f32 / 50.0, end as f32 / 50.0))
         .collect()
 }
 
