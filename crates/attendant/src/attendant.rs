@@ -464,7 +464,7 @@ impl Attendant {
         // Who hears why has the reason already, however the line then ends.
         let reason = match journey.step() {
             Step::Farewell(reason) => reason,
-            _ => reason,
+            Step::Pin | Step::Judging | Step::Naming(_) | Step::InConference(_) => reason,
         };
         if ended == Ended::ByUs {
             self.desk.order(Action::HangUp { call, reason });

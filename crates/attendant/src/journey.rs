@@ -139,7 +139,7 @@ impl Journey {
     pub(crate) fn conference(&self) -> Option<ConferenceId> {
         match self.phase {
             Phase::InConference { conference, .. } => Some(conference),
-            _ => None,
+            Phase::Pin(_) | Phase::Judging(_) | Phase::Naming(_) | Phase::Farewell { .. } => None,
         }
     }
 
@@ -444,7 +444,10 @@ impl Journey {
                 ticket: naming.ticket.clone(),
                 name,
             },
-            _ => Turn::Stay,
+            Phase::Pin(_)
+            | Phase::Judging(_)
+            | Phase::InConference { .. }
+            | Phase::Farewell { .. } => Turn::Stay,
         }
     }
 

@@ -332,6 +332,9 @@ impl Conference {
     /// Notes a command that is refused outside: by the keys of the number that was dialled, say, which may keep
     /// for Hosts what the conference lets everyone do. It goes to the books, and nothing else happens.
     pub fn refuse(&mut self, by: Actor, command: Command, why: Refusal, now: DateTime<Utc>) {
+        if self.is_over() {
+            return;
+        }
         let fact = Fact::Command {
             by,
             command,

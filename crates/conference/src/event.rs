@@ -180,7 +180,12 @@ impl Refusal {
         match self {
             Self::Locked => Prompt::ConferenceIsLocked,
             Self::Full => Prompt::ConferenceIsFull,
-            _ => Prompt::Goodbye,
+            Self::Unknown
+            | Self::NotAHost
+            | Self::NotAllowed
+            | Self::Ending
+            | Self::NothingToDo
+            | Self::NoRecorder => Prompt::Goodbye,
         }
     }
 
@@ -189,7 +194,12 @@ impl Refusal {
         match self {
             Self::Locked => LeaveReason::Locked,
             Self::Full => LeaveReason::Full,
-            _ => LeaveReason::Ending,
+            Self::Unknown
+            | Self::NotAHost
+            | Self::NotAllowed
+            | Self::Ending
+            | Self::NothingToDo
+            | Self::NoRecorder => LeaveReason::Ending,
         }
     }
 }

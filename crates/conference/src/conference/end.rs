@@ -105,7 +105,12 @@ impl Conference {
         let (reason, message) = match why {
             EndReason::BookingEnded => (LeaveReason::BookingEnded, Prompt::BookingEnded),
             EndReason::Operator => (LeaveReason::OperatorEnded, Prompt::HostEnded),
-            _ => (LeaveReason::HostEnded, Prompt::HostEnded),
+            EndReason::HostEnded
+            | EndReason::LastLeft
+            | EndReason::HostLeft
+            | EndReason::Alone
+            | EndReason::HostDidNotCome
+            | EndReason::Shutdown => (LeaveReason::HostEnded, Prompt::HostEnded),
         };
         let farewell = |row: &Participant| (!row.in_room()).then_some(message);
         self.release_all(reason, farewell, why, now);
