@@ -168,6 +168,11 @@ impl Leg {
         self.rate
     }
 
+    #[cfg(test)]
+    pub(crate) fn delay(&self) -> Duration {
+        self.receiver.delay()
+    }
+
     /// What was negotiated anew. The stream out goes on, whatever the codec.
     pub(crate) fn update(&mut self, media: LegMedia, direction: Direction, now: Duration) {
         let moved = media.remote != self.media.remote;
@@ -269,7 +274,9 @@ impl Leg {
     /// This tick's 20 ms of what the leg says; false if nobody is to hear anything of it.
     pub(crate) fn hear(&mut self, now: Duration, frame: &mut [i16]) -> bool {
         let pulled = self.receiver.pull(now, frame);
-        let open = self.direction.hears() && !self.events.muted(now);
+        // What is heard now came with what was said of digits then.
+        let came = now.saturating_sub(self.receiver.delay());
+        let open = self.direction.hears() && !self.events.muted(came);
         let target = if open { 1.0 } else { 0.0 };
         let silent = self.input.is_silent(target);
         self.input.apply(frame, target, MUTE);

@@ -284,8 +284,13 @@ impl Receiver {
             jitter: Duration::from_secs_f64(
                 f64::from(now.jitter) / f64::from(self.codec.clock_rate()),
             ),
-            delay: Duration::from_micros(counts.delay_us.max(0) as u64),
+            delay: self.delay(),
         }
+    }
+
+    /// How long what is heard now has waited for its tick.
+    pub fn delay(&self) -> Duration {
+        Duration::from_micros(self.counts.delay_us.max(0) as u64)
     }
 
     /// What has been received of the present source, for the receiver reports of

@@ -427,6 +427,58 @@ fn stopping_answers_everything_that_waited() {
     assert_eq!(rig.phones[0].packets, 3);
 }
 
+/// Gateways send the tone beside the events; what waits in a long jitter buffer when the key goes up is tone still.
+#[test]
+fn a_digit_is_not_heard_through_a_network_that_jitters() {
+    let mut rig = Rig::new(1);
+    let (a, b) = (rig.leg(0.0, 0.0), rig.leg(0.0, 0.0));
+    rig.planes[0].open_room(RoomId(1));
+    rig.room(a, 1, true);
+    rig.room(b, 1, true);
+    let mut writer = RtpWriter::new(77, 0, 0);
+    let mut tone = Tone::new(697.0, -10.0, Rate::Hz8000);
+    let mut underway: Vec<(u64, Vec<u8>)> = Vec::new();
+    let pressed = 200..220;
+    for tick in 1..=300u64 {
+        // The network stands still for a while in each second; the digit and what is after it come in time.
+        let stands = tick < pressed.start && (40..48).contains(&(tick % 50));
+        let arrives = if stands { tick / 50 * 50 + 48 } else { tick };
+        let (mut frame, mut payload, mut packet) = ([0; 160], [0; 160], vec![0; 172]);
+        let down = pressed.contains(&tick);
+        if down || tick == pressed.end {
+            let start = pressed.start as u32 * 160;
+            let duration = (tick - pressed.start) as u16 * 160;
+            let [high, low] = duration.to_be_bytes();
+            let event = [1, if down { 0x0A } else { 0x8A }, high, low];
+            let mut packet = vec![0; 16];
+            writer.write(101, tick == pressed.start, 0, &event, &mut packet);
+            packet[4..8].copy_from_slice(&start.to_be_bytes());
+            underway.push((tick, packet));
+        }
+        if down {
+            tone.fill(&mut frame);
+        }
+        Codec::Pcmu.encoder().encode(&frame, &mut payload);
+        writer.write(0, false, 160, &payload, &mut packet);
+        underway.push((arrives, packet));
+        let now = time_of(tick) - Duration::from_millis(3);
+        underway.retain(|(at, packet)| {
+            if *at <= tick {
+                rig.planes[0].ingest(a, Channel::Rtp, PEER.into(), packet, now);
+            }
+            *at > tick
+        });
+        rig.planes[0].tick(&mut rig.sent);
+        rig.deliver();
+        let place = rig.planes[0].places[&a];
+        let waits = rig.planes[0].legs[place].delay();
+        let long = waits > Duration::from_millis(120);
+        assert!(tick != pressed.end || long, "only {waits:?}");
+    }
+    let loud = rig.heard(b).iter().filter(|s| s.abs() > 300).count();
+    assert!(loud <= 8 * 40, "{} ms of the tone", loud / 8);
+}
+
 #[test]
 fn nobody_takes_the_place_of_a_peer_that_holds() {
     let mut rig = Rig::new(1);
