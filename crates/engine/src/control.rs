@@ -148,6 +148,7 @@ impl Control {
                 media,
                 direction,
             } => {
+                self.peer_is(leg, media.remote);
                 let Some(entry) = self.legs.get(&leg) else {
                     return;
                 };
@@ -225,17 +226,34 @@ impl Control {
             pair: Arc::clone(&entry.pair),
             media,
         };
-        let (home, pair) = (entry.home, &entry.pair);
-        let set = self.shared.get_mut(&pair.address.ip());
-        let shared = set.and_then(|set| set.iter_mut().find(|s| s.pair.key == pair.key));
-        if let Some(shared) = shared.filter(|_| entry.remote.is_none()) {
-            if shared.remotes.insert(remote) {
-                entry.remote = Some(remote);
-            } else {
-                tracing::warn!(%leg, %remote, "another leg on this socket has this peer address and keeps it");
-            }
-        }
+        let home = entry.home;
+        self.peer_is(leg, remote);
         self.tell(home, message);
+    }
+
+    /// Notes which peer address means this leg on its shared socket, so that no other leg there gets the same one.
+    fn peer_is(&mut self, leg: LegId, remote: SocketAddr) {
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
+        // A peer that holds by 0.0.0.0 comes back to its address.
+        if entry.remote == Some(remote) || remote.ip().is_unspecified() {
+            return;
+        }
+        let pair = &entry.pair;
+        let set = self.shared.get_mut(&pair.address.ip());
+        let Some(shared) = set.and_then(|set| set.iter_mut().find(|s| s.pair.key == pair.key))
+        else {
+            return;
+        };
+        if let Some(before) = entry.remote.take() {
+            shared.remotes.remove(&before);
+        }
+        if shared.remotes.insert(remote) {
+            entry.remote = Some(remote);
+        } else {
+            tracing::warn!(%leg, %remote, "another leg on this socket has this peer address and keeps it");
+        }
     }
 
     fn stop(&mut self, leg: LegId) {

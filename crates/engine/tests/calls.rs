@@ -464,6 +464,65 @@ fn two_legs_with_one_peer_address_share_no_socket() {
 }
 
 #[test]
+fn an_address_that_is_negotiated_in_mid_call_is_kept_for_its_leg() {
+    let (engine, _events) = start_with(EngineConfig {
+        shards: 1,
+        shared_sockets: 1,
+        ..EngineConfig::default()
+    });
+    let at = |port: u16| std::net::SocketAddr::new(LOCAL, port);
+    let reserve = |leg, port| {
+        let remote = Some(at(port));
+        let reserved = engine.reserve_for(LegId(leg), Port::Shared, LOCAL, remote);
+        reserved.unwrap()
+    };
+    let shared = reserve(1, 9);
+    let update = |remote| {
+        let (leg, direction) = (LegId(1), Direction::SendRecv);
+        let media = LegMedia::new(remote, Codec::Pcmu);
+        engine.send(Command::Update {
+            leg,
+            media,
+            direction,
+        });
+    };
+    let media = LegMedia::new(at(9), Codec::Pcmu);
+    engine.send(Command::Start {
+        leg: LegId(1),
+        media,
+    });
+    update(at(11));
+    assert_ne!(reserve(2, 11), shared);
+    assert_eq!(reserve(3, 9), shared);
+    // Held by 0.0.0.0, it comes back to where it was.
+    update("0.0.0.0:11".parse().unwrap());
+    assert_ne!(reserve(4, 11), shared);
+    engine.send(Command::Stop { leg: LegId(1) });
+    assert_eq!(reserve(5, 11), shared);
+}
+
+#[test]
+fn a_peer_without_an_address_is_sent_to_where_it_sends_from() {
+    let (engine, _events) = start(1);
+    let phone = Phone::ring(&engine, 1, Port::Own, Codec::Pcma, 600);
+    phone.muted.store(true, SeqCst);
+    let media = LegMedia {
+        remote: "0.0.0.0:0".parse().unwrap(),
+        ..phone.media.clone()
+    };
+    let leg = phone.leg;
+    engine.send(Command::Start { leg, media });
+    thread::sleep(millis(200));
+    assert!(phone.take().is_empty());
+    phone.muted.store(false, SeqCst);
+    thread::sleep(millis(400));
+    let got = phone.take();
+    assert!(got.len() > 10, "{} packets", got.len());
+    assert!(got[0].marker && !got[1].marker);
+    assert_unbroken(&got);
+}
+
+#[test]
 fn reports_go_out_and_come_in_and_end_with_a_bye() {
     let (engine, events) = start(1);
     let phone = Phone::ring(&engine, 1, Port::Own, Codec::Pcmu, 0);
