@@ -281,7 +281,7 @@ impl Shell {
                 access,
             });
         }
-        if !first || held {
+        if !first || !matches!(media.direction, Direction::SendRecv) {
             self.parts.engine.send(Command::Update {
                 leg: leg(call),
                 media: leg_media(&media),
