@@ -89,6 +89,8 @@ impl Naming {
         match self.take {
             Take::Recording { name } | Take::Finishing { name } if name == ended => {
                 if usable {
+                    // Nothing is being recorded any more, wherever the call goes from here.
+                    self.take = Take::Finishing { name };
                     Spoken::Name(name)
                 } else if self.takes_left == 0 {
                     Spoken::Unnamed

@@ -80,6 +80,11 @@ fn the_hash_after_a_pin_is_ignored() {
     assert_eq!(press(&mut reader, '*', 19_000), None);
     assert_eq!(press(&mut reader, '#', 19_100), None);
     assert_eq!(press(&mut reader, '6', 19_200), Some(Command(Mute)));
+    // What was pressed before is dropped: it is no half of a pair.
+    assert_eq!(press(&mut reader, '#', 30_000), None);
+    reader.ignore_hash_until(Duration::from_millis(30_100));
+    assert_eq!(press(&mut reader, '#', 30_200), None);
+    assert_eq!(press(&mut reader, '#', 30_300), Some(Command(EndForAll)));
 }
 
 #[test]
