@@ -1,4 +1,4 @@
-//! The engine with calls on loopback, in rooms of four with one talker each: what it adds to the delay from an RTP
+//! The engine with calls on loopback, in rooms with one talker each: what it adds to the delay from an RTP
 //! packet in to the RTP packet out that carries the same samples, and the CPU time and memory of its threads.
 //!
 //! `cargo bench -p conclave-benches --bench engine_calls`; under `cargo test --benches` a second of six calls.
@@ -23,7 +23,6 @@ use conclave_engine::{Codec, Command, Engine, EngineConfig, LegId, LegMedia, Por
 use conclave_media::{RtpPacket, RtpWriter};
 
 const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-const ROOM: usize = 4;
 /// As many packets are told apart.
 const NUMBERS: usize = 4_096;
 const PACKET: Duration = Duration::from_millis(20);
@@ -32,23 +31,23 @@ const SETTLE: Duration = Duration::from_secs(2);
 
 fn main() {
     let quick = !std::env::args().any(|arg| arg == "--bench");
-    // Calls, rounds, seconds of each.
-    let runs: &[(usize, u32, u64)] = if quick {
-        &[(6, 1, 1)]
+    // Calls, how many of them in a room, rounds, seconds of each.
+    let runs: &[(usize, usize, u32, u64)] = if quick {
+        &[(6, 3, 1, 1)]
     } else {
-        &[(6, 10, 2), (200, 4, 5)]
+        &[(6, 3, 10, 2), (200, 4, 4, 5), (200, 200, 10, 2)]
     };
     println!(
-        "calls  packets  delay ms: p50   p90   p99   CPU ms/call-s  KiB/call  tick late p99 ms  sent late p99 ms"
+        "calls  a room  packets  delay ms: p50   p90   p99   CPU ms/call-s  KiB/call  tick late p99 ms  sent late p99 ms"
     );
-    for &(calls, rounds, seconds) in runs {
+    for &(calls, room, rounds, seconds) in runs {
         let mut all = Measured::default();
         for round in 0..rounds {
             // Each round at another phase between the phones and the ticks.
             let phase = PACKET * round / rounds;
-            all.add(measure(calls, phase, Duration::from_secs(seconds)));
+            all.add(measure(calls, room, phase, Duration::from_secs(seconds)));
         }
-        all.print(calls, rounds);
+        all.print(calls, room, rounds);
     }
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     println!("load of the machine at the end: {}", load.trim());
@@ -76,10 +75,10 @@ impl Measured {
         self.tick_late = self.tick_late.max(other.tick_late);
     }
 
-    fn print(mut self, calls: usize, rounds: u32) {
+    fn print(mut self, calls: usize, room: usize, rounds: u32) {
         let [p50, p90, p99] = [50, 90, 99].map(|percent| at(&mut self.delays, percent));
         println!(
-            "{calls:>5}  {:>7}  {p50:>13.1} {p90:>5.1} {p99:>5.1}   {:>13.3}  {:>8}  {:>16.1}  {:>16.1}   ({rounds} rounds)",
+            "{calls:>5}  {room:>6}  {:>7}  {p50:>13.1} {p90:>5.1} {p99:>5.1}   {:>13.3}  {:>8}  {:>16.1}  {:>16.1}   ({rounds} rounds)",
             self.delays.len(),
             self.cpu.as_secs_f64() * 1e3 / self.span.as_secs_f64() / calls as f64,
             self.memory / calls as u64,
@@ -98,7 +97,7 @@ fn at(times: &mut [Duration], percent: usize) -> f64 {
         .map_or(0.0, |time| time.as_secs_f64() * 1e3)
 }
 
-fn measure(calls: usize, phase: Duration, run: Duration) -> Measured {
+fn measure(calls: usize, room: usize, phase: Duration, run: Duration) -> Measured {
     let (engine, _events) = Engine::start(EngineConfig {
         rtp_ports: 30_000..=32_999,
         ..EngineConfig::default()
@@ -116,18 +115,18 @@ fn measure(calls: usize, phase: Duration, run: Duration) -> Measured {
     let engine_at: Vec<_> = phones
         .iter()
         .enumerate()
-        .map(|(n, phone)| join(&engine, n, phone))
+        .map(|(n, phone)| join(&engine, n, n / room, phone))
         .collect();
 
     let begin = Instant::now();
     let over = Arc::new(AtomicBool::new(false));
     let listener = {
         let (phones, sent, over) = (Arc::clone(&phones), Arc::clone(&sent), Arc::clone(&over));
-        thread::spawn(move || listen(&phones, &sent, begin, &over))
+        thread::spawn(move || listen(&phones, room, &sent, begin, &over))
     };
     let speaker = {
         let (phones, over) = (Arc::clone(&phones), Arc::clone(&over));
-        thread::spawn(move || speak(&phones, &engine_at, &sent, begin, &over))
+        thread::spawn(move || speak(&phones, room, &engine_at, &sent, begin, &over))
     };
     thread::sleep(SETTLE);
     let (cpu, since) = (engine_cpu(), Instant::now());
@@ -155,14 +154,14 @@ fn phone() -> UdpSocket {
     phone
 }
 
-fn join(engine: &Engine, n: usize, phone: &UdpSocket) -> SocketAddr {
+fn join(engine: &Engine, n: usize, room: usize, phone: &UdpSocket) -> SocketAddr {
     let (leg, remote) = (LegId(n as u64), phone.local_addr().unwrap());
     let at = engine
         .reserve_for(leg, Port::Shared, LOCAL, Some(remote))
         .unwrap();
     let media = LegMedia::new(remote, Codec::Pcmu);
     engine.send(Command::Start { leg, media });
-    let (room, heard) = (RoomId((n / ROOM) as u64), true);
+    let (room, heard) = (RoomId(room as u64), true);
     let route = Route::Room { room, heard };
     engine.send(Command::Route { leg, route });
     at
@@ -171,6 +170,7 @@ fn join(engine: &Engine, n: usize, phone: &UdpSocket) -> SocketAddr {
 /// A packet from each phone every 20 ms. The first of each room says numbers, the others silence.
 fn speak(
     phones: &[UdpSocket],
+    room: usize,
     engine_at: &[SocketAddr],
     sent: &[Vec<AtomicU64>],
     begin: Instant,
@@ -189,7 +189,7 @@ fn speak(
                 return late;
             }
             let mut payload = [0xFF; 160];
-            if n % ROOM == 0 {
+            if n % room == 0 {
                 say(number, &mut payload);
             }
             let mut packet = [0; 172];
@@ -208,6 +208,7 @@ fn speak(
 /// When each number came that its room's talker had said, since it was said.
 fn listen(
     phones: &[UdpSocket],
+    room: usize,
     sent: &[Vec<AtomicU64>],
     begin: Instant,
     over: &AtomicBool,
@@ -227,7 +228,7 @@ fn listen(
                 };
                 // Once for each number: a blend of two frames, or what is made up of them, is none.
                 let fresh = last.insert(n, number) != Some(number);
-                let at = sent[n / ROOM * ROOM][number as usize].load(Relaxed);
+                let at = sent[n / room * room][number as usize].load(Relaxed);
                 let at = Duration::from_micros(at);
                 if fresh && at > SETTLE {
                     delays.push(now.saturating_sub(at));
