@@ -29,6 +29,9 @@ pub enum StoreError {
     /// The schema of the database is not the one that its version says.
     #[error("{} is not a Conclave database of any released version", .0.display())]
     Foreign(PathBuf),
+    /// The file was cut or overwritten.
+    #[error("{} is damaged: restore it from a backup", .0.display())]
+    Damaged(PathBuf),
     /// A value in the database means nothing.
     #[error("the database holds a bad {what}: {why}")]
     Bad {
@@ -59,7 +62,7 @@ impl StoreError {
             }
             Self::Database(_) | Self::File { .. } => false,
             Self::PinTaken | Self::NoSuchAccount(_) | Self::Closed(_) | Self::Served { .. } => true,
-            Self::Newer(_) | Self::Foreign(_) | Self::Bad { .. } => true,
+            Self::Newer(_) | Self::Foreign(_) | Self::Damaged(_) | Self::Bad { .. } => true,
         }
     }
 }

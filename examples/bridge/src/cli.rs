@@ -27,7 +27,7 @@ pub(crate) enum Command {
     /// Accounts: one for each person who may hold conferences
     #[command(subcommand)]
     Account(Account),
-    /// Bookings: single-use conferences with PINs of their own
+    /// Bookings: single-use conferences with PINs of their own (not there yet)
     Booking(Later),
     /// What happened: conferences and calls
     #[command(subcommand)]
@@ -65,7 +65,7 @@ pub(crate) struct Serve {
     /// Address for HTTP [default: 127.0.0.1:8080]; the portal is not there yet, so nothing listens on it
     #[arg(long, value_name = "ADDR")]
     pub(crate) http: Option<SocketAddr>,
-    /// Ports for RTP, such as 20000-29999
+    /// Ports for RTP, in place of the configured ones [default: 20000-29999]
     #[arg(long, value_name = "A-B", value_parser = parse_ports)]
     pub(crate) rtp_ports: Option<RangeInclusive<u16>>,
     /// Directory of prompts that replace the built-in ones, file by file
@@ -242,7 +242,7 @@ pub(crate) struct ReportArgs {
     /// Before this moment (RFC 3339, or a date)
     #[arg(long, value_name = "TIME")]
     pub(crate) to: Option<String>,
-    /// As what
+    /// For the eye, for a spreadsheet, for a program
     #[arg(long, default_value = "table")]
     pub(crate) format: Format,
 }

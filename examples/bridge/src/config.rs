@@ -307,6 +307,17 @@ impl Config {
                 "name at least one address to listen on".into(),
             );
         }
+        for (index, listen) in self.sip.listen.iter().enumerate() {
+            if self.sip.listen[..index]
+                .iter()
+                .any(|other| (other.transport, other.address) == (listen.transport, listen.address))
+            {
+                return wrong(
+                    "sip.listen",
+                    format!("{} stands there twice", listen.address),
+                );
+            }
+        }
         if self.sip.session_expires != 0 && self.sip.session_expires < 90 {
             return wrong(
                 "sip.session-expires",
@@ -451,6 +462,11 @@ mod tests {
         check("[media]\ncodecs = ['OPSU']", "OPSU");
         check("[limits]\ncalls = -1", "calls");
         check("[sip]\nlisten = []", "sip.listen");
+        let listen = "{ transport = 'udp', address = '127.0.0.1:5060' }";
+        check(
+            &format!("[sip]\nlisten = [{listen}, {listen}]"),
+            "stands there twice",
+        );
         check("[sip", "TOML parse error");
         check("[[trunk]]\nname = 'a'\nfrom = []", "names no address");
         check("[pins]\nguest-digits = 4", "pins");

@@ -161,10 +161,14 @@ fn period(arguments: &ReportArgs) -> Result<Period, Failure> {
     let parse = |flag: &str, text: &Option<String>| {
         text.as_deref().map(|text| moment(flag, text)).transpose()
     };
-    Ok(Period {
-        from: parse("--from", &arguments.from)?,
-        to: parse("--to", &arguments.to)?,
-    })
+    let from = parse("--from", &arguments.from)?;
+    let to = parse("--to", &arguments.to)?;
+    if from.zip(to).is_some_and(|(from, to)| from >= to) {
+        return Err(Failure::usage(
+            "--from is not before --to: nothing lies between",
+        ));
+    }
+    Ok(Period { from, to })
 }
 
 fn moment(flag: &str, text: &str) -> Result<DateTime<Utc>, Failure> {

@@ -39,6 +39,8 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
     if arguments.prompts.is_some() {
         config.prompts.directory = arguments.prompts;
     }
+    // From the first moment on: who stops a bridge that is just starting wants it stopped in good order too.
+    let stop = stop_signals()?;
     let clock = Clock::start();
     let access = AccessNumbers::new(&config.access_numbers).map_err(Failure::usage)?;
     let sip_config = sip_config(&config).map_err(Failure::usage)?;
@@ -56,7 +58,18 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
         );
     }
     let recorder = Recorder::start(data.store.clone(), data.store.begin_run(clock.now()).await?);
-    let accounts = data.store.accounts(&Find::All).await?.len();
+    let accounts = data.store.accounts(&Find::All).await?;
+    for number in &config.access_numbers {
+        if let Some(id) = number.account
+            && !accounts.iter().any(|account| account.id.0 == id)
+        {
+            warn!(
+                "access number {} is bound to account {id}, which is not there: no PIN opens anything on it",
+                number.number
+            );
+        }
+    }
+    let accounts = accounts.len();
 
     let (engine, media) = Engine::start(EngineConfig {
         shards: config.media.threads,
@@ -82,7 +95,7 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
         .iter()
         .map(|listen| format!("{} {}", transport(listen.transport), listen.address))
         .collect();
-    info!(odds = odds_of_all.chance(), accounts, "started");
+    info!(odds = %odds_of_all, accounts, "started");
     print(&format!(
         "conclave-bridge is ready: SIP on {}; data in {}",
         listening.join(", "),
@@ -111,7 +124,7 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
         parts,
         sip_events,
         forward(media),
-        stop_signals()?,
+        stop,
         config.limits.drain(),
     )
     .await;
@@ -132,14 +145,39 @@ fn next_steps(accounts: usize, data: &Path, config: &Config) -> Result<(), Failu
         ))?;
     }
     if let Some(listen) = config.sip.listen.first() {
+        let here = if listen.address.ip().is_unspecified() {
+            format!("<this machine's address>:{}", listen.address.port())
+        } else {
+            listen.address.to_string()
+        };
         print(&format!(
-            "Then call sip:conference@{} and enter the PIN.",
-            listen.address
+            "Then call sip:conference@{here} and enter the PIN. Calls are taken from {}.",
+            allowed(config)
         ))?;
     }
     print(
         "Calls are not encrypted (no TLS, no SRTP yet), and the web portal is not there yet: nothing listens for HTTP.",
     )
+}
+
+/// Whose calls are taken: an operator who listens on all addresses may think that this says it already.
+fn allowed(config: &Config) -> String {
+    if config.sip.listen.iter().any(|listen| listen.anyone) {
+        return "anyone".into();
+    }
+    let trunks = config
+        .trunks
+        .iter()
+        .map(|trunk| format!("{} ({})", trunk.name, trunk.from.join(", ")));
+    let endpoints = config
+        .endpoints
+        .iter()
+        .map(|endpoint| format!("endpoint {}", endpoint.user));
+    let all: Vec<_> = trunks.chain(endpoints).collect();
+    if all.is_empty() {
+        return "nobody: the configuration names no trunk and no endpoint".into();
+    }
+    all.join(", ")
 }
 
 fn transport(transport: Transport) -> &'static str {

@@ -182,7 +182,7 @@ fn a_wrongly_typed_directory_is_not_made() {
 }
 
 #[test]
-fn accounts_are_named_by_number_or_address_and_listed_as_one_object() {
+fn what_is_meant_must_be_plain() {
     let directory = tempfile::tempdir().unwrap();
     run(directory.path(), &ADA, 0);
     run(directory.path(), &["account", "suspend", "ad"], 2);
@@ -191,6 +191,12 @@ fn accounts_are_named_by_number_or_address_and_listed_as_one_object() {
         directory.path(),
         &["account", "suspend", "ada@example.org"],
         0,
+    );
+    let backwards = ["--from", "2026-12-01", "--to", "2026-11-01"];
+    run(
+        directory.path(),
+        &[&["report", "calls"][..], &backwards].concat(),
+        2,
     );
     let (json, _) = run(directory.path(), &["account", "list", "--json"], 0);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();

@@ -119,12 +119,15 @@ fn make_dir(dir: &Path) -> Result<()> {
     })
 }
 
-/// 26 is SQLite's SQLITE_NOTADB.
+/// The low byte of SQLite's extended result codes says what it is: 11 is SQLITE_CORRUPT, 26 SQLITE_NOTADB.
 fn foreign(path: &Path, error: sqlx::Error) -> StoreError {
-    match &error {
-        sqlx::Error::Database(e) if e.code().as_deref() == Some("26") => {
-            StoreError::Foreign(path.to_owned())
-        }
+    let code = match &error {
+        sqlx::Error::Database(e) => e.code().and_then(|code| code.parse::<u32>().ok()),
+        _ => None,
+    };
+    match code.map(|code| code & 0xff) {
+        Some(11) => StoreError::Damaged(path.to_owned()),
+        Some(26) => StoreError::Foreign(path.to_owned()),
         _ => error.into(),
     }
 }

@@ -159,6 +159,18 @@ async fn what_is_no_database_is_named() {
         "{error}"
     );
 
+    // A database that was cut in the middle.
+    let dir = tempfile::tempdir().unwrap();
+    SqliteStore::open(dir.path()).await.unwrap().close().await;
+    let path = dir.path().join(DATABASE);
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    let error = SqliteStore::open(dir.path()).await.unwrap_err();
+    assert!(
+        matches!(&error, StoreError::Damaged(path) if path.ends_with(DATABASE)),
+        "{error}"
+    );
+
     let file = dir.path().join("file");
     std::fs::write(&file, "").unwrap();
     let error = SqliteStore::open(&file.join("data")).await.unwrap_err();
