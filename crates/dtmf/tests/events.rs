@@ -74,6 +74,19 @@ fn receive(packets: &[Packet]) -> String {
         .collect()
 }
 
+/// A packet that took seconds comes when the order of sequence numbers says nothing any more; it is known as what it
+/// is all the same.
+#[test]
+fn a_straggler_of_a_press_before_the_last_is_no_press() {
+    let mut packets = send(&[('1', 100, 200), ('2', 100, 200), ('3', 100, 200)], 7, 0);
+    let straggler = packets.remove(2);
+    packets.push(Packet {
+        at: packets[packets.len() - 1].at + Duration::from_secs(5),
+        ..straggler
+    });
+    assert_eq!(receive(&packets), "123");
+}
+
 fn keys(presses: &[Press]) -> String {
     presses.iter().map(|press| press.0).collect()
 }
