@@ -42,6 +42,14 @@ pub enum KeysError {
         /// Its permission bits.
         mode: u32,
     },
+    /// Anybody on the machine may put other keys and another database there.
+    #[error("{} may be written by everybody (mode {mode:o}): chmod o-w it", path.display())]
+    OpenDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
     /// It isn't what this version writes.
     #[error("{} is damaged: {why}", path.display())]
     Damaged {
@@ -67,6 +75,15 @@ impl Keys {
     pub fn load_or_create(dir: &Path, fresh: [u8; 32]) -> Result<Self, KeysError> {
         let fresh = Zeroizing::new(fresh);
         let path = dir.join(FILE);
+        if let Ok(there) = fs::metadata(dir)
+            && there.is_dir()
+            && there.mode() & 0o002 != 0
+        {
+            return Err(KeysError::OpenDirectory {
+                path: dir.to_owned(),
+                mode: there.mode() & 0o777,
+            });
+        }
         if let Some(keys) = Self::load(&path)? {
             return Ok(keys);
         }
@@ -241,6 +258,22 @@ mod tests {
             matches!(error, KeysError::Open { mode: 0o640, .. }),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_directory_that_everybody_can_write_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = |mode| {
+            fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode)).unwrap();
+            Keys::load_or_create(dir.path(), [7; 32])
+        };
+        let error = open(0o777).unwrap_err();
+        assert!(
+            matches!(error, KeysError::OpenDirectory { mode: 0o777, .. }),
+            "{error}"
+        );
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        open(0o770).unwrap();
     }
 
     #[test]
