@@ -184,7 +184,7 @@ impl Plane {
         })
     }
 
-    /// Does what a leg is told. Where the leg isn't here a play is answered, and the rest is nothing.
+    /// Does what a leg is told. Where the leg isn't here, what wants an answer is answered, and the rest is nothing.
     pub(crate) fn order(
         &mut self,
         id: LegId,
@@ -193,8 +193,17 @@ impl Plane {
         wire: &mut impl Wire,
     ) {
         let Some(&place) = self.places.get(&id) else {
-            if let LegOrder::Play(play) = order {
-                self.events.say(Event::PlayEnded { play: play.id });
+            match order {
+                LegOrder::Play(play) => self.events.say(Event::PlayEnded { play: play.id }),
+                LegOrder::RecordName { clip, .. } => {
+                    let (leg, usable) = (id, false);
+                    self.events.say(Event::NameRecorded { leg, clip, usable });
+                }
+                LegOrder::Update { .. }
+                | LegOrder::Stop
+                | LegOrder::Route(_)
+                | LegOrder::FinishName
+                | LegOrder::Datagram { .. } => {}
             }
             return;
         };

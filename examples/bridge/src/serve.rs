@@ -81,9 +81,10 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
     .map_err(|error| Failure::machine(error.to_string()))?;
     for (prompt, sound) in prompts {
         if prompt == Prompt::HoldMusic {
-            engine.set_music(sound.clone());
+            engine.set_music(sound);
+        } else {
+            engine.add_clip(prompt_clip(prompt), sound);
         }
-        engine.add_clip(prompt_clip(prompt), sound);
     }
     let (sip, sip_events) = SipServer::start(sip_config)
         .await

@@ -393,19 +393,17 @@ fn stopping_answers_everything_that_waited() {
     let a = rig.leg(0.0, 0.0);
     rig.play(1, a, clip(500.0, 1_000));
     rig.play(2, a, clip(500.0, 1_000));
-    let (clip_id, cell) = (ClipId(4), ClipCell::default());
-    let rules = NameRules::default();
-    rig.order(
-        a,
-        LegOrder::RecordName {
-            clip: clip_id,
-            cell,
-            rules,
-        },
-    );
+    let clip_id = ClipId(4);
+    let record = || LegOrder::RecordName {
+        clip: clip_id,
+        cell: ClipCell::default(),
+        rules: NameRules::default(),
+    };
+    rig.order(a, record());
     rig.ticks(3);
     rig.order(a, LegOrder::Stop);
     rig.play(3, a, clip(500.0, 10));
+    rig.order(a, record());
     rig.order(a, LegOrder::Stop);
     let events: Vec<_> = rig.events.try_iter().collect();
     let played = |play| Event::PlayEnded { play: PlayId(play) };
@@ -422,7 +420,7 @@ fn stopping_answers_everything_that_waited() {
     assert!(
         matches!(events[3], Event::Stopped { leg, stats } if leg == a && stats.packets_out == 3)
     );
-    assert_eq!(events[4..], [played(3)]);
+    assert_eq!(events[4..], [played(3), events[2].clone()]);
     rig.ticks(1);
     assert_eq!(rig.phones[0].packets, 3);
 }

