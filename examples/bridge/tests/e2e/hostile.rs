@@ -214,7 +214,7 @@ fn what_is_wrong_with_a_start_is_said() {
         &["account", "show", "77"],
         "a.toml",
         "",
-        &["77", "account list"],
+        &["no data of a bridge", "--data"],
     );
     check(
         &[
