@@ -94,7 +94,7 @@ pub struct Negotiated {
 
 /// Reads an offer and picks the first of `codecs` that it holds.
 ///
-/// The first audio line over plain RTP counts; [`Negotiated::answer`] refuses the others by port 0.
+/// The first audio line over plain RTP counts; [`LocalSession::answer`] refuses the others by port 0.
 ///
 /// ```
 /// use conclave_sip::{Codec, Direction, negotiate};
