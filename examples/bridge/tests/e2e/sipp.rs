@@ -10,6 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::bridge::free_port;
+
 /// One thing that SIPp does in an answered call when it is told to.
 #[derive(Clone, Copy)]
 pub(crate) enum Step {
@@ -57,6 +59,9 @@ pub(crate) fn call(
 ) -> Sipp {
     let directory = tempfile::tempdir().unwrap();
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    // Tests run beside each other, and a bridge asks for a telephone that has vanished: neither its port nor its Call-ID
+    // may be another's by then, as SIPp's default port and a mere count would be.
+    let process = std::process::id();
     let scenario = directory.path().join("phone.xml");
     fs::write(&scenario, self::scenario(to, from, rtp_port, offer, steps)).unwrap();
     let messages = directory.path().join("messages.log");
@@ -67,8 +72,9 @@ pub(crate) fn call(
         .arg("-sf")
         .arg(&scenario)
         .args(["-m", "1", "-i", "127.0.0.1", "-nostdin", "-timeout", "120"])
+        .args(["-p", &free_port().to_string()])
         .args(["-3pcc", &listener.local_addr().unwrap().to_string()])
-        .args(["-cid_str", &format!("phone{number}-%u@e2e")])
+        .args(["-cid_str", &format!("phone{number}-%u@{process}")])
         .arg("-trace_msg")
         .arg("-message_file")
         .arg(&messages)
@@ -97,7 +103,7 @@ pub(crate) fn call(
     Sipp {
         child,
         twin: Some(twin),
-        call_id: format!("phone{number}-1@e2e"),
+        call_id: format!("phone{number}-1@{process}"),
         messages,
         _directory: directory,
     }
