@@ -166,8 +166,6 @@ impl Shell {
         self.parts.attendant.handle_event(event, now);
     }
 
-    // ---- facts in
-
     fn on_sip(&mut self, event: SipEvent) {
         match event {
             SipEvent::Incoming(incoming) => self.on_incoming(*incoming),
@@ -397,8 +395,6 @@ impl Shell {
         }
     }
 
-    // ---- orders out
-
     fn carry_out(&mut self) {
         while let Some(action) = self.parts.attendant.poll_action() {
             match action {
@@ -552,8 +548,6 @@ fn entry(report: Report) -> Option<Entry> {
         _ => return None,
     })
 }
-
-// ---- names of the same thing on both sides
 
 /// Clips below this are prompts, from it on recorded names.
 const NAMES: u64 = 1 << 32;
