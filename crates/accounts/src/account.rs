@@ -51,10 +51,121 @@ impl Owner {
     pub fn email(&self) -> &str {
         &self.email
     }
+
+    /// Why this might be no person's account: its address or name is a function's or a list's. Only
+    /// a doubt: there are people called Sales.
+    pub fn doubt(&self) -> Option<OwnerDoubt> {
+        let local = self.email.split(['@', '+']).next().unwrap_or_default();
+        let words = |text: &str| -> Vec<String> {
+            text.split(|c: char| !c.is_alphanumeric())
+                .map(str::to_lowercase)
+                .collect()
+        };
+        let shared = |word: &String| SHARED.contains(&word.as_str());
+        if let Some(word) = words(local).into_iter().find(shared) {
+            return Some(OwnerDoubt::Address(word));
+        }
+        let name = words(&self.name);
+        // A name of several words may hold one of these by chance.
+        name.iter()
+            .find(|word| shared(word) && (name.len() == 1 || GROUPS.contains(&word.as_str())))
+            .map(|word| OwnerDoubt::Name(word.clone()))
+    }
 }
 
+/// Why an owner looks like no person.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OwnerDoubt {
+    /// The e-mail address is that of a function or a list.
+    #[error(
+        "the e-mail address looks like that of a function or a list (`{0}`), not of a person: whoever reads it gets the PINs, and no report can say who held a conference"
+    )]
+    Address(String),
+    /// The name is that of a function or a group.
+    #[error(
+        "the name looks like that of a function or a group (`{0}`), not of a person: no report can say who held a conference"
+    )]
+    Name(String),
+}
+
+/// What stands for a group in any name.
+const GROUPS: &[&str] = &[
+    "department",
+    "dept",
+    "office",
+    "team",
+    "helpdesk",
+    "reception",
+];
+
+/// Mailboxes of functions (RFC 2142 and custom) and of lists.
+const SHARED: &[&str] = &[
+    "abuse",
+    "accounting",
+    "accounts",
+    "admin",
+    "administration",
+    "administrator",
+    "all",
+    "billing",
+    "board",
+    "booking",
+    "bookings",
+    "careers",
+    "conference",
+    "contact",
+    "customerservice",
+    "department",
+    "dept",
+    "desk",
+    "everyone",
+    "finance",
+    "frontdesk",
+    "hello",
+    "help",
+    "helpdesk",
+    "hostmaster",
+    "hr",
+    "info",
+    "inquiries",
+    "it",
+    "jobs",
+    "kontakt",
+    "legal",
+    "list",
+    "mail",
+    "management",
+    "marketing",
+    "meeting",
+    "meetings",
+    "news",
+    "newsletter",
+    "noc",
+    "noreply",
+    "office",
+    "operations",
+    "orders",
+    "postmaster",
+    "pr",
+    "press",
+    "privacy",
+    "purchasing",
+    "reception",
+    "recruiting",
+    "root",
+    "sales",
+    "secretary",
+    "security",
+    "service",
+    "shop",
+    "staff",
+    "support",
+    "team",
+    "webmaster",
+];
+
 /// Shape and bounds only: that mail arrives there can be known by sending some.
-fn is_email(email: &str) -> bool {
+pub(crate) fn is_email(email: &str) -> bool {
     let Some((local, domain)) = email.rsplit_once('@') else {
         return false;
     };
@@ -248,6 +359,10 @@ pub struct Account {
     pub owner: Owner,
     /// Whether its PINs open its doors.
     pub state: AccountState,
+    /// Where the person works, for reports.
+    pub department: Option<String>,
+    /// Whom its costs are charged to, for reports.
+    pub cost_code: Option<String>,
     /// Whether it may make bookings. On by default.
     pub bookings: bool,
     /// What its conferences may and must do.
@@ -261,6 +376,8 @@ impl Account {
             id,
             owner,
             state: AccountState::Active,
+            department: None,
+            cost_code: None,
             bookings: true,
             terms: Terms::default(),
         }
@@ -277,6 +394,7 @@ impl Account {
             window: None,
             known: false,
             holder: None,
+            invitee: None,
         }
     }
 }

@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
-    Account, AccountId, AccountState, BookingId, ConferenceKey, Door, Doors, Pin, PinKey,
-    PinLookup, Role, Source, Ticket, Window, account::is_name,
+    Account, AccountId, AccountState, BookingId, ConferenceKey, Door, Doors, InviteeId, Pin,
+    PinKey, PinLookup, Role, Source, Ticket, Window, account::is_name,
 };
 
 /// How long a number that opened an account stays known to it.
@@ -17,6 +17,8 @@ pub struct Directory {
     key: PinKey,
     accounts: BTreeMap<AccountId, Account>,
     bookings: BTreeMap<BookingId, (AccountId, Window)>,
+    /// How many invitees there were: the last one's number.
+    invited: u64,
     pins: BTreeMap<PinLookup, Entry>,
     /// When a number last opened an account.
     known: BTreeMap<(AccountId, String, String), DateTime<Utc>>,
@@ -26,7 +28,7 @@ pub struct Directory {
 struct Entry {
     conference: ConferenceKey,
     role: Role,
-    holder: Option<String>,
+    invitee: Option<(InviteeId, String)>,
     digits: u8,
     check_digit: bool,
 }
@@ -64,6 +66,7 @@ impl Directory {
             key,
             accounts: BTreeMap::new(),
             bookings: BTreeMap::new(),
+            invited: 0,
             pins: BTreeMap::new(),
             known: BTreeMap::new(),
         }
@@ -114,11 +117,12 @@ impl Directory {
             return Err(DirectoryError::Holder);
         }
         self.check_free(pin)?;
+        self.invited += 1;
         self.add_pin(
             ConferenceKey::Booking(id),
             Role::Guest,
             pin,
-            Some(holder.to_owned()),
+            Some((InviteeId(self.invited), holder.to_owned())),
         );
         Ok(())
     }
@@ -156,7 +160,8 @@ impl Directory {
         Some(Door {
             conference: entry.conference,
             window,
-            holder: entry.holder.clone(),
+            holder: entry.invitee.as_ref().map(|(_, name)| name.clone()),
+            invitee: entry.invitee.as_ref().map(|(id, _)| *id),
             ..door
         })
     }
@@ -216,13 +221,13 @@ impl Directory {
         conference: ConferenceKey,
         role: Role,
         pin: &Pin,
-        holder: Option<String>,
+        invitee: Option<(InviteeId, String)>,
     ) {
         let (digits, check_digit) = (pin.len(), pin.has_check_digit());
         let entry = Entry {
             conference,
             role,
-            holder,
+            invitee,
             digits,
             check_digit,
         };

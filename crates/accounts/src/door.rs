@@ -3,7 +3,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, AccountState, ConferenceKey, Role, Terms};
+use crate::{AccountId, AccountState, ConferenceKey, InviteeId, Role, Terms};
 
 /// Where a call came from. It names a caller; it authenticates nobody.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -108,6 +108,8 @@ pub struct Door {
     pub known: bool,
     /// The invitee whose personal PIN it is.
     pub holder: Option<String>,
+    /// That invitee, whose PIN works for one call at a time.
+    pub invitee: Option<InviteeId>,
 }
 
 impl Door {

@@ -5,8 +5,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, Alert, Attempt, Ceiling, ConferenceKey, Door, Pin, PinPolicy, Role, Source, Terms,
-    Throttle, ThrottleState,
+    AccountId, Alert, Attempt, Ceiling, ConferenceKey, Door, InviteeId, Pin, PinPolicy, Role,
+    Source, Terms, Throttle, ThrottleState,
 };
 
 /// The right to join one conference in one role. Only [`Doorkeeper::judge`] makes one, so nobody
@@ -21,6 +21,7 @@ pub struct Ticket {
     touched: bool,
     ends_at: Option<DateTime<Utc>>,
     holder: Option<String>,
+    invitee: Option<InviteeId>,
 }
 
 impl Ticket {
@@ -58,6 +59,11 @@ impl Ticket {
     /// The invitee whose personal PIN it was.
     pub fn holder(&self) -> Option<&str> {
         self.holder.as_deref()
+    }
+
+    /// That invitee: no second call of theirs may be admitted while one is there.
+    pub fn invitee(&self) -> Option<InviteeId> {
+        self.invitee
     }
 }
 
@@ -201,6 +207,7 @@ impl Doorkeeper {
             terms: door.terms,
             ends_at,
             holder: door.holder,
+            invitee: door.invitee,
         }
     }
 

@@ -17,6 +17,11 @@ pub struct AccountId(pub u64);
 #[serde(transparent)]
 pub struct BookingId(pub u64);
 
+/// Somebody who was invited to a booking by name, with a PIN of their own. Shown as `invitee 7`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct InviteeId(pub u64);
+
 /// Which conference a door leads to: the standing one of an account, or that of one booking.
 ///
 /// Ordered, so that a map keyed by it replays in the same order.
@@ -54,6 +59,12 @@ impl fmt::Display for AccountId {
 impl fmt::Display for BookingId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "booking {}", self.0)
+    }
+}
+
+impl fmt::Display for InviteeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "invitee {}", self.0)
     }
 }
 

@@ -17,6 +17,7 @@
 //! ```
 
 mod account;
+mod booking;
 mod damm;
 mod directory;
 mod door;
@@ -30,13 +31,16 @@ mod sources;
 mod throttle;
 
 pub use account::{
-    Account, AccountState, Announce, HostLeaves, LONGEST_GRACE, Owner, OwnerError, Terms,
-    TermsError,
+    Account, AccountState, Announce, HostLeaves, LONGEST_GRACE, Owner, OwnerDoubt, OwnerError,
+    Terms, TermsError,
+};
+pub use booking::{
+    Booking, BookingState, Invitee, InviteeError, LONGEST_BOOKING, Plan, Title, TitleError,
 };
 pub use directory::{Directory, DirectoryError, KNOWN_FOR_DAYS};
 pub use door::{Door, Source, Window, WindowError};
 pub use doorkeeper::{Doorkeeper, DoorkeeperState, Outcome, Ticket, Verdict};
-pub use ids::{AccountId, BookingId, CallId, ConferenceKey, Role};
+pub use ids::{AccountId, BookingId, CallId, ConferenceKey, InviteeId, Role};
 pub use odds::{Doors, Odds, PolicyError, WeakPin};
 pub use pin::{LONGEST_PIN, Pin, PinError, PinKey, PinLookup, SHORTEST_PIN};
 pub use policy::PinPolicy;

@@ -51,6 +51,8 @@ impl NewAccount {
             id,
             owner: self.owner,
             state: AccountState::Active,
+            department: None,
+            cost_code: None,
             bookings: self.bookings,
             terms: self.terms,
         }

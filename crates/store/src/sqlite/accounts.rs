@@ -66,6 +66,7 @@ impl Store for SqliteStore {
             window: None,
             known,
             holder: None,
+            invitee: None,
         }))
     }
 
@@ -239,6 +240,8 @@ impl TryFrom<AccountRow> for Account {
             id: AccountId(row.id.cast_unsigned()),
             owner: Owner::new(&row.name, &row.email).map_err(|e| bad("owner", e))?,
             state: state_from(&row.state)?,
+            department: None,
+            cost_code: None,
             bookings: row.bookings,
             terms: terms_from(&row.terms)?,
         })
