@@ -4,27 +4,62 @@ use conclave_accounts::{
     Account, AccountId, AccountState, Owner, Pin, PinKey, PinLookup, Role, Terms,
 };
 
+use crate::{Keys, Lookups, SealedPin};
+
 /// A PIN as the store keeps it: its keyed hash, and how hard it is to guess.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredPin {
     /// The hash.
     pub lookup: PinLookup,
+    /// The id of the PIN key that it was made under: the current one.
+    pub key: u32,
+    /// The hashes of the same PIN under the older keys: it is taken, too, if one of them is.
+    pub others: Vec<PinLookup>,
     /// How many digits the PIN has.
     pub digits: u8,
     /// Whether the last is a check digit.
     pub check_digit: bool,
     /// Whether an operator took it in although it is easier to guess than the policy bears.
     pub forced: bool,
+    /// The PIN itself, encrypted, if it will be shown again.
+    pub sealed: Option<SealedPin>,
 }
 
 impl StoredPin {
-    /// What is kept of a PIN.
-    pub fn of(pin: &Pin, key: &PinKey) -> Self {
+    /// What is kept of a Host PIN: nothing that it could be shown from again.
+    pub fn host(pin: &Pin, keys: &Keys) -> Self {
+        let Lookups { current, older } = keys.lookups(pin);
         Self {
-            lookup: key.lookup(pin),
+            key: current.key,
+            others: older.iter().map(|older| older.lookup).collect(),
+            ..Self::under(pin, current.lookup)
+        }
+    }
+
+    /// What is kept of a Guest PIN: invitations will show it. The nonce is 24 bytes of randomness, drawn for
+    /// this one call.
+    pub fn guest(pin: &Pin, keys: &Keys, nonce: [u8; 24]) -> Self {
+        let stored = Self::host(pin, keys);
+        Self {
+            sealed: Some(keys.seal(pin, &stored.lookup, nonce)),
+            ..stored
+        }
+    }
+
+    /// What is kept of a PIN by one who has a single PIN key and no key file; its id is 1.
+    pub fn of(pin: &Pin, key: &PinKey) -> Self {
+        Self::under(pin, key.lookup(pin))
+    }
+
+    fn under(pin: &Pin, lookup: PinLookup) -> Self {
+        Self {
+            lookup,
+            key: 1,
+            others: Vec::new(),
             digits: pin.len(),
             check_digit: pin.has_check_digit(),
             forced: false,
+            sealed: None,
         }
     }
 }

@@ -6,47 +6,60 @@
 //! ```
 //! # use chrono::DateTime;
 //! use conclave_accounts::{Owner, Pin, Source, Terms};
-//! use conclave_store::{Keys, NewAccount, SqliteStore, Store, StoredPin};
+//! use conclave_store::{FreshKeys, Keys, NewAccount, SqliteStore, Store, StoredPin};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let scratch = tempfile::tempdir()?;
-//! # let (dir, now, random) = (scratch.path(), DateTime::UNIX_EPOCH, [7; 32]);
-//! let keys = Keys::load_or_create(dir, random)?;
+//! # let (dir, now, nonce) = (scratch.path(), DateTime::UNIX_EPOCH, [7; 24]);
+//! let keys = Keys::load_or_create(dir, FreshKeys::draw(&mut rand::rng()))?;
 //! let store = SqliteStore::open(dir).await?;
 //! let [host, guest] = [Pin::parse("482913507264")?, Pin::parse("7305918246")?];
 //! let account = NewAccount {
 //!     owner: Owner::new("Ada Lovelace", "ada@example.org")?,
 //!     terms: Terms::default(),
 //!     bookings: true,
-//!     host: StoredPin::of(&host, &keys.pin),
-//!     guest: StoredPin::of(&guest, &keys.pin),
+//!     host: StoredPin::host(&host, &keys),
+//!     guest: StoredPin::guest(&guest, &keys, nonce),
 //! };
 //! let account = store.add_account(account, now).await?;
 //!
 //! let caller = Source::new("berlin", "+4930123456");
-//! let door = store.door(&keys.pin.lookup(&guest), &caller, now).await?.expect("it was just made");
+//! let found = keys.lookups(&guest).current.lookup;
+//! let door = store.door(&found, &caller, now).await?.expect("it was just made");
 //! assert_eq!(door.account, account.id);
 //! # Ok(())
 //! # }
 //! ```
 
 mod account;
+mod audit;
+mod disk;
 mod error;
+mod head;
 mod keys;
 mod lock;
 mod record;
 mod recorder;
+mod seal;
+mod secret;
 mod sqlite;
 mod store;
+mod subject;
 
 pub use account::{Find, NewAccount, PinCount, StoredPin};
+pub use audit::{Anchor, AuditKey, Broken, Draft, Fault, Head, Mac, Sealed, Verified, Verifier};
 pub use error::StoreError;
-pub use keys::{Keys, KeysError};
+pub use head::{HeadError, HeadFile};
+pub use keys::{
+    Fingerprint, FreshKeys, KeyName, KeyedLookup, Keys, KeysError, KeysFile, Lookups, OtherKeys,
+};
 pub use record::{CallMedia, CallRow, ConferenceRow, Entry, EventRow, Period, RunId, Visit};
 pub use recorder::{Recorder, RecorderError};
+pub use seal::{SealError, SealedPin};
 pub use sqlite::SqliteStore;
 pub use store::{Books, KNOWN_FOR, PIN_REST, Store};
+pub use subject::{Commitment, Subject, SubjectKind};
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

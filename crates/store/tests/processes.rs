@@ -12,14 +12,14 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use chrono::{DateTime, Utc};
-use conclave_accounts::{
-    AccountId, CallId, ConferenceKey, Owner, Pin, PinKey, Role, Source, Terms,
-};
+use conclave_accounts::{AccountId, CallId, ConferenceKey, Owner, Pin, Role, Source, Terms};
 use conclave_conference::{ConferenceId, Fact, LeaveReason, Record};
 use conclave_store::{
-    Books, Entry, Find, Keys, NewAccount, Period, Recorder, SqliteStore, Store, StoreError,
-    StoredPin,
+    Books, Entry, Find, FreshKeys, Keys, NewAccount, Period, Recorder, SqliteStore, Store,
+    StoreError, StoredPin,
 };
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 
 /// Set for the other process: its data directory, and what it is to do there.
 const DIR: &str = "CONCLAVE_STORE_TEST_DIR";
@@ -37,14 +37,18 @@ fn numbered(prefix: u32, n: u32) -> Pin {
     Pin::parse(&format!("{prefix:02}{n:06}")).unwrap()
 }
 
+fn fresh(seed: u64) -> FreshKeys {
+    FreshKeys::draw(&mut StdRng::seed_from_u64(seed))
+}
+
 /// The account that gets the PINs number `n` of the series `2 * prefix` and the next.
-fn account(key: &PinKey, prefix: u32, n: u32) -> NewAccount {
+fn account(keys: &Keys, prefix: u32, n: u32) -> NewAccount {
     NewAccount {
         owner: Owner::new(&format!("Person {prefix}-{n}"), "person@example.org").unwrap(),
         terms: Terms::default(),
         bookings: true,
-        host: StoredPin::of(&numbered(2 * prefix, n), key),
-        guest: StoredPin::of(&numbered(2 * prefix + 1, n), key),
+        host: StoredPin::host(&numbered(2 * prefix, n), keys),
+        guest: StoredPin::host(&numbered(2 * prefix + 1, n), keys),
     }
 }
 
@@ -82,12 +86,12 @@ async fn the_other_process() {
 
 /// Calls come and go, accounts are made; each is told on standard output once it is acknowledged.
 async fn serve_until_killed(dir: &Path) {
-    let keys = Keys::load_or_create(dir, [5; 32]).unwrap();
+    let keys = Keys::load_or_create(dir, fresh(5)).unwrap();
     let store = SqliteStore::serve(dir).await.unwrap();
     let run = store.begin_run(now()).await.unwrap();
     let recorder = Recorder::start(store.clone(), run);
     let host = store
-        .add_account(account(&keys.pin, 0, 0), now())
+        .add_account(account(&keys, 0, 0), now())
         .await
         .unwrap()
         .id;
@@ -131,7 +135,7 @@ async fn serve_until_killed(dir: &Path) {
         }
         if n.is_multiple_of(5) {
             store
-                .add_account(account(&keys.pin, 0, n), now())
+                .add_account(account(&keys, 0, n), now())
                 .await
                 .unwrap();
             println!("account {n}");
@@ -141,12 +145,12 @@ async fn serve_until_killed(dir: &Path) {
 }
 
 async fn add_accounts(dir: &Path, prefix: u32, count: u32) {
-    let keys = Keys::load_or_create(dir, [6; 32]).unwrap();
+    let keys = Keys::load_or_create(dir, fresh(6)).unwrap();
     for n in 0..count {
         // As the command line does it: open, do, close.
         let store = SqliteStore::open(dir).await.unwrap();
         store
-            .add_account(account(&keys.pin, prefix, n), now())
+            .add_account(account(&keys, prefix, n), now())
             .await
             .unwrap();
         store.close().await;
@@ -202,14 +206,14 @@ async fn what_a_killed_process_had_acknowledged_is_there() {
             told.len()
         );
 
-        let keys = Keys::load_or_create(dir.path(), [8; 32]).unwrap();
+        let keys = Keys::load_or_create(dir.path(), fresh(8)).unwrap();
         let store = SqliteStore::serve(dir.path())
             .await
             .expect("the lock went with the process");
         for (_, n, _) in of("account") {
             for pin in [numbered(0, *n), numbered(1, *n)] {
                 let door = store
-                    .door(&keys.pin.lookup(&pin), &caller(), now())
+                    .door(&keys.lookups(&pin).current.lookup, &caller(), now())
                     .await
                     .unwrap();
                 assert!(door.is_some(), "account {n} is lost");
@@ -251,7 +255,7 @@ async fn what_a_killed_process_had_acknowledged_is_there() {
 #[tokio::test]
 async fn commands_and_the_bridge_write_at_the_same_time() {
     let dir = tempfile::tempdir().unwrap();
-    let keys = Keys::load_or_create(dir.path(), [4; 32]).unwrap();
+    let keys = Keys::load_or_create(dir.path(), fresh(4)).unwrap();
     // All at once from an empty directory: the schema is made under the others' eyes.
     let mut commands = ["accounts-1", "accounts-2"].map(|part| other_process(part, dir.path()));
     let store = SqliteStore::serve(dir.path()).await.unwrap();
@@ -292,7 +296,11 @@ async fn commands_and_the_bridge_write_at_the_same_time() {
     for prefix in [1, 2] {
         for n in 0..60 {
             let door = store
-                .door(&keys.pin.lookup(&numbered(2 * prefix, n)), &caller(), now())
+                .door(
+                    &keys.lookups(&numbered(2 * prefix, n)).current.lookup,
+                    &caller(),
+                    now(),
+                )
                 .await
                 .unwrap();
             assert_eq!(door.unwrap().role, Role::Host);

@@ -127,11 +127,11 @@ async fn add(add: AccountAdd) -> Result<(), Failure> {
             bookings: add.bookings.is_on(),
             host: StoredPin {
                 forced: host_forced,
-                ..StoredPin::of(&host_pin, &data.keys.pin)
+                ..StoredPin::host(&host_pin, &data.keys)
             },
             guest: StoredPin {
                 forced: guest_forced,
-                ..StoredPin::of(&guest_pin, &data.keys.pin)
+                ..StoredPin::guest(&guest_pin, &data.keys, rand::random())
             },
         };
         match data.store.add_account(new, clock::wall()).await {
@@ -198,7 +198,11 @@ impl<'a> Draw<'a> {
     async fn and_set(&self, account: &Account, role: Role) -> Result<Pin, Failure> {
         for _ in 0..TRIES {
             let pin = self.pin(role)?;
-            let stored = StoredPin::of(&pin, &self.data.keys.pin);
+            let keys = &self.data.keys;
+            let stored = match role {
+                Role::Host => StoredPin::host(&pin, keys),
+                Role::Guest => StoredPin::guest(&pin, keys, rand::random()),
+            };
             match self
                 .data
                 .store

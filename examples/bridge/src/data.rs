@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use conclave_accounts::Doors;
-use conclave_store::{Keys, KeysError, PinCount, SqliteStore, Store, StoreError};
+use conclave_store::{FreshKeys, Keys, KeysError, PinCount, SqliteStore, Store, StoreError};
 
 pub(crate) struct Data {
     pub(crate) keys: Keys,
@@ -23,7 +23,7 @@ pub(crate) enum DataError {
 impl Data {
     /// Opens the directory for a command; the first time, makes it with fresh keys.
     pub(crate) async fn open(directory: &Path) -> Result<Self, DataError> {
-        let keys = Keys::load_or_create(directory, rand::random())?;
+        let keys = Keys::load_or_create(directory, FreshKeys::draw(&mut rand::rng()))?;
         let store = SqliteStore::open(directory).await?;
         Ok(Self { keys, store })
     }
@@ -39,7 +39,7 @@ impl Data {
 
     /// Opens it as the one bridge that serves it.
     pub(crate) async fn serve(directory: &Path) -> Result<Self, DataError> {
-        let keys = Keys::load_or_create(directory, rand::random())?;
+        let keys = Keys::load_or_create(directory, FreshKeys::draw(&mut rand::rng()))?;
         let store = SqliteStore::serve(directory).await?;
         Ok(Self { keys, store })
     }

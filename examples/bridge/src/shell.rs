@@ -488,7 +488,8 @@ impl Shell {
         bound: Option<AccountId>,
     ) {
         let (store, answers) = (self.parts.store.clone(), self.answers.clone());
-        let (lookup, now) = (self.parts.keys.pin.lookup(&pin), self.parts.clock.now());
+        let lookup = self.parts.keys.lookups(&pin).current.lookup;
+        let now = self.parts.clock.now();
         tokio::spawn(async move {
             match store.door(&lookup, &source, now).await {
                 Ok(door) => {

@@ -1,0 +1,211 @@
+//! Reads a chain from its front to its end and names the first entry that is not as it was written.
+
+use super::{Anchor, AuditKey, Head, Sealed};
+
+/// The first entry that is not as it was written, and what is wrong about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("audit entry {seq}: {fault}")]
+pub struct Broken {
+    /// Its number.
+    pub seq: u64,
+    /// What is wrong.
+    pub fault: Fault,
+}
+
+/// What can be wrong about an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// Its MAC isn't the one that its content and its predecessor give.
+    #[error("it was changed, or put there by somebody without the key")]
+    Changed,
+    /// The next one that is there has a higher number.
+    #[error("it is missing or out of its place: number {next} comes next")]
+    Missing {
+        /// The number of the next one.
+        next: u64,
+    },
+    /// The one before has the same number.
+    #[error("it is there a second time: one of the two was inserted")]
+    Repeated,
+    /// One of a higher number came before.
+    #[error("it was inserted or moved: it comes after number {after}")]
+    OutOfOrder {
+        /// The number of the one before it.
+        after: u64,
+    },
+    /// It should have been deleted.
+    #[error("it was put back: retention deleted all up to number {anchor}")]
+    PutBack {
+        /// The number of the last that was deleted.
+        anchor: u64,
+    },
+    /// The log begins late and nothing says why.
+    #[error(
+        "it is missing: the log begins with number {first} and no anchor says that those before were deleted"
+    )]
+    FrontCut {
+        /// The number of the first one that is there.
+        first: u64,
+    },
+    /// The anchor was not made with the key.
+    #[error("the anchor that says that all up to here were deleted is forged")]
+    AnchorForged,
+    /// The anchor is older than the one noted outside the database.
+    #[error("the front of the log was put back: entries up to number {noted} had been deleted")]
+    AnchorOld {
+        /// The number of the anchor noted outside.
+        noted: u64,
+    },
+    /// The log ends before the head noted outside the database.
+    #[error("it is missing at the end: the head noted outside the database is number {head}")]
+    TailCut {
+        /// The number of the noted head.
+        head: u64,
+    },
+    /// Its MAC verifies but is not the noted one: the log was written anew with the key.
+    #[error("it is not the one that was noted outside the database: the log was written anew")]
+    Replaced,
+    /// The head noted outside the database is among the entries that were deleted long ago.
+    #[error(
+        "the head noted outside the database ends here, long before the log: the note was set back"
+    )]
+    HeadOld,
+}
+
+/// What a whole chain was found to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verified {
+    /// How many entries there are.
+    pub entries: u64,
+    /// Where the chain ends.
+    pub last: Head,
+    /// Whether it was compared with a head from outside the database. Without one a cut tail doesn't show.
+    pub against_head: bool,
+}
+
+/// Verifies a chain whose entries are pushed from the front to the end, as they lie in the store.
+///
+/// The head is read *before* the entries: what is added meanwhile lies behind it.
+#[derive(Debug)]
+pub struct Verifier<'a> {
+    key: &'a AuditKey,
+    noted: Option<Head>,
+    last: Head,
+    entries: u64,
+    broken: Option<Broken>,
+}
+
+impl<'a> Verifier<'a> {
+    /// Begins behind the anchor, or at the very first entry; `noted` is the head from outside the database.
+    pub fn new(
+        key: &'a AuditKey,
+        anchor: Option<&Anchor>,
+        noted: Option<Head>,
+    ) -> Result<Self, Broken> {
+        let (seq, mac) = match anchor {
+            None => (0, key.start()),
+            Some(anchor) if key.anchor_proof(anchor.seq, &anchor.mac) == anchor.proof => {
+                (anchor.seq, anchor.mac)
+            }
+            Some(&Anchor { seq, .. }) => return broken(seq, Fault::AnchorForged),
+        };
+        let anchor = seq;
+        match noted {
+            Some(Head { anchor: noted, .. }) if noted > anchor => {
+                return broken(anchor + 1, Fault::AnchorOld { noted });
+            }
+            Some(noted) if noted.seq < anchor => return broken(noted.seq, Fault::HeadOld),
+            Some(noted) if noted.seq == seq && noted.mac != mac => {
+                return broken(seq, Fault::Replaced);
+            }
+            _ => {}
+        }
+        Ok(Self {
+            key,
+            noted,
+            last: Head { seq, mac, anchor },
+            entries: 0,
+            broken: None,
+        })
+    }
+
+    /// The next entry. After the first error the verifier says the same for ever.
+    pub fn push(&mut self, entry: &Sealed) -> Result<(), Broken> {
+        if self.broken.is_none() {
+            self.broken = self.fault(entry).err();
+        }
+        if let Some(broken) = self.broken {
+            return Err(broken);
+        }
+        self.last = self.last.after(entry);
+        self.entries += 1;
+        Ok(())
+    }
+
+    /// The chain ends here.
+    pub fn finish(self) -> Result<Verified, Broken> {
+        if let Some(broken) = self.broken {
+            return Err(broken);
+        }
+        if let Some(Head { seq: head, .. }) = self.noted
+            && head > self.last.seq
+        {
+            return broken(self.last.seq + 1, Fault::TailCut { head });
+        }
+        Ok(Verified {
+            entries: self.entries,
+            last: self.last,
+            against_head: self.noted.is_some(),
+        })
+    }
+
+    fn fault(&self, entry: &Sealed) -> Result<(), Broken> {
+        let (seq, after, anchor) = (entry.seq, self.last.seq, self.last.anchor);
+        if seq <= anchor {
+            return broken(seq, Fault::PutBack { anchor });
+        }
+        if seq == after {
+            return broken(seq, Fault::Repeated);
+        }
+        if seq < after {
+            return broken(seq, Fault::OutOfOrder { after });
+        }
+        if seq > after + 1 {
+            let front = after == 0;
+            let fault = match seq {
+                first if front => Fault::FrontCut { first },
+                next => Fault::Missing { next },
+            };
+            return broken(after + 1, fault);
+        }
+        if !self.key.follows(&self.last.mac, entry) {
+            return broken(seq, Fault::Changed);
+        }
+        match self.noted {
+            Some(noted) if noted.seq == seq && noted.mac != entry.mac => {
+                broken(seq, Fault::Replaced)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Head {
+    /// Whether the log still reaches this head, noted outside the database: `last` is where it ends now. To be
+    /// asked, for the price of one comparison, under the lock under which the next entry is added: an entry
+    /// added to a cut log would cover up the cut.
+    pub fn reached_by(&self, last: &Head) -> Result<(), Broken> {
+        if last.seq < self.seq {
+            return broken(last.seq + 1, Fault::TailCut { head: self.seq });
+        }
+        if last.seq == self.seq && last.mac != self.mac {
+            return broken(last.seq, Fault::Replaced);
+        }
+        Ok(())
+    }
+}
+
+fn broken<T>(seq: u64, fault: Fault) -> Result<T, Broken> {
+    Err(Broken { seq, fault })
+}

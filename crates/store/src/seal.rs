@@ -1,0 +1,142 @@
+//! Guest PINs as the database keeps them for invitations: encrypted.
+
+use std::fmt;
+
+use chacha20poly1305::aead::AeadInOut;
+use chacha20poly1305::{KeyInit, Tag, XChaCha20Poly1305, XNonce};
+use conclave_accounts::{LONGEST_PIN, Pin, PinLookup};
+use zeroize::Zeroizing;
+
+use crate::secret::Secret;
+
+const PURPOSE: &[u8; 18] = b"conclave guest pin";
+const NONCE: usize = 24;
+/// Digits, zero bytes behind them: every PIN is as long.
+const TEXT: usize = LONGEST_PIN as usize;
+const TAG: usize = 16;
+
+/// A PIN, encrypted and authenticated: nonce (24 bytes), text (16), tag (16).
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealedPin([u8; Self::LENGTH]);
+
+/// Why an encrypted PIN can't be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    /// It can't be one.
+    #[error("an encrypted PIN has {expected} bytes, this one has {0}", expected = SealedPin::LENGTH)]
+    Length(usize),
+    /// The authentication fails.
+    #[error(
+        "an encrypted PIN doesn't open: it was changed, belongs to another row, or was made with another key"
+    )]
+    Forged,
+}
+
+impl SealedPin {
+    /// How many bytes it has, whatever the PIN.
+    pub const LENGTH: usize = NONCE + TEXT + TAG;
+
+    /// From the bytes that a store kept.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, SealError> {
+        let sized = bytes
+            .try_into()
+            .map_err(|_| SealError::Length(bytes.len()))?;
+        Ok(Self(sized))
+    }
+
+    /// The bytes that a store keeps.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SealedPin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealedPin(**********)")
+    }
+}
+
+pub(crate) fn seal(key: &Secret, pin: &Pin, lookup: &PinLookup, nonce: [u8; NONCE]) -> SealedPin {
+    let mut text = Zeroizing::new([0; TEXT]);
+    text[..usize::from(pin.len())].copy_from_slice(pin.expose().as_bytes());
+    let tag = cipher(key)
+        .encrypt_inout_detached(
+            &XNonce::from(nonce),
+            &beside(lookup),
+            text.as_mut_slice().into(),
+        )
+        .expect("16 bytes are not too many");
+    let mut sealed = [0; SealedPin::LENGTH];
+    sealed[..NONCE].copy_from_slice(&nonce);
+    sealed[NONCE..NONCE + TEXT].copy_from_slice(&*text);
+    sealed[NONCE + TEXT..].copy_from_slice(&tag);
+    SealedPin(sealed)
+}
+
+pub(crate) fn open(key: &Secret, sealed: &SealedPin, lookup: &PinLookup) -> Result<Pin, SealError> {
+    let (nonce, rest) = sealed.0.split_at(NONCE);
+    let (text, tag) = rest.split_at(TEXT);
+    let nonce = XNonce::try_from(nonce).map_err(|_| SealError::Forged)?;
+    let tag = Tag::try_from(tag).map_err(|_| SealError::Forged)?;
+    let mut plain = Zeroizing::new([0; TEXT]);
+    plain.copy_from_slice(text);
+    cipher(key)
+        .decrypt_inout_detached(&nonce, &beside(lookup), plain.as_mut_slice().into(), &tag)
+        .map_err(|_| SealError::Forged)?;
+    let digits = plain.iter().position(|byte| *byte == 0).unwrap_or(TEXT);
+    let digits = std::str::from_utf8(&plain[..digits]).map_err(|_| SealError::Forged)?;
+    Pin::parse(digits).map_err(|_| SealError::Forged)
+}
+
+fn cipher(key: &Secret) -> XChaCha20Poly1305 {
+    XChaCha20Poly1305::new(key.expose().into())
+}
+
+/// What the text is bound to: in another row it doesn't open.
+fn beside(lookup: &PinLookup) -> [u8; PURPOSE.len() + 32] {
+    let mut data = [0; PURPOSE.len() + 32];
+    data[..PURPOSE.len()].copy_from_slice(PURPOSE);
+    data[PURPOSE.len()..].copy_from_slice(lookup.as_bytes());
+    data
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lookup(n: u8) -> PinLookup {
+        PinLookup::from_bytes([n; 32])
+    }
+
+    #[test]
+    fn every_length_opens_again_and_looks_the_same() {
+        let key = Secret::new([7; 32]);
+        for digits in ["0000", "123456", "7305918246", "1234567890123456"] {
+            let pin = Pin::parse(digits).unwrap();
+            let sealed = seal(&key, &pin, &lookup(1), [3; 24]);
+            assert_eq!(sealed.as_bytes().len(), 56);
+            let kept = SealedPin::from_bytes(sealed.as_bytes()).unwrap();
+            assert_eq!(open(&key, &kept, &lookup(1)).unwrap(), pin);
+            assert!(!format!("{sealed:?}").contains(digits));
+        }
+        assert_eq!(SealedPin::from_bytes(&[0; 55]), Err(SealError::Length(55)));
+    }
+
+    #[test]
+    fn nothing_else_opens() {
+        let key = Secret::new([7; 32]);
+        let pin = Pin::parse("7305918246").unwrap();
+        let sealed = seal(&key, &pin, &lookup(1), [3; 24]);
+        let check = |key: u8, sealed: &SealedPin, row: u8| {
+            let opened = open(&Secret::new([key; 32]), sealed, &lookup(row));
+            assert_eq!(opened, Err(SealError::Forged));
+        };
+        check(8, &sealed, 1);
+        check(7, &sealed, 2);
+        for bit in 0..SealedPin::LENGTH * 8 {
+            let mut changed = sealed.clone();
+            changed.0[bit / 8] ^= 1 << (bit % 8);
+            check(7, &changed, 1);
+        }
+    }
+}
