@@ -1,5 +1,7 @@
 //! The audit log's chain, as plain values: each entry carries a MAC over itself and the MAC of the one before.
 
+#[cfg(test)]
+mod tests;
 mod verify;
 
 use std::fmt;
