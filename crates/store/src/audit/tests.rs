@@ -356,18 +356,20 @@ fn a_log_written_anew_with_the_key_is_found_by_the_noted_head() {
 }
 
 #[test]
-fn an_entry_is_not_added_to_a_cut_log() {
-    let log = Log::of(9);
-    let check = |last: Head, expected: Result<(), Fault>| {
-        let found = log.noted.reached_by(&last);
+fn an_entry_is_not_added_to_a_log_that_lost_the_noted_head() {
+    let noted = Log::of(9).noted;
+    let check = |log: Log, expected: Result<(), Fault>| {
+        let there = log.rows.iter().find(|row| row.seq == noted.seq);
+        let found = noted.confirm(there.map(|row| &row.mac));
         assert_eq!(found.map_err(|broken| broken.fault), expected);
     };
-    check(log.noted, Ok(()));
-    check(Log::of(12).noted, Ok(()));
-    check(Log::of(8).noted, Err(Fault::TailCut { head: 9 }));
-    let mut anew = Log::of(8);
-    anew.add(&draft(99));
-    check(anew.noted, Err(Fault::Replaced));
+    check(Log::of(9), Ok(()));
+    check(Log::of(12), Ok(()));
+    check(Log::of(8), Err(Fault::TailCut { head: 9 }));
+    let mut anew = Log::of(6);
+    (90..99).for_each(|n| anew.add(&draft(n)));
+    check(anew, Err(Fault::Replaced));
+    assert_eq!(Log::new().noted.confirm(None), Ok(()));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Reads a chain from its front to its end and names the first entry that is not as it was written.
 
-use super::{Anchor, AuditKey, Head, Sealed};
+use super::{Anchor, AuditKey, Head, Mac, Sealed};
 
 /// The first entry that is not as it was written, and what is wrong about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -192,17 +192,16 @@ impl<'a> Verifier<'a> {
 }
 
 impl Head {
-    /// Whether the log still reaches this head, noted outside the database: `last` is where it ends now. To be
-    /// asked, for the price of one comparison, under the lock under which the next entry is added: an entry
-    /// added to a cut log would cover up the cut.
-    pub fn reached_by(&self, last: &Head) -> Result<(), Broken> {
-        if last.seq < self.seq {
-            return broken(last.seq + 1, Fault::TailCut { head: self.seq });
+    /// Whether the log still holds this head, noted outside the database: `there` is the MAC of the entry of its
+    /// number, or the anchor's if that is the number. To be asked under the lock under which the next entry is
+    /// added: entries added to a log that was cut or written anew would cover it up once the note follows them.
+    pub fn confirm(&self, there: Option<&Mac>) -> Result<(), Broken> {
+        match there {
+            _ if self.seq == 0 => Ok(()),
+            None => broken(self.seq, Fault::TailCut { head: self.seq }),
+            Some(mac) if *mac != self.mac => broken(self.seq, Fault::Replaced),
+            Some(_) => Ok(()),
         }
-        if last.seq == self.seq && last.mac != self.mac {
-            return broken(last.seq, Fault::Replaced);
-        }
-        Ok(())
     }
 }
 
