@@ -1,7 +1,7 @@
 //! Accounts, conference records and calls in a database: SQLite behind a trait that a second one can implement.
 //!
-//! It is *not* a judge: whether a door opens now is for `conclave-accounts` to say, and it keeps no PIN, only
-//! keyed hashes ([`StoredPin`]).
+//! It is *not* a judge: whether a door opens now is for `conclave-accounts` to say, and it keeps no PIN in
+//! the clear: keyed hashes, and Guest PINs encrypted ([`StoredPin`]).
 //!
 //! ```
 //! # use chrono::DateTime;
