@@ -11,7 +11,9 @@ use proptest::prelude::*;
 
 fn refusal(starts: &str, zone: &str, rule: &str) -> String {
     let plan = plan(starts, zone, Some(rule));
-    occurrences(&plan, &Horizon::default()).unwrap_err().to_string()
+    occurrences(&plan, &Horizon::default())
+        .unwrap_err()
+        .to_string()
 }
 
 #[test]
@@ -23,7 +25,10 @@ fn a_rule_is_refused_in_words_that_say_where_and_what_to_do() {
     check("FREQ=HOURLY", "FREQ=HOURLY is too often");
     check("FREQ=MINUTELY", "YEARLY, MONTHLY, WEEKLY and DAILY");
     check("FREQ=SECONDLY", "too often");
-    check("FREQ=WEEKLY;COUNT=ten", "wrong at `COUNT=ten` (byte 12): a number from 1");
+    check(
+        "FREQ=WEEKLY;COUNT=ten",
+        "wrong at `COUNT=ten` (byte 12): a number from 1",
+    );
     check("FREQ=WEEKLY;COUNT=0", "wrong at `COUNT=0`");
     check("FREQ=WEEKLY;INTERVAL=0", "wrong at `INTERVAL=0`");
     check("FREQ=WEEKLY;", "wrong at `` (byte 12)");
@@ -33,14 +38,26 @@ fn a_rule_is_refused_in_words_that_say_where_and_what_to_do() {
     check("FREQ=WEEKLY;BYDAY=XX", "XX");
     check("FREQ=WEEKLY;BYDAY=\u{e9}", "letters, digits");
     check("FREQ=WEEKLY;COUNT=3;UNTIL=20270101", "not by both");
-    check("FREQ=WEEKLY;UNTIL=2027-01-01", "wrong at `UNTIL=2027-01-01` (byte 12): write");
+    check(
+        "FREQ=WEEKLY;UNTIL=2027-01-01",
+        "wrong at `UNTIL=2027-01-01` (byte 12): write",
+    );
     check("FREQ=WEEKLY;BYDAY=2TU", "a numbered weekday");
     check("FREQ=MONTHLY;BYDAY=1TU,WE", "all numbered or none");
-    check("FREQ=DAILY;BYHOUR=9,10;BYMINUTE=0,1,2,3,4,5,6,7,8,9,10,11,12", "26 starts a day");
+    check(
+        "FREQ=DAILY;BYHOUR=9,10;BYMINUTE=0,1,2,3,4,5,6,7,8,9,10,11,12",
+        "26 starts a day",
+    );
     check("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "no occurrence");
     check("FREQ=WEEKLY;UNTIL=20261130", "no occurrence");
-    check("FREQ=WEEKLY;BYDAY=MO", "first occurrence would be at 2026-12-07T09:00");
-    check(&format!("FREQ=DAILY;BYDAY={}MO", "MO,".repeat(200)), "at most 500 bytes, this one has 619");
+    check(
+        "FREQ=WEEKLY;BYDAY=MO",
+        "first occurrence would be at 2026-12-07T09:00",
+    );
+    check(
+        &format!("FREQ=DAILY;BYDAY={}MO", "MO,".repeat(200)),
+        "at most 500 bytes, this one has 619",
+    );
 }
 
 #[test]
@@ -48,16 +65,28 @@ fn a_plan_is_refused_in_words_that_say_why() {
     let zone = |zone: &str, expected: &str| {
         assert_eq!(refusal("2026-12-01T09:00:00", zone, "FREQ=DAILY"), expected);
     };
-    zone("europe/berlin", "there is no time zone `europe/berlin`; is it `Europe/Berlin`?");
-    zone("New York", "there is no time zone `New York`; is it `America/New_York`?");
+    zone(
+        "europe/berlin",
+        "there is no time zone `europe/berlin`; is it `Europe/Berlin`?",
+    );
+    zone(
+        "New York",
+        "there is no time zone `New York`; is it `America/New_York`?",
+    );
     zone("Mars/Olympus", "there is no time zone `Mars/Olympus`");
 
     let hour = Duration::from_secs(3600);
     let check = |length: Duration, early: Duration, expected: Result<usize, &str>| {
-        let mut plan = plan("2026-12-01T09:00:00", "Europe/Berlin", Some("FREQ=DAILY;COUNT=2"));
+        let mut plan = plan(
+            "2026-12-01T09:00:00",
+            "Europe/Berlin",
+            Some("FREQ=DAILY;COUNT=2"),
+        );
         (plan.length, plan.early) = (length, early);
         let got = occurrences(&plan, &Horizon::default());
-        let got = got.map(|got| got.windows().len()).map_err(|error| error.to_string());
+        let got = got
+            .map(|got| got.windows().len())
+            .map_err(|error| error.to_string());
         match (got, expected) {
             (Ok(got), Ok(expected)) => assert_eq!(got, expected),
             (Err(got), Err(expected)) => assert!(got.contains(expected), "{got}"),
@@ -67,21 +96,40 @@ fn a_plan_is_refused_in_words_that_say_why() {
     check(hour, Duration::ZERO, Ok(2));
     check(24 * hour, Duration::ZERO, Ok(2));
     check(23 * hour, hour, Ok(2));
-    check(24 * hour, hour, Err("starts at 2026-12-01T09:00 isn't over when the doors of the next one open, at 2026-12-02T08:00"));
+    check(
+        24 * hour,
+        hour,
+        Err(
+            "starts at 2026-12-01T09:00 isn't over when the doors of the next one open, at 2026-12-02T08:00",
+        ),
+    );
     check(25 * hour, Duration::ZERO, Err("isn't over"));
     check(Duration::ZERO, Duration::ZERO, Err("at most 7 days"));
     check(169 * hour, Duration::ZERO, Err("at most 7 days"));
-    check(Duration::from_secs(u64::MAX), Duration::ZERO, Err("at most 7 days"));
+    check(
+        Duration::from_secs(u64::MAX),
+        Duration::ZERO,
+        Err("at most 7 days"),
+    );
     check(hour, 25 * hour, Err("at most a day"));
-    check(Duration::from_millis(1500), Duration::ZERO, Err("whole seconds"));
+    check(
+        Duration::from_millis(1500),
+        Duration::ZERO,
+        Err("whole seconds"),
+    );
 
     let once = |starts: &str| occurrences(&plan(starts, "UTC", None), &Horizon::default());
     assert_eq!(once("2026-12-01T09:00:00.5"), Err(PlanError::Fraction));
     assert_eq!(once("2100-01-01T00:00:00"), Err(PlanError::Year(2100)));
     let mut plan = plan("2026-12-01T09:00:00", "UTC", Some("FREQ=DAILY"));
     plan.except = vec![local("2026-12-02T10:00:00")];
-    let words = occurrences(&plan, &Horizon::default()).unwrap_err().to_string();
-    assert_eq!(words, "no occurrence starts at 2026-12-02T10:00, so none can be left out there");
+    let words = occurrences(&plan, &Horizon::default())
+        .unwrap_err()
+        .to_string();
+    assert_eq!(
+        words,
+        "no occurrence starts at 2026-12-02T10:00, so none can be left out there"
+    );
 }
 
 #[test]
@@ -93,21 +141,63 @@ fn an_endless_series_is_cut_and_says_so() {
         assert_eq!(got.until().naive_utc(), local(until), "{rule}");
     };
     let full = Horizon::default();
-    let five = Horizon { occurrences: 5, ..full };
+    let five = Horizon {
+        occurrences: 5,
+        ..full
+    };
     let week = Horizon { days: 7, ..full };
-    let beyond = Horizon { occurrences: usize::MAX, days: u32::MAX };
+    let beyond = Horizon {
+        occurrences: usize::MAX,
+        days: u32::MAX,
+    };
     check("FREQ=WEEKLY", full, 105, "2028-11-28T09:00:00", true);
     check("FREQ=WEEKLY", beyond, 105, "2028-11-28T09:00:00", true);
-    check("FREQ=DAILY;BYHOUR=9,15", full, 1000, "2028-04-13T14:00:00", true);
+    check(
+        "FREQ=DAILY;BYHOUR=9,15",
+        full,
+        1000,
+        "2028-04-13T14:00:00",
+        true,
+    );
     check("FREQ=WEEKLY;COUNT=5", five, 5, "2026-12-29T09:00:00", false);
     check("FREQ=WEEKLY;COUNT=6", five, 5, "2026-12-29T09:00:00", true);
     check("FREQ=DAILY", week, 8, "2026-12-08T09:00:00", true);
     // UNTIL in UTC is a moment: nine o'clock in Berlin is eight.
-    check("FREQ=DAILY;UNTIL=20261203T080000Z", full, 3, "2026-12-03T09:00:00", false);
-    check("FREQ=DAILY;UNTIL=20261203T075959Z", full, 2, "2026-12-02T09:00:00", false);
-    check("FREQ=DAILY;UNTIL=20261203T090000", full, 3, "2026-12-03T09:00:00", false);
-    check("FREQ=DAILY;UNTIL=20261203T085959", full, 2, "2026-12-02T09:00:00", false);
-    check("FREQ=DAILY;UNTIL=20261203", full, 3, "2026-12-03T09:00:00", false);
+    check(
+        "FREQ=DAILY;UNTIL=20261203T080000Z",
+        full,
+        3,
+        "2026-12-03T09:00:00",
+        false,
+    );
+    check(
+        "FREQ=DAILY;UNTIL=20261203T075959Z",
+        full,
+        2,
+        "2026-12-02T09:00:00",
+        false,
+    );
+    check(
+        "FREQ=DAILY;UNTIL=20261203T090000",
+        full,
+        3,
+        "2026-12-03T09:00:00",
+        false,
+    );
+    check(
+        "FREQ=DAILY;UNTIL=20261203T085959",
+        full,
+        2,
+        "2026-12-02T09:00:00",
+        false,
+    );
+    check(
+        "FREQ=DAILY;UNTIL=20261203",
+        full,
+        3,
+        "2026-12-03T09:00:00",
+        false,
+    );
     check("freq=daily;count=2", full, 2, "2026-12-02T09:00:00", false);
 }
 
@@ -143,7 +233,10 @@ fn rule_text() -> impl Strategy<Value = String> {
     });
     let days = proptest::collection::vec("(-?[0-9]{1,3})?(MO|TU|WE|TH|FR|SA|SU)", 1..4);
     let part = prop_oneof![
-        ("(BYSECOND|BYMINUTE|BYHOUR|BYMONTHDAY|BYYEARDAY|BYWEEKNO|BYMONTH|BYSETPOS)", numbers)
+        (
+            "(BYSECOND|BYMINUTE|BYHOUR|BYMONTHDAY|BYYEARDAY|BYWEEKNO|BYMONTH|BYSETPOS)",
+            numbers
+        )
             .prop_map(|(name, numbers)| format!("{name}={numbers}")),
         days.prop_map(|days| format!("BYDAY={}", days.join(","))),
         "(COUNT|INTERVAL)=[0-9]{1,6}",

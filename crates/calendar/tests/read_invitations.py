@@ -44,10 +44,10 @@ def read(text):
     if event.errors:
         raise ValueError(event.errors)
     other = vobject.readOne(text)
-    if other.vevent.summary.value != str(event["SUMMARY"]) or other.vevent.uid.value != str(event["UID"]):
-        raise ValueError("vobject and icalendar differ")
-    if other.vevent.description.value != str(event["DESCRIPTION"]):
-        raise ValueError("vobject and icalendar differ")
+    for name in ["summary", "uid", "description"]:
+        one, two = getattr(other.vevent, name).value, str(event[name])
+        if one != two:
+            raise ValueError(f"vobject reads {one!r}, icalendar {two!r} in {text}")
     people = event["ATTENDEE"] if isinstance(event["ATTENDEE"], list) else [event["ATTENDEE"]]
     return {
         "method": str(calendar["METHOD"]),
