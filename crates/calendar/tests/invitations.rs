@@ -1,5 +1,8 @@
 //! What an invitation says, to people and to parsers that we didn't write.
 
+// Helpers of tests are tests.
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::{

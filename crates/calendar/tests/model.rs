@@ -1,6 +1,9 @@
 //! Occurrences against a model that walks every local day, and finds moments by looking at the clock
 //! of the zone every minute.
 
+// Helpers of tests are tests.
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::{collections::BTreeSet, time::Duration};

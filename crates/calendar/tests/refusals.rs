@@ -1,5 +1,8 @@
 //! What can't be booked, and in which words; rules that mean harm.
 
+// Helpers of tests are tests.
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::time::Duration;

@@ -1,5 +1,8 @@
 //! What somebody types, and what they are told.
 
+// Helpers of tests are tests.
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::local;
