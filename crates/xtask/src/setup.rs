@@ -1,9 +1,10 @@
 //! The programs that the tests call but cargo can't bring.
 
 use crate::run::{Failure, Result, on_path, run, succeeds};
+use std::path::Path;
 use std::process::Command;
 
-/// Debian's package, the program in it that we look for, and what it is for.
+/// Debian's package, the program or Python module in it that we look for, and what it is for.
 const NEEDED: &[(&str, &str, &str)] = &[
     (
         "sip-tester",
@@ -16,6 +17,17 @@ const NEEDED: &[(&str, &str, &str)] = &[
         "tshark",
         "finds malformed SIP and RTP in what we send",
     ),
+    (
+        "python3-icalendar",
+        "import icalendar",
+        "a reader of invitations that is not ours",
+    ),
+    ("python3-vobject", "import vobject", "another"),
+    (
+        "python3-dateutil",
+        "import dateutil",
+        "makes moments of an invitation's series",
+    ),
 ];
 
 pub(crate) fn setup() -> Result {
@@ -26,7 +38,7 @@ pub(crate) fn setup() -> Result {
         } else {
             "there"
         };
-        println!("setup: {program:<8} {state:<8} ({purpose})");
+        println!("setup: {program:<16} {state:<8} ({purpose})");
     }
     if missing.is_empty() {
         return Ok(());
@@ -49,7 +61,7 @@ pub(crate) fn setup() -> Result {
     match &self::missing()[..] {
         [] => Ok(()),
         still => Err(Failure(format!(
-            "installed {}, but its program is not on the PATH",
+            "installed {}, but what we look for in it is not there",
             still.join(", ")
         ))),
     }
@@ -58,9 +70,23 @@ pub(crate) fn setup() -> Result {
 fn missing() -> Vec<&'static str> {
     NEEDED
         .iter()
-        .filter(|(_, program, _)| !on_path(program))
+        .filter(|(_, program, _)| !is_there(program))
         .map(|(package, ..)| *package)
         .collect()
+}
+
+/// Debian's modules belong to Debian's Python, which needn't be the first on the PATH.
+fn is_there(program: &str) -> bool {
+    if !program.starts_with("import ") {
+        return on_path(program);
+    }
+    let debian = Path::new("/usr/bin/python3");
+    let python = if debian.exists() {
+        debian
+    } else {
+        Path::new("python3")
+    };
+    succeeds(Command::new(python).args(["-c", program]))
 }
 
 /// tshark's package would ask who may capture; nobody is there to answer.

@@ -14,6 +14,7 @@ use serde_json::Value;
 const ARROWS: &[(&str, &[&str])] = &[
     ("conclave-accounts", &[]),
     ("conclave-dtmf", &[]),
+    ("conclave-calendar", &["conclave-accounts"]),
     ("conclave-conference", &["conclave-accounts"]),
     (
         "conclave-attendant",
@@ -35,6 +36,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Crates that are told the time and given their bytes.
 const PURE: &[&str] = &[
     "conclave-accounts",
+    "conclave-calendar",
     "conclave-dtmf",
     "conclave-conference",
     "conclave-attendant",
@@ -43,6 +45,10 @@ const PURE: &[&str] = &[
 ];
 
 /// What a pure crate must not reach, by any way: runtimes, sockets, files, SQL, HTTP, the system's randomness.
+///
+/// Clocks can't be told by names of crates: `std` has one, and `chrono` has one in every crate, because `rrule` asks for its
+/// feature `clock` and features are unified (so `iana-time-zone` doesn't stand here). Clippy's `disallowed-methods` guards
+/// the pure crates from both.
 const IMPURE: &[&str] = &[
     "tokio",
     "async-std",
@@ -61,7 +67,6 @@ const IMPURE: &[&str] = &[
     "rsipstack",
     "getrandom",
     "rand",
-    "iana-time-zone",
     "hound",
     "memmap2",
 ];
@@ -164,4 +169,24 @@ fn pure_crates_reach_nothing_impure() {
     }
     // The test can fail: a crate that is not pure does reach such things.
     assert!(workspace.reach("conclave-sip").contains("tokio"));
+}
+
+#[test]
+fn no_pure_crate_may_read_a_clock() {
+    for name in PURE {
+        let folder = name.strip_prefix("conclave-").unwrap();
+        let file = format!("{}/../{folder}/clippy.toml", env!("CARGO_MANIFEST_DIR"));
+        let rules = std::fs::read_to_string(&file).unwrap();
+        for clock in [
+            "std::time::Instant::now",
+            "std::time::SystemTime::now",
+            "chrono::Utc::now",
+            "chrono::Local::now",
+        ] {
+            assert!(
+                rules.contains(&format!("path = \"{clock}\"")),
+                "{file}: {clock}"
+            );
+        }
+    }
 }
