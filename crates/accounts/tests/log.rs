@@ -35,12 +35,12 @@ fn source(n: u8) -> Source {
 }
 
 fn pin(digits: &str) -> Pin {
-    Pin::parse(digits).unwrap()
+    Pin::parse(digits).expect("a PIN")
 }
 
 /// A door of one of three accounts. The third's PIN has no check digit.
 fn door(account: u64, known: bool) -> (Pin, Door) {
-    let owner = Owner::new("Ada Byron", "ada@example.org").unwrap();
+    let owner = Owner::new("Ada Byron", "ada@example.org").expect("an owner");
     let door = Account::new(AccountId(account), owner).door(Role::Guest);
     let pin = pin(if account == 2 { "5723" } else { "5724" });
     assert_eq!(pin.has_check_digit(), account != 2);
@@ -152,7 +152,8 @@ fn log() -> impl Strategy<Value = Vec<Notice>> {
 }
 
 fn through_json(state: &DoorkeeperState) -> DoorkeeperState {
-    serde_json::from_str(&serde_json::to_string(state).unwrap()).unwrap()
+    let text = serde_json::to_string(state).expect("a state is JSON");
+    serde_json::from_str(&text).expect("the same state")
 }
 
 proptest! {

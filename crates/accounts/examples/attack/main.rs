@@ -1,13 +1,16 @@
-//! Guessers on 30 lines besiege a bridge for 30 virtual days: how many doors they open, against
-//! the computed odds, and what honest callers notice meanwhile. Prints Markdown.
+//! Guessers besiege a bridge for virtual days: how many doors they open, against the computed
+//! odds, by lines, days and policy, and what honest callers notice meanwhile. Prints Markdown.
 //!
 //! `attack [SEED]`
 #![allow(clippy::print_stdout, reason = "its output is what it is for")]
 
+mod bridges;
+mod grid;
 mod siege;
 
 use chrono::TimeDelta;
 use conclave_accounts::{Odds, PinPolicy};
+use grid::{longest, median};
 use siege::{Plan, Report, Siege};
 
 fn main() {
@@ -15,6 +18,8 @@ fn main() {
         .nth(1)
         .and_then(|seed| seed.parse().ok())
         .unwrap_or(1);
+    grid::odds(seed);
+    grid::waits(seed);
     rates(seed);
     stories(seed);
 }
@@ -27,6 +32,7 @@ fn siege(plan: Plan, guest_digits: u8, seed: u64) -> Siege {
             ..PinPolicy::default()
         },
         accounts: 1000,
+        bridges: 1,
         lines: 30,
         days: 30,
         try_takes: TimeDelta::seconds(5),
@@ -95,7 +101,6 @@ fn stories(seed: u64) {
         .run();
         report.known.sort_by(f64::total_cmp);
         report.first_held.sort_by(f64::total_cmp);
-        let last = |waits: &[f64]| waits.last().copied().unwrap_or_default();
         println!(
             "| {plan:?} | {digits} | {} | {} | {} | {} | {}, {:.1} s | {} | {}, {:.0} s and {:.0} s | {} |",
             report.guesses,
@@ -103,11 +108,11 @@ fn stories(seed: u64) {
             report.opened,
             report.harvested,
             report.known.len(),
-            last(&report.known),
+            longest(&report.known),
             report.known_held,
             report.first_held.len(),
-            last(&report.first_held[..report.first_held.len().div_ceil(2)]),
-            last(&report.first_held),
+            median(&report.first_held),
+            longest(&report.first_held),
             report.first_passed,
         );
     }
