@@ -74,6 +74,9 @@ fn more_bridges_open_no_more_doors() {
         let odds = report.odds.expect("computed");
         assert!(report.opened > 10);
         agrees(report.opened, 30.0 * odds.doors_a_day());
+        // Of wrong ones a ceiling's worth each time, to the last one.
+        let wrong = report.guesses - report.opened - report.held;
+        assert_eq!(wrong, 30 * 100, "{bridges} bridges");
     }
 }
 

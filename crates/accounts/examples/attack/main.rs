@@ -1,7 +1,8 @@
 //! Guessers besiege a bridge for virtual days: how many doors they open, against the computed
 //! odds, by lines, days and policy, and what honest callers notice meanwhile. Prints Markdown.
 //!
-//! `attack [SEED]`
+//! `attack [SEED [TABLE]]`, where a table is one of `odds`, `waits`, `rates` and `stories`; without,
+//! all of them.
 #![allow(clippy::print_stdout, reason = "its output is what it is for")]
 
 mod bridges;
@@ -18,10 +19,18 @@ fn main() {
         .nth(1)
         .and_then(|seed| seed.parse().ok())
         .unwrap_or(1);
-    grid::odds(seed);
-    grid::waits(seed);
-    rates(seed);
-    stories(seed);
+    let wanted = std::env::args().nth(2);
+    let tables: [(&str, fn(u64)); 4] = [
+        ("odds", grid::odds),
+        ("waits", grid::waits),
+        ("rates", rates),
+        ("stories", stories),
+    ];
+    for (name, print) in tables {
+        if wanted.as_deref().is_none_or(|wanted| wanted == name) {
+            print(seed);
+        }
+    }
 }
 
 fn siege(plan: Plan, guest_digits: u8, seed: u64) -> Siege {
@@ -96,6 +105,7 @@ fn stories(seed: u64) {
     ] {
         let mut report = Siege {
             honest: true,
+            days: 10,
             ..siege(plan, digits, seed)
         }
         .run();
