@@ -20,7 +20,8 @@ pub(crate) enum Plan {
     Flood,
     /// Guess until the alarm, rest until it is over, guess again.
     Burst,
-    /// One fewer each day than the ceiling: the alarm never comes.
+    /// Two fewer each day than the ceiling: the alarm never comes, though a guess
+    /// of yesterday may lie within the same 24 hours as those of today.
     Ration,
     /// Flood for two days and note which PINs the bridge recognises although nobody is let in;
     /// rest until the alarm is over, use them, begin again.
@@ -270,7 +271,7 @@ impl<'a> World<'a> {
                     self.rationed = (day, 0);
                 }
                 self.rationed.1 += 1;
-                let left = self.rationed.1 < self.siege.policy.ceiling;
+                let left = self.rationed.1 + 1 < self.siege.policy.ceiling;
                 (!left).then(|| self.start + TimeDelta::days(day + 1))
             }
             Plan::Harvest | Plan::Forge => {
