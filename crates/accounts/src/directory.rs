@@ -107,6 +107,13 @@ impl Directory {
         Ok(())
     }
 
+    /// Moves a booking to another window.
+    pub fn reschedule(&mut self, id: BookingId, window: Window) -> Result<(), DirectoryError> {
+        let booking = self.bookings.get_mut(&id);
+        booking.ok_or(DirectoryError::NoBooking(id))?.1 = window;
+        Ok(())
+    }
+
     /// Gives an invitee of a booking a Guest PIN of their own.
     pub fn invite(&mut self, id: BookingId, holder: &str, pin: &Pin) -> Result<(), DirectoryError> {
         if !self.bookings.contains_key(&id) {

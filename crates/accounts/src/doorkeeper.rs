@@ -5,87 +5,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, Alert, Attempt, Ceiling, ConferenceKey, Door, InviteeId, Pin, PinPolicy, Role,
-    Source, Terms, Throttle, ThrottleState,
+    AccountId, Alert, Attempt, Ceiling, ConferenceKey, Door, Inquiry, Notice, Outcome, Pin,
+    PinPolicy, Role, Ruling, Source, Throttle, ThrottleState, Ticket, Verdict,
 };
-
-/// The right to join one conference in one role. Only [`Doorkeeper::judge`] makes one, so nobody
-/// can be admitted whose PIN was not checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ticket {
-    account: AccountId,
-    conference: ConferenceKey,
-    role: Role,
-    terms: Terms,
-    by_consent: bool,
-    touched: bool,
-    ends_at: Option<DateTime<Utc>>,
-    holder: Option<String>,
-    invitee: Option<InviteeId>,
-}
-
-impl Ticket {
-    /// Whose account the PIN belongs to.
-    pub fn account(&self) -> AccountId {
-        self.account
-    }
-
-    /// Which conference to join.
-    pub fn conference(&self) -> ConferenceKey {
-        self.conference
-    }
-
-    /// As what.
-    pub fn role(&self) -> Role {
-        self.role
-    }
-
-    /// The terms of that conference.
-    pub fn terms(&self) -> &Terms {
-        &self.terms
-    }
-
-    /// Whether a Host or the portal has to let this caller in: the account's terms say so of
-    /// Guests, or guessing is going on.
-    pub fn by_consent(&self) -> bool {
-        self.by_consent
-    }
-
-    /// When the booking ends, if it is one.
-    pub fn ends_at(&self) -> Option<DateTime<Utc>> {
-        self.ends_at
-    }
-
-    /// The invitee whose personal PIN it was.
-    pub fn holder(&self) -> Option<&str> {
-        self.holder.as_deref()
-    }
-
-    /// That invitee: no second call of theirs may be admitted while one is there.
-    pub fn invitee(&self) -> Option<InviteeId> {
-        self.invitee
-    }
-}
-
-/// What to tell a caller about a PIN.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It opens this door.
-    Admit(Ticket),
-    /// It is nobody's, and its check digit says that it was mistyped.
-    Mistyped,
-    /// It opens no door now. Why is not to be told.
-    NotValid,
-}
-
-/// An outcome, and when to act on it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
-    /// What to tell the caller.
-    pub outcome: Outcome,
-    /// Tell no earlier than this.
-    pub ready_at: DateTime<Utc>,
-}
 
 /// Judges PINs: the only maker of [`Ticket`]s.
 ///
@@ -96,6 +18,44 @@ pub struct Verdict {
 /// though nobody is let in. So a door that was recognised in that time from a number that isn't
 /// known stays by consent for such numbers when the alarm is over, until a human lets that caller
 /// in ([`vouch`](Self::vouch)) or the PIN is changed ([`release`](Self::release)).
+///
+/// # One log, many bridges
+///
+/// What a doorkeeper keeps changes by [`Notice`]s alone, and doorkeepers of one policy that were
+/// told the same notices in the same order keep the same. So a store that puts all notices into
+/// one order (a log) makes many bridges one doorkeeper, and a restart loses nothing. For each PIN
+/// a bridge
+///
+/// 1. looks the PIN up and makes an [`Inquiry`];
+/// 2. writes [`Inquiry::notice`] to the log, if there is one;
+/// 3. reads the log, to its end as of now or at least up to that entry, and [`learn`](Self::learn)s
+///    each notice in order, its own among them;
+/// 4. asks for the [`answer`](Self::answer), and tells it once what came with it is in the log.
+///
+/// A bridge that can't do one of these tells nobody anything.
+///
+/// *Why no guess gets past.* A wrong guess counts from the moment its notice is in the log, and is
+/// answered only after that. A right PIN is judged by all notices that were in the log when its
+/// door was found, because the log is read after that. So each judgement stands at one place in
+/// the log's order: a guess at its notice, a right PIN at the end that was read for it. One bridge
+/// that judged them one after another in that order would have given the same answers. In
+/// particular at most a ceiling's worth of guesses comes before the notice that turns consent on,
+/// however many bridges they are spread over, and a right PIN judged after it is by consent. A
+/// right PIN that is recognised then is in the log as [`Notice::Touched`] before its caller hears
+/// anything, so what a guesser learns from one bridge is of no use at another.
+///
+/// *Time.* A notice has the time of the bridge that wrote it. One that is earlier than another
+/// before it in the log is taken to be as late as that. Consent ends when a quiet day has passed
+/// by each bridge's own clock; that a bridge's clock moved leaves no trace in what is kept.
+///
+/// *Restarts and alerts.* [`export`](Self::export) is the state after some prefix of the log;
+/// [`import`](Self::import) and then the rest of the log give the doorkeeper back. Each bridge
+/// raises its own alert on learning the notice that reaches a ceiling, so that every operator
+/// hears of it. Replaying raises again what was raised before: drain
+/// [`poll_alert`](Self::poll_alert) after a replay and drop what comes of it. Whether consent is
+/// on then is [`consent_since`](Self::consent_since).
+///
+/// Who has one bridge and no log uses [`judge`](Self::judge), which is all four steps at once.
 #[derive(Debug)]
 pub struct Doorkeeper {
     throttle: Throttle,
@@ -113,7 +73,7 @@ struct Suspect {
 }
 
 /// What a doorkeeper has seen, to be kept over a restart.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DoorkeeperState {
     throttle: ThrottleState,
     suspects: Vec<((ConferenceKey, Role), Suspect)>,
@@ -126,7 +86,9 @@ impl Doorkeeper {
         Self::import(policy, DoorkeeperState::default(), now)
     }
 
-    /// A doorkeeper who goes on where another left off, under the same or another policy.
+    /// A doorkeeper who goes on where another left off, under the same or another policy (under
+    /// another, what a longer memory or a higher ceiling would have kept is not there). Times
+    /// that lie more than a minute ahead are taken for `now`: the clock was put right meanwhile.
     pub fn import(policy: PinPolicy, state: DoorkeeperState, now: DateTime<Utc>) -> Self {
         Self {
             throttle: Throttle::import(policy, state.throttle, now),
@@ -146,8 +108,110 @@ impl Doorkeeper {
         }
     }
 
-    /// Judges what a caller typed. `found` is the door that the store has behind this very PIN,
-    /// `bound` the account that the dialled number belongs to, if it is bound to one.
+    /// Takes note of what the log says, in its order. The ruling is that of the guess, for
+    /// whoever made it; `None` for other notices.
+    pub fn learn(&mut self, notice: &Notice) -> Option<Ruling> {
+        match notice {
+            Notice::Guess { source, kind, at } => {
+                return Some(self.throttle.guess(*source, *kind, *at));
+            }
+            Notice::Touched {
+                conference,
+                role,
+                account,
+                ends,
+                at,
+            } => {
+                let now = self.throttle.pass(*at);
+                self.suspects
+                    .retain(|_, suspect| suspect.ends.is_none_or(|ends| ends > now));
+                let suspect = self
+                    .suspects
+                    .entry((*conference, *role))
+                    .or_insert(Suspect {
+                        account: *account,
+                        touches: 0,
+                        ends: *ends,
+                    });
+                suspect.touches = suspect.touches.saturating_add(1);
+                // A booking may have been moved.
+                suspect.ends = *ends;
+            }
+            Notice::Vouched {
+                conference,
+                role,
+                at,
+            } => {
+                self.throttle.pass(*at);
+                let key = (*conference, *role);
+                if let Some(suspect) = self.suspects.get_mut(&key) {
+                    suspect.touches = suspect.touches.saturating_sub(1);
+                    if suspect.touches == 0 {
+                        self.suspects.remove(&key);
+                    }
+                }
+            }
+            Notice::Released {
+                conference,
+                role,
+                at,
+            } => {
+                self.throttle.pass(*at);
+                self.suspects.remove(&(*conference, *role));
+            }
+            Notice::ConsentEnded { at } => {
+                self.throttle
+                    .end(&[Ceiling::WrongPins, Ceiling::TypingErrors], *at);
+            }
+        }
+        None
+    }
+
+    /// Judges, given the ruling that [`learn`](Self::learn) gave of this inquiry's own notice
+    /// (`None` where it has none). Gives back the verdict, and what must be written to the log
+    /// before the answer is told; that takes effect when it is learned, as everything does.
+    pub fn answer(
+        &mut self,
+        inquiry: Inquiry,
+        ruling: Option<Ruling>,
+        now: DateTime<Utc>,
+    ) -> (Verdict, Option<Notice>) {
+        self.handle_timeout(now);
+        let Inquiry {
+            source,
+            attempt,
+            door,
+            now: asked_at,
+        } = inquiry;
+        let verdict = |outcome, delay| Verdict {
+            outcome,
+            ready_at: after(asked_at, delay),
+        };
+        match (attempt, door) {
+            (Attempt::Opens { known, check_digit }, Some(door)) => {
+                let ruling = self.throttle.opens(source, known, check_digit);
+                let key = (door.conference, door.role);
+                let suspect = !known && self.suspects.contains_key(&key);
+                let touched = ruling.by_consent.then(|| Notice::Touched {
+                    conference: door.conference,
+                    role: door.role,
+                    account: door.account,
+                    ends: door.window.map(|window| window.ends),
+                    at: now,
+                });
+                let ticket = Ticket::to(door, ruling.by_consent, suspect);
+                (verdict(Outcome::Admit(ticket), ruling.delay), touched)
+            }
+            (Attempt::Mistyped, _) => (verdict(Outcome::Mistyped, Duration::ZERO), None),
+            (Attempt::Opens { .. } | Attempt::Closed | Attempt::Wrong, _) => {
+                let delay = ruling.map_or_else(|| self.throttle.delay(source), |own| own.delay);
+                (verdict(Outcome::NotValid, delay), None)
+            }
+        }
+    }
+
+    /// Judges what a caller typed, for whoever has one bridge and no log. The arguments are those
+    /// of [`Inquiry::new`].
     pub fn judge(
         &mut self,
         source: &Source,
@@ -156,77 +220,39 @@ impl Doorkeeper {
         bound: Option<AccountId>,
         now: DateTime<Utc>,
     ) -> Verdict {
-        let check_digit = pin.has_check_digit();
-        let attempt = match &found {
-            Some(door) if door.is_open(now) && bound.is_none_or(|bound| bound == door.account) => {
-                Attempt::Opens {
-                    known: door.known,
-                    check_digit,
-                }
-            }
-            Some(_) => Attempt::Closed,
-            None if check_digit => Attempt::Wrong,
-            None => Attempt::Mistyped,
-        };
-        let ruling = self.throttle.attempt(source, attempt, now);
-        let outcome = match (attempt, found) {
-            (Attempt::Opens { known, .. }, Some(door)) => {
-                let known = known && source.number.is_some();
-                Outcome::Admit(self.ticket(door, known, ruling.by_consent, now))
-            }
-            (Attempt::Mistyped, _) => Outcome::Mistyped,
-            (Attempt::Opens { .. } | Attempt::Closed | Attempt::Wrong, _) => Outcome::NotValid,
-        };
-        Verdict {
-            outcome,
-            ready_at: after(now, ruling.delay),
-        }
+        self.handle_timeout(now);
+        let inquiry = Inquiry::new(source, pin, found, bound, now);
+        let ruling = inquiry.notice().and_then(|notice| self.note(notice));
+        let (verdict, touched) = self.answer(inquiry, ruling, now);
+        touched.map(|notice| self.note(notice));
+        verdict
     }
 
-    fn ticket(&mut self, door: Door, known: bool, alarm: bool, now: DateTime<Utc>) -> Ticket {
-        let key = (door.conference, door.role);
-        let ends_at = door.window.map(|window| window.ends);
-        let suspect = !known && self.suspects.contains_key(&key);
-        if alarm {
-            self.suspects
-                .retain(|_, suspect| suspect.ends.is_none_or(|ends| ends > now));
-            let fresh = Suspect {
-                account: door.account,
-                touches: 0,
-                ends: ends_at,
-            };
-            let suspect = self.suspects.entry(key).or_insert(fresh);
-            suspect.touches = suspect.touches.saturating_add(1);
-        }
-        Ticket {
-            account: door.account,
-            conference: door.conference,
-            role: door.role,
-            by_consent: alarm || suspect || (door.terms.consent && door.role == Role::Guest),
-            touched: alarm,
-            terms: door.terms,
-            ends_at,
-            holder: door.holder,
-            invitee: door.invitee,
-        }
+    /// The notice that a human let the holder of this ticket in, once: that PIN was not guessed.
+    /// `None` where nothing is to be noted. To be asked when consent is given; not writing it
+    /// errs on the side of asking again.
+    pub fn vouched(&self, ticket: &Ticket, now: DateTime<Utc>) -> Option<Notice> {
+        ticket.touched().then(|| Notice::Vouched {
+            conference: ticket.conference(),
+            role: ticket.role(),
+            at: now,
+        })
     }
 
-    /// A human let the holder of this ticket in, once: that PIN was not guessed. To be called when
-    /// consent is given; not calling it errs on the side of asking again.
+    /// [`vouched`](Self::vouched), for whoever has no log.
     pub fn vouch(&mut self, ticket: &Ticket) {
-        let key = (ticket.conference, ticket.role);
-        if let Some(suspect) = self.suspects.get_mut(&key).filter(|_| ticket.touched) {
-            suspect.touches = suspect.touches.saturating_sub(1);
-            if suspect.touches == 0 {
-                self.suspects.remove(&key);
-            }
-        }
+        let notice = self.vouched(ticket, self.throttle.now());
+        notice.map(|notice| self.note(notice));
     }
 
     /// The PIN behind this door was changed, or an operator knows better: it is no longer
-    /// suspected of having been guessed.
+    /// suspected of having been guessed. With a log, [`Notice::Released`].
     pub fn release(&mut self, conference: ConferenceKey, role: Role) {
-        self.suspects.remove(&(conference, role));
+        self.note(Notice::Released {
+            conference,
+            role,
+            at: self.throttle.now(),
+        });
     }
 
     /// The doors whose PIN may have been guessed while consent was on, and should be changed.
@@ -241,10 +267,10 @@ impl Doorkeeper {
         self.throttle.consent(Ceiling::WrongPins)
     }
 
-    /// An operator ends consent. Doors under suspicion stay so.
+    /// An operator ends consent. Doors under suspicion stay so. With a log,
+    /// [`Notice::ConsentEnded`].
     pub fn end_consent(&mut self, now: DateTime<Utc>) {
-        self.throttle.end_consent(Ceiling::WrongPins, now);
-        self.throttle.end_consent(Ceiling::TypingErrors, now);
+        self.note(Notice::ConsentEnded { at: now });
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.
@@ -266,6 +292,11 @@ impl Doorkeeper {
     /// The throttle inside, for its counts.
     pub fn throttle(&self) -> &Throttle {
         &self.throttle
+    }
+
+    /// Learns what happens here and now; a clock that was set back meanwhile is not followed.
+    fn note(&mut self, notice: Notice) -> Option<Ruling> {
+        self.learn(&notice.no_earlier_than(self.throttle.now()))
     }
 }
 

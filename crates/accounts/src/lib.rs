@@ -19,16 +19,20 @@
 mod account;
 mod booking;
 mod damm;
+mod daycount;
 mod directory;
 mod door;
 mod doorkeeper;
 mod ids;
+mod inquiry;
+mod notice;
 mod odds;
 mod pin;
 mod policy;
 mod seconds;
 mod sources;
 mod throttle;
+mod ticket;
 
 pub use account::{
     Account, AccountState, Announce, HostLeaves, LONGEST_GRACE, Owner, OwnerDoubt, OwnerError,
@@ -39,12 +43,15 @@ pub use booking::{
 };
 pub use directory::{Directory, DirectoryError, KNOWN_FOR_DAYS};
 pub use door::{Door, Source, Window, WindowError};
-pub use doorkeeper::{Doorkeeper, DoorkeeperState, Outcome, Ticket, Verdict};
+pub use doorkeeper::{Doorkeeper, DoorkeeperState};
 pub use ids::{AccountId, BookingId, CallId, ConferenceKey, InviteeId, Role};
+pub use inquiry::Inquiry;
+pub use notice::{Guess, Notice, SourceKey};
 pub use odds::{Doors, Odds, PolicyError, WeakPin};
 pub use pin::{LONGEST_PIN, Pin, PinError, PinKey, PinLookup, SHORTEST_PIN};
 pub use policy::PinPolicy;
 pub use throttle::{Alert, Attempt, Ceiling, Ruling, Throttle, ThrottleState};
+pub use ticket::{Outcome, Ticket, Verdict};
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

@@ -4,8 +4,9 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::daycount::DayCount;
 use crate::sources::Sources;
-use crate::{PinPolicy, Source};
+use crate::{Guess, PinPolicy, Source, SourceKey};
 
 /// What a caller's PIN turned out to be, as far as guessing goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,16 +96,29 @@ pub enum Ceiling {
 #[derive(Debug)]
 pub struct Throttle {
     policy: PinPolicy,
+    /// The latest time that was told here: what it is asked about is judged by this one.
     now: DateTime<Utc>,
+    /// The latest time of a guess or of another notice: what is kept goes by this one alone, so
+    /// that all who were told the same keep the same.
+    clock: Option<DateTime<Utc>>,
     sources: Sources,
-    wrong: DayCount,
-    typing: DayCount,
+    wrong: Watch,
+    typing: Watch,
     alerts: VecDeque<Alert>,
 }
 
+/// One of the two counts, and what the operator was told of it.
+#[derive(Debug)]
+struct Watch {
+    count: DayCount,
+    /// Since when consent is on, as far as the operator knows.
+    told: Option<DateTime<Utc>>,
+}
+
 /// What a throttle has seen, to be kept over a restart. It holds no caller's number in the clear.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ThrottleState {
+    clock: Option<DateTime<Utc>>,
     sources: Sources,
     wrong: DayCount,
     typing: DayCount,
@@ -113,114 +127,147 @@ pub struct ThrottleState {
 /// Alerts that nobody fetches are dropped from the oldest.
 const MOST_ALERTS: usize = 64;
 
+/// A state whose times lie ahead by no more than this was written by another bridge, whose clock
+/// differs; one further ahead, by a clock that was put right since.
+const CLOCKS_DIFFER: TimeDelta = TimeDelta::minutes(1);
+
 impl Throttle {
     /// A throttle that has seen nothing.
     pub fn new(policy: PinPolicy, now: DateTime<Utc>) -> Self {
         Self::import(policy, ThrottleState::default(), now)
     }
 
-    /// A throttle that goes on where another left off, under the same or another policy.
+    /// A throttle that goes on where another left off, under the same or another policy. Times
+    /// that lie more than a minute ahead are taken for `now`: the clock was put right meanwhile.
     pub fn import(policy: PinPolicy, state: ThrottleState, now: DateTime<Utc>) -> Self {
         let ThrottleState {
+            clock,
             mut sources,
             mut wrong,
             mut typing,
         } = state;
-        sources.bound(policy.sources, policy.remembered(), now);
-        wrong.bound(policy.ceiling, policy.quiet, now);
-        typing.bound(policy.typing_ceiling, policy.quiet, now);
+        let latest = [clock, sources.latest(), wrong.latest(), typing.latest()];
+        let ahead = now.checked_add_signed(CLOCKS_DIFFER);
+        let clock = latest.into_iter().flatten().max().map(|time| {
+            if ahead.is_some_and(|ahead| time > ahead) {
+                now
+            } else {
+                time
+            }
+        });
+        sources.bound(policy.sources, policy.remembered(), clock);
+        wrong.bound(policy.ceiling, policy.quiet, clock);
+        typing.bound(policy.typing_ceiling, policy.quiet, clock);
         let mut throttle = Self {
             policy,
-            now,
+            now: clock.map_or(now, |clock| clock.max(now)),
+            clock,
             sources,
-            wrong,
-            typing,
+            wrong: Watch::new(wrong, now),
+            typing: Watch::new(typing, now),
             alerts: VecDeque::new(),
         };
-        throttle.handle_timeout(now);
+        throttle.look();
         throttle
     }
 
     /// What to keep over a restart.
     pub fn export(&self) -> ThrottleState {
         ThrottleState {
+            clock: self.clock,
             sources: self.sources.clone(),
-            wrong: self.wrong.clone(),
-            typing: self.typing.clone(),
+            wrong: self.wrong.count.clone(),
+            typing: self.typing.count.clone(),
         }
     }
 
     /// Counts an attempt and says how to answer it.
     pub fn attempt(&mut self, source: &Source, attempt: Attempt, now: DateTime<Utc>) -> Ruling {
         self.handle_timeout(now);
-        let now = self.now;
-        if attempt == Attempt::Mistyped {
-            if self.typing.count(now) {
-                self.alert(Alert::CeilingReached {
-                    ceiling: Ceiling::TypingErrors,
-                    at: now,
-                });
-            }
-            return Ruling {
-                delay: Duration::ZERO,
-                by_consent: false,
-            };
-        }
-        let wrong_today = self.sources.wrong_today(source, now);
-        let by_consent = match attempt {
+        let key = source.into();
+        let guess = match attempt {
             Attempt::Opens { known, check_digit } => {
-                let alarm = self.consent(Ceiling::WrongPins).is_some()
-                    || (!check_digit && self.consent(Ceiling::TypingErrors).is_some());
-                let passes =
-                    known && source.number.is_some() && self.policy.known_passes(wrong_today);
-                alarm && !passes
+                return self.opens(key, known && source.number.is_some(), check_digit);
             }
-            Attempt::Closed | Attempt::Wrong | Attempt::Mistyped => {
-                self.sources.count(source, now);
-                if attempt == Attempt::Wrong && self.wrong.count(now) {
-                    self.alert(Alert::CeilingReached {
-                        ceiling: Ceiling::WrongPins,
-                        at: now,
-                    });
-                }
-                false
-            }
+            Attempt::Closed => Guess::Closed,
+            Attempt::Wrong => Guess::Wrong,
+            Attempt::Mistyped => Guess::Mistyped,
         };
+        self.guess(key, guess, self.now)
+    }
+
+    /// How to answer a PIN that opens a door, as of the last time given. Counts nothing.
+    pub(crate) fn opens(&self, source: SourceKey, known: bool, check_digit: bool) -> Ruling {
+        let wrong_today = self.sources.wrong_today(source, self.now);
+        let alarm = self.consent(Ceiling::WrongPins).is_some()
+            || (!check_digit && self.consent(Ceiling::TypingErrors).is_some());
         Ruling {
             delay: self.policy.delay(wrong_today),
-            by_consent,
+            by_consent: alarm && !(known && self.policy.known_passes(wrong_today)),
         }
+    }
+
+    /// Counts a guess and says how to answer it.
+    pub(crate) fn guess(&mut self, source: SourceKey, kind: Guess, at: DateTime<Utc>) -> Ruling {
+        let now = self.pass(at);
+        let delay = match kind {
+            Guess::Mistyped => {
+                self.typing.count.count(now);
+                Duration::ZERO
+            }
+            Guess::Wrong | Guess::Closed => {
+                let wrong_today = self.sources.wrong_today(source, now);
+                self.sources.count(source, now);
+                if kind == Guess::Wrong {
+                    self.wrong.count.count(now);
+                }
+                self.policy.delay(wrong_today)
+            }
+        };
+        self.look();
+        Ruling {
+            delay,
+            by_consent: false,
+        }
+    }
+
+    /// How long a PIN of this source is kept back, as of the last time given.
+    pub(crate) fn delay(&self, source: SourceKey) -> Duration {
+        self.policy
+            .delay(self.sources.wrong_today(source, self.now))
     }
 
     /// Since when doors ask for consent because of `ceiling`, if they do (as of the last time
     /// given).
     pub fn consent(&self, ceiling: Ceiling) -> Option<DateTime<Utc>> {
-        match ceiling {
-            Ceiling::WrongPins => self.wrong.reached,
-            Ceiling::TypingErrors => self.typing.reached,
-        }
+        self.watch(ceiling).told
     }
 
     /// How many wrong PINs, or typing errors, came in the day before the last time given. Not
     /// counted beyond the ceiling.
     pub fn count_today(&self, ceiling: Ceiling) -> u32 {
-        match ceiling {
-            Ceiling::WrongPins => self.wrong.today(self.now),
-            Ceiling::TypingErrors => self.typing.today(self.now),
-        }
+        self.watch(ceiling).count.today(self.now)
     }
 
     /// An operator ends consent. The day's count starts afresh: a guesser who is still there has
     /// another ceiling's worth of guesses.
     pub fn end_consent(&mut self, ceiling: Ceiling, now: DateTime<Utc>) {
         self.handle_timeout(now);
-        let at = self.now;
-        let count = match ceiling {
-            Ceiling::WrongPins => &mut self.wrong,
-            Ceiling::TypingErrors => &mut self.typing,
-        };
-        if count.end(at) {
-            self.alert(Alert::Ended { ceiling, at });
+        self.end(&[ceiling], self.now);
+    }
+
+    /// The same for some ceilings at once, as of `at` in the order of notices.
+    pub(crate) fn end(&mut self, ceilings: &[Ceiling], at: DateTime<Utc>) {
+        let at = self.pass(at);
+        for &ceiling in ceilings {
+            let watch = match ceiling {
+                Ceiling::WrongPins => &mut self.wrong,
+                Ceiling::TypingErrors => &mut self.typing,
+            };
+            watch.count.end();
+            if !watch.count.is_always_on() && watch.told.take().is_some() {
+                self.alert(Alert::Ended { ceiling, at });
+            }
         }
     }
 
@@ -228,26 +275,15 @@ impl Throttle {
     /// for telling the operator in time.
     pub fn handle_timeout(&mut self, now: DateTime<Utc>) {
         self.now = self.now.max(now);
-        let at = self.now;
-        if self.wrong.settle(at) {
-            self.alert(Alert::Quiet {
-                ceiling: Ceiling::WrongPins,
-                at,
-            });
-        }
-        if self.typing.settle(at) {
-            self.alert(Alert::Quiet {
-                ceiling: Ceiling::TypingErrors,
-                at,
-            });
-        }
+        self.look();
     }
 
     /// When consent ends if nothing more happens.
     pub fn poll_timeout(&self) -> Option<DateTime<Utc>> {
         [&self.wrong, &self.typing]
             .into_iter()
-            .filter_map(DayCount::quiet_at)
+            .filter(|watch| watch.told.is_some())
+            .filter_map(|watch| watch.count.quiet_at())
             .min()
     }
 
@@ -261,6 +297,49 @@ impl Throttle {
         &self.policy
     }
 
+    /// The latest time seen.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    /// The time of a notice, or the latest one before it where that is later.
+    pub(crate) fn pass(&mut self, at: DateTime<Utc>) -> DateTime<Utc> {
+        let at = self.clock.map_or(at, |clock| clock.max(at));
+        self.clock = Some(at);
+        self.handle_timeout(at);
+        at
+    }
+
+    /// Finds out whether consent went on or off, and tells the operator.
+    fn look(&mut self) {
+        for ceiling in [Ceiling::WrongPins, Ceiling::TypingErrors] {
+            let watch = match ceiling {
+                Ceiling::WrongPins => &mut self.wrong,
+                Ceiling::TypingErrors => &mut self.typing,
+            };
+            if watch.count.is_always_on() {
+                continue;
+            }
+            let since = watch.count.since(self.now);
+            let before = std::mem::replace(&mut watch.told, since);
+            match (before, since) {
+                (None, Some(at)) => self.alert(Alert::CeilingReached { ceiling, at }),
+                (Some(_), None) => self.alert(Alert::Quiet {
+                    ceiling,
+                    at: self.now,
+                }),
+                (None, None) | (Some(_), Some(_)) => {}
+            }
+        }
+    }
+
+    fn watch(&self, ceiling: Ceiling) -> &Watch {
+        match ceiling {
+            Ceiling::WrongPins => &self.wrong,
+            Ceiling::TypingErrors => &self.typing,
+        }
+    }
+
     fn alert(&mut self, alert: Alert) {
         if self.alerts.len() == MOST_ALERTS {
             self.alerts.pop_front();
@@ -269,98 +348,13 @@ impl Throttle {
     }
 }
 
-/// Events of the last day against a ceiling.
-///
-/// The times of the last `limit` events tell both whether the ceiling is reached and how many
-/// came in a day as far as that matters, so a flood takes no more memory than that.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct DayCount {
-    #[serde(skip)]
-    limit: usize,
-    #[serde(skip)]
-    quiet: usize,
-    times: VecDeque<DateTime<Utc>>,
-    reached: Option<DateTime<Utc>>,
-}
-
-/// The largest ceiling: beyond it nobody could speak of watching.
-const HIGHEST_CEILING: u32 = 1_000_000;
-
-impl DayCount {
-    /// Takes on a policy; what an import brought is made to fit it.
-    fn bound(&mut self, limit: u32, quiet: u32, now: DateTime<Utc>) {
-        self.limit = limit.min(HIGHEST_CEILING) as usize;
-        self.quiet = (quiet as usize).min(self.limit.saturating_sub(1));
-        self.times.make_contiguous().sort_unstable();
-        self.times
-            .iter_mut()
-            .for_each(|time| *time = (*time).min(now));
-        self.reached = self.reached.map(|time| time.min(now));
-        self.drop_surplus();
-        if self.limit == 0 || self.today(now) as usize >= self.limit {
-            self.reached.get_or_insert(now);
-        }
+impl Watch {
+    fn new(count: DayCount, now: DateTime<Utc>) -> Self {
+        let told = if count.is_always_on() {
+            Some(now)
+        } else {
+            count.reached()
+        };
+        Self { count, told }
     }
-
-    fn drop_surplus(&mut self) {
-        let surplus = self.times.len().saturating_sub(self.limit);
-        self.times.drain(..surplus);
-    }
-
-    /// Counts one; true if it reached the ceiling just now.
-    fn count(&mut self, now: DateTime<Utc>) -> bool {
-        self.times.push_back(now);
-        self.drop_surplus();
-        if self.reached.is_some() || (self.today(now) as usize) < self.limit {
-            return false;
-        }
-        self.reached = Some(now);
-        true
-    }
-
-    fn today(&self, now: DateTime<Utc>) -> u32 {
-        (self.times.len() - self.times.partition_point(|time| !is_today(*time, now))) as u32
-    }
-
-    /// True if it became quiet just now. A ceiling of zero is never quiet.
-    fn settle(&mut self, now: DateTime<Utc>) -> bool {
-        let quiet = self.quiet_at().is_some_and(|at| at <= now);
-        if quiet {
-            self.reached = None;
-        }
-        quiet
-    }
-
-    /// When no more than `quiet` events will lie within the day, and a day has passed since the
-    /// ceiling was reached.
-    fn quiet_at(&self) -> Option<DateTime<Utc>> {
-        let reached = self.reached.filter(|_| self.limit > 0)?;
-        let last_loud = self
-            .times
-            .len()
-            .checked_sub(self.quiet + 1)
-            .map(|at| self.times[at]);
-        Some(day_after(last_loud.unwrap_or(reached).max(reached)))
-    }
-
-    /// True if it was on.
-    fn end(&mut self, now: DateTime<Utc>) -> bool {
-        self.times.clear();
-        let was_on = self.reached.take().is_some();
-        if self.limit == 0 {
-            self.reached = Some(now);
-            return false;
-        }
-        was_on
-    }
-}
-
-/// Whether `time` lies within the 24 h up to `now`.
-pub(crate) fn is_today(time: DateTime<Utc>, now: DateTime<Utc>) -> bool {
-    day_after(time) > now
-}
-
-fn day_after(time: DateTime<Utc>) -> DateTime<Utc> {
-    time.checked_add_signed(TimeDelta::days(1))
-        .unwrap_or(DateTime::<Utc>::MAX_UTC)
 }

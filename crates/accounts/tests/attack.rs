@@ -1,5 +1,7 @@
 //! A small siege of the bridge; the long one is the example `attack`.
 
+#[path = "../examples/attack/bridges.rs"]
+mod bridges;
 #[path = "../examples/attack/siege.rs"]
 mod siege;
 
@@ -17,6 +19,7 @@ fn siege(plan: Plan, guest_digits: u8, honest: bool) -> Siege {
             ..PinPolicy::default()
         },
         accounts: 100,
+        bridges: 1,
         lines: 30,
         days: 30,
         try_takes: TimeDelta::seconds(300),
@@ -51,12 +54,32 @@ fn doors_open_as_often_as_computed() {
         for guest_digits in [4, 5, 6] {
             let report = besiege(plan, guest_digits, false);
             let odds: Odds = report.odds.expect("computed");
+            // What is under way when the ceiling is reached is lost, and rationing never reaches it.
+            assert!(plan != Plan::Ration || report.held == 0, "{}", report.held);
             agrees(report.opened, 30.0 * odds.doors_a_day());
             agrees(report.days_opened.into(), 30.0 * odds.chance());
         }
     }
     // And they do open where they can be expected to.
     assert!(besiege(Plan::Ration, 4, false).opened > 100);
+}
+
+/// Bridges that share a log are one bridge to a guesser whose lines are spread over them.
+#[test]
+fn more_bridges_open_no_more_doors() {
+    for bridges in [2, 3] {
+        let report = Siege {
+            bridges,
+            ..siege(Plan::Burst, 5, false)
+        }
+        .run();
+        let odds = report.odds.expect("computed");
+        assert!(report.opened > 10);
+        agrees(report.opened, 30.0 * odds.doors_a_day());
+        // Of wrong ones a ceiling's worth each time, to the last one.
+        let wrong = report.guesses - report.opened - report.held;
+        assert_eq!(wrong, 30 * 100, "{bridges} bridges");
+    }
 }
 
 /// A ceiling's worth of guesses opens what it can; then, however many follow, nothing opens.

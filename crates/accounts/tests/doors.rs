@@ -228,6 +228,29 @@ fn a_booking_opens_in_its_window_alone() {
 }
 
 #[test]
+fn a_booking_that_is_moved_opens_in_its_new_window() {
+    let mut house = House::new();
+    house.account(ADA);
+    let (host, guest, id) = (house.draw(12), house.draw(10), BookingId(7));
+    let window = |starts, ends| Window::new(at(starts), at(ends), Duration::ZERO).unwrap();
+    let directory = &mut house.directory;
+    assert_eq!(
+        directory.reschedule(id, window(0, 60)),
+        Err(DirectoryError::NoBooking(id))
+    );
+    directory
+        .book(id, ADA, window(0, 60), &host, &guest)
+        .unwrap();
+    directory.reschedule(id, window(30, 120)).unwrap();
+    assert_eq!(
+        house.judge(&caller(), &guest, None, at(10)).outcome,
+        Outcome::NotValid
+    );
+    let ticket = house.ticket(&caller(), &guest, at(90));
+    assert_eq!(ticket.ends_at(), Some(at(120)));
+}
+
+#[test]
 fn an_account_that_admits_by_consent_asks_it_of_guests() {
     let mut house = House::new();
     let owner = Owner::new("Eve Adams", "eve@example.org").unwrap();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use conclave_accounts::{CallId, ConferenceKey, Role, Ticket};
+use conclave_accounts::{BookingId, CallId, ConferenceKey, InviteeId, Role, Ticket};
 use conclave_conference::{
     Action as ConferenceAction, Actor, Audience as ConferenceAudience, Caller, Command, Conference,
     ConferenceId, Event as ConferenceEvent, LeaveReason, NameId, Prompt, Refusal,
@@ -22,7 +22,8 @@ use crate::{Action, Audience, Event, Report, Route, Rules, Timer};
 /// A shell drives it, and each of these belongs to one of four groups:
 ///
 /// - *Getters* look: [`step`](Self::step), [`calls`](Self::calls), [`conference`](Self::conference),
-///   [`conferences`](Self::conferences), whose [`Conference`]s have the rosters.
+///   [`conferences`](Self::conferences), whose [`Conference`]s have the rosters,
+///   [`live_bookings`](Self::live_bookings).
 /// - *Facts* come in by [`handle_event`](Self::handle_event), time by [`handle_timeout`](Self::handle_timeout).
 /// - *Wishes* come in by [`execute`](Self::execute), [`drain`](Self::drain) and [`end_all`](Self::end_all).
 /// - *Results* go out by [`poll_action`](Self::poll_action) and [`poll_timeout`](Self::poll_timeout).
@@ -81,6 +82,8 @@ pub struct Attendant {
     conferences: BTreeMap<ConferenceId, Conference>,
     /// Which run of a conference the doors lead to now.
     running: BTreeMap<ConferenceKey, ConferenceId>,
+    /// Whose personal PIN is in use, from the verdict to the end of the call or to another PIN.
+    invitees: BTreeMap<InviteeId, CallId>,
     deadlines: Deadlines,
     desk: Desk,
     last_conference: u32,
@@ -113,6 +116,7 @@ impl Attendant {
             calls: BTreeMap::new(),
             conferences: BTreeMap::new(),
             running: BTreeMap::new(),
+            invitees: BTreeMap::new(),
             deadlines: Deadlines::default(),
             desk: Desk::default(),
             last_conference: 0,
@@ -143,6 +147,14 @@ impl Attendant {
         self.conferences
             .iter()
             .map(|(id, conference)| (*id, conference))
+    }
+
+    /// The bookings whose conferences go on: those of which a change is worth an [`Event::BookingMoved`].
+    pub fn live_bookings(&self) -> impl Iterator<Item = BookingId> + '_ {
+        self.running.keys().filter_map(|key| match key {
+            ConferenceKey::Booking(booking) => Some(*booking),
+            ConferenceKey::Account(_) => None,
+        })
     }
 }
 
@@ -226,6 +238,12 @@ impl Attendant {
             }),
             Event::Probed { call, alive } => {
                 self.advance(call, now, |journey, _| journey.probed(alive));
+            }
+            Event::BookingMoved { booking, ends_at } => {
+                if let Some(&id) = self.running.get(&ConferenceKey::Booking(booking)) {
+                    let ends_at = Some(ends_at);
+                    self.tell(id, ConferenceEvent::Rescheduled { ends_at }, now);
+                }
             }
             Event::HungUp { call } => self.end_call(call, LeaveReason::HungUp, Ended::ByPeer, now),
         }
@@ -352,8 +370,18 @@ impl Attendant {
         self.rearm_call(call);
     }
 
-    /// A PIN opened a door. Who would not be let in now is told so before a name is asked for.
+    /// A PIN opened a door. Who would not be let in now is told so before a name is asked for; a personal PIN
+    /// with which another call is in opens nothing now.
     fn admit(&mut self, call: CallId, ticket: Ticket, now: DateTime<Utc>) {
+        if let Some(invitee) = ticket.invitee() {
+            if self.invitees.contains_key(&invitee) {
+                return self.advance(call, now, Journey::refuse_ticket);
+            }
+            self.invitees.insert(invitee, call);
+            if let Some(journey) = self.calls.get_mut(&call) {
+                journey.invitee = Some(invitee);
+            }
+        }
         if !ticket.terms().names() {
             return self.arrive(call, ticket, None, now);
         }
@@ -440,6 +468,10 @@ impl Attendant {
     fn ask_another_pin(&mut self, call: CallId, id: ConferenceId, now: DateTime<Utc>) {
         let reason = LeaveReason::AnotherPin;
         self.tell(id, ConferenceEvent::Left { call, reason }, now);
+        if let Some(journey) = self.calls.get_mut(&call) {
+            let invitee = journey.invitee.take();
+            invitee.map(|invitee| self.invitees.remove(&invitee));
+        }
         self.advance(call, now, |journey, context| {
             journey.ask_another_pin(context);
             Turn::Stay
@@ -453,6 +485,8 @@ impl Attendant {
             return;
         };
         self.deadlines.set(Owner::Call(call), None);
+        let invitee = journey.invitee.take();
+        invitee.map(|invitee| self.invitees.remove(&invitee));
         if let Some(id) = journey.conference() {
             self.tell(id, ConferenceEvent::Left { call, reason }, now);
         }

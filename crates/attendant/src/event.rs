@@ -1,6 +1,7 @@
 //! What the bridge is told.
 
-use conclave_accounts::{AccountId, CallId, LONGEST_PIN, Source, Verdict};
+use chrono::{DateTime, Utc};
+use conclave_accounts::{AccountId, BookingId, CallId, LONGEST_PIN, Source, Verdict};
 use conclave_conference::{NameId, PlayId};
 use conclave_dtmf::{Digit, KeyMap, Way};
 
@@ -79,6 +80,13 @@ pub enum Event {
         call: CallId,
         /// Whether the peer still knows the dialog.
         alive: bool,
+    },
+    /// A booking ends at another time than its conference may know. To be told once more does no harm.
+    BookingMoved {
+        /// Which.
+        booking: BookingId,
+        /// Its end; one that has passed ends the conference now.
+        ends_at: DateTime<Utc>,
     },
     /// The peer ended the call, or its dialog is lost.
     HungUp {

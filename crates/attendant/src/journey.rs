@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use conclave_accounts::{CallId, Outcome, Source, Ticket, Verdict};
+use conclave_accounts::{CallId, InviteeId, Outcome, Source, Ticket, Verdict};
 use conclave_conference::{ConferenceId, LeaveReason, NameId, PlayId, Prompt};
 use conclave_dtmf::{Digit, DigitGate, KeyCommand, KeyPress, KeyReader, Way, Who};
 
@@ -63,6 +63,8 @@ pub(crate) struct Journey {
     /// `#` counts again from then on.
     hash_from: DateTime<Utc>,
     inquiries: u32,
+    /// Whose personal PIN it came in with.
+    pub(crate) invitee: Option<InviteeId>,
     phase: Phase,
     route: Route,
     /// The peer was asked whether it is still there: until when it may answer.
@@ -118,6 +120,7 @@ impl Journey {
             gate: DigitGate::new(),
             hash_from: context.now,
             inquiries: 0,
+            invitee: None,
             phase: Phase::Pin(entry),
             route: Route::Silence,
             probe: None,
@@ -229,6 +232,17 @@ impl Journey {
         if let Some(mistyped) = mistyped {
             self.report_wrong_pin(mistyped, context);
         }
+        self.act_on_answer(context)
+    }
+
+    /// The door that the verdict opens is none for this call now: it is answered as any PIN that opens none,
+    /// and no sooner.
+    pub(crate) fn refuse_ticket(&mut self, context: &mut Context<'_>) -> Turn {
+        let Phase::Judging(judging) = &mut self.phase else {
+            return Turn::Stay;
+        };
+        judging.refuse_ticket();
+        self.report_wrong_pin(false, context);
         self.act_on_answer(context)
     }
 

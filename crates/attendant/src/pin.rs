@@ -170,15 +170,30 @@ impl Judging {
 
     /// Takes the verdict if it is the awaited one, and says whether it is. It is acted upon at its time:
     /// every refusal [`Rules::refusal`](crate::Rules::refusal) after the PIN's end at the earliest.
-    pub(crate) fn judged(&mut self, inquiry: u32, mut verdict: Verdict) -> bool {
+    pub(crate) fn judged(&mut self, inquiry: u32, verdict: Verdict) -> bool {
         if inquiry != self.inquiry || matches!(self.verdict, Awaited::There(_)) {
             return false;
         }
+        self.take(verdict);
+        true
+    }
+
+    /// The verdict's time has come, and its door is none for this call: from here on it is a refusal like any
+    /// other, with the same pause before it.
+    pub(crate) fn refuse_ticket(&mut self) {
+        if let Awaited::There(verdict) = &self.verdict {
+            self.take(Verdict {
+                outcome: Outcome::NotValid,
+                ready_at: verdict.ready_at,
+            });
+        }
+    }
+
+    fn take(&mut self, mut verdict: Verdict) {
         if !matches!(verdict.outcome, Outcome::Admit(_)) {
             verdict.ready_at = verdict.ready_at.max(self.refuse_from);
         }
         self.verdict = Awaited::There(verdict);
-        true
     }
 
     /// What came of it, if it is time.

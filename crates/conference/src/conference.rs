@@ -3,6 +3,7 @@
 
 mod announce;
 mod arrive;
+mod booking;
 mod command;
 mod consent;
 mod end;
@@ -12,10 +13,15 @@ mod say;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use conclave_accounts::{AccountId, ConferenceKey, Role, Terms, Ticket};
 
-use self::{announce::Gathering, consent::Dialogue, roll_call::RollCall};
+use self::{
+    announce::Gathering,
+    booking::{Booked, Booking},
+    consent::Dialogue,
+    roll_call::RollCall,
+};
 use crate::{
     Action, Actor, CallId, Command, ConferenceId, EndReason, Event, Fact, Floor, NameId,
     Participant, PlayId, Refusal, Timer,
@@ -95,7 +101,7 @@ pub struct Conference {
     floor: Floor,
     roster: Roster,
     alone: Option<Alone>,
-    booking: Option<Booking>,
+    booked: Booked,
     entering: Option<Gathering>,
     leaving: Option<Gathering>,
     roll_calls: BTreeMap<CallId, RollCall>,
@@ -145,31 +151,6 @@ enum Alone {
     ToBeEnded { call: CallId, at: DateTime<Utc> },
 }
 
-/// What is left of a booking's time.
-#[derive(Debug, Clone, Copy)]
-struct Booking {
-    ends_at: DateTime<Utc>,
-    /// The warnings that are still to be given.
-    five_minutes: Option<DateTime<Utc>>,
-    one_minute: Option<DateTime<Utc>>,
-}
-
-impl Booking {
-    /// A warning is given only where that much time is left now.
-    fn new(ends_at: DateTime<Utc>, now: DateTime<Utc>) -> Self {
-        let warning = |minutes| {
-            ends_at
-                .checked_sub_signed(TimeDelta::minutes(minutes))
-                .filter(|at| *at >= now)
-        };
-        Self {
-            ends_at,
-            five_minutes: warning(5),
-            one_minute: warning(1),
-        }
-    }
-}
-
 impl Conference {
     /// The conference to which the first caller's ticket leads. It begins with the first
     /// [`Event::Arrived`], which should come next.
@@ -185,7 +166,7 @@ impl Conference {
             floor: Floor::Open,
             roster: Roster::default(),
             alone: None,
-            booking: first.ends_at().map(|ends_at| Booking::new(ends_at, now)),
+            booked: Booked::new(first.ends_at(), now),
             entering: None,
             leaving: None,
             roll_calls: BTreeMap::new(),
@@ -272,6 +253,7 @@ impl Conference {
         ticket: &Ticket,
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
+        self.heed(ticket, now);
         let verdict = self.door(ticket, now);
         if let Err(why) = verdict {
             self.turn_away(call, why, now);
@@ -310,6 +292,7 @@ impl Conference {
                     row.noisy = noisy && !row.on_hold;
                 }
             }
+            Event::Rescheduled { ends_at } => self.reschedule(ends_at, now),
             Event::ShutDown => self.shut_down(now),
         }
     }
@@ -363,13 +346,7 @@ impl Conference {
         if self.is_over() {
             return None;
         }
-        let booking = self.booking.iter().flat_map(|booking| {
-            [
-                (Some(booking.ends_at), Timer::BookingEnds),
-                (booking.five_minutes, Timer::FiveMinutesLeft),
-                (booking.one_minute, Timer::OneMinuteLeft),
-            ]
-        });
+        let booking = self.booked.now.iter().flat_map(Booking::timers);
         let grace = match self.phase {
             Phase::HostAway { until } => until,
             Phase::AwaitingHost | Phase::Open | Phase::Ending { .. } | Phase::Over { .. } => None,

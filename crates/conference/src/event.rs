@@ -1,5 +1,6 @@
 //! What a conference is told and asked.
 
+use chrono::{DateTime, Utc};
 use conclave_accounts::Ticket;
 
 use crate::{CallId, LeaveReason, NameId, PlayId, Prompt};
@@ -49,6 +50,12 @@ pub enum Event {
         call: CallId,
         /// True while it does.
         noisy: bool,
+    },
+    /// The booking was changed while the conference runs. What it was told already changes nothing, and so
+    /// does this of a conference that is no booking's.
+    Rescheduled {
+        /// Its new end; one that has passed ends the conference now. `None`: it has no end any more.
+        ends_at: Option<DateTime<Utc>>,
     },
     /// The bridge is being shut down: everyone is released with a goodbye, now.
     ShutDown,

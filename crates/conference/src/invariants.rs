@@ -179,6 +179,7 @@ impl Watch {
             Event::PeerHold { .. }
             | Event::Level { .. }
             | Event::Noisy { .. }
+            | Event::Rescheduled { .. }
             | Event::ShutDown => {}
         }
     }

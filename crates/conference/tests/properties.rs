@@ -105,7 +105,7 @@ fn in_step(world: &mut World, model: &mut Option<Model>, step: &Step) -> Result<
         }
         return Ok(());
     }
-    let over = world.doors.ends.is_some_and(|ends| ends <= world.now);
+    let over = world.doors.are_over(world.now);
     if let Step::Arrive { .. } = step
         && world.conference.is_none()
         && !over
@@ -134,11 +134,30 @@ fn tell(
             by_consent,
             ..
         } => {
+            if world.doors.are_over(now) {
+                return None;
+            }
             let by_consent = by_consent || (role == Role::Guest && world.doors.terms.consent);
+            model.heed(world.doors.ends, now);
             model.arrive(CallId(call), role, by_consent, now);
             None
         }
-        Step::Knock { role, .. } => Some(model.door(role)),
+        Step::Knock { role, .. } => {
+            model.heed(world.doors.ends, now);
+            Some(model.door(role))
+        }
+        Step::Move { told, .. } => {
+            if let Some(ends) = world.doors.ends.filter(|_| told) {
+                model.reschedule(Some(ends), now);
+            }
+            None
+        }
+        Step::Unbound => {
+            if world.doors.ends.is_some() {
+                model.reschedule(None, now);
+            }
+            None
+        }
         Step::Leave { call } => {
             model.leave(CallId(call), now);
             None
@@ -302,6 +321,8 @@ fn modelled_step() -> impl Strategy<Value = Step> {
         1 => (call(), -60_i8..=0).prop_map(|(call, dbfs)| Step::Level { call, dbfs }),
         1 => (call(), any::<bool>()).prop_map(|(call, noisy)| Step::Noisy { call, noisy }),
         3 => (1_u32..30).prop_map(Step::Wait),
+        1 => (-60_i64..600, any::<bool>()).prop_map(|(ends_in, told)| Step::Move { ends_in, told }),
+        1 => prop::bool::weighted(0.2).prop_map(|yes| if yes { Step::Unbound } else { Step::Wait(1) }),
     ]
 }
 

@@ -9,9 +9,9 @@ use conclave_conference::{Command, ConferenceId, LeaveReason, NameId, PlayId};
 use conclave_dtmf::{Digit, Way};
 
 use crate::campaign::Failure;
-use crate::town::pins;
+use crate::town::{INVITEES, booking_pins, invitee_pin, pins};
 use crate::watch::{Violation, ensure};
-use crate::world::{Faults, Speech, World};
+use crate::world::{Faults, START, Speech, World};
 
 /// Tells the story that the bytes spell, on a bridge with four accounts of different terms: the first byte
 /// says what goes wrong, then come deeds of three bytes each. All rules are checked after each; in the end
@@ -25,6 +25,8 @@ pub fn check_bytes(bytes: &[u8]) {
         return;
     };
     let mut world = World::new(&four_terms(), 0);
+    world.add_booking(1, START + Duration::from_secs(600));
+    world.add_booking(2, START + Duration::from_secs(60));
     world.faults = faults(fault);
     let told = tell(&mut world, deeds);
     assert!(
@@ -66,6 +68,15 @@ fn act(world: &mut World, [what, who, how]: [u8; 3]) -> Result<(), Violation> {
             way: [Way::Event, Way::Info, Way::Tone][usize::from(how / 16 % 3)],
             digit: Digit::try_from(how % 16).unwrap_or(Digit::HASH),
         }),
+        4..6 if how >= 192 => {
+            let pin = invitee_pin(1 + u64::from(how % 2), 1 + u64::from(how / 2) % INVITEES);
+            world.press(call, &format!("{pin}#"), gap);
+            Ok(())
+        }
+        6..8 if how >= 192 => {
+            world.press(call, &booking_pins(1 + u64::from(how % 2)).host, gap);
+            Ok(())
+        }
         4..6 => {
             world.press(call, &format!("{}#", pins(account).guest), gap);
             Ok(())
@@ -122,6 +133,10 @@ fn act(world: &mut World, [what, who, how]: [u8; 3]) -> Result<(), Violation> {
             8..12 => {
                 world.stop_starting();
                 Ok(())
+            }
+            128..192 => {
+                let ends = world.now() + TimeDelta::seconds(i64::from(who) * 3 - 60);
+                world.move_booking(1 + u64::from(how % 2), ends)
             }
             _ => {
                 world.faults = faults(how);

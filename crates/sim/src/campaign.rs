@@ -3,13 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use conclave_accounts::{Announce, CallId, HostLeaves, PinPolicy, Source, Terms};
 use conclave_attendant::{Access, Event, Step};
 use conclave_conference::{Command, ConferenceId, LeaveReason, NameId, Place, PlayId};
 use conclave_dtmf::{Digit, Way};
 
 use crate::rng::Chance;
-use crate::town::{pins, with_check_digit};
+use crate::town::{INVITEES, booking_pins, invitee_pin, pins, with_check_digit};
 use crate::watch::{Violation, ensure};
 use crate::world::{Faults, Note, START, Speech, World};
 
@@ -88,6 +89,8 @@ struct Story {
     chance: Chance,
     crowd: u64,
     next_call: u64,
+    /// Whether the first account has a booking, to which some are invited by name.
+    booked: bool,
     tale: Tale,
 }
 
@@ -112,11 +115,17 @@ impl Story {
             doubled_digit: often(30),
             lost_probe: often(60),
         };
+        let crowd = 2 + chance.below(12);
+        let booked = chance.percent(40);
+        if booked {
+            world.add_booking(1, START + chance.between_ms(60_000, 900_000));
+        }
         Self {
             world,
-            crowd: 2 + chance.below(12),
+            crowd,
             chance,
             next_call: 1,
+            booked,
             tale: Tale::default(),
         }
     }
@@ -220,6 +229,11 @@ impl Story {
         }
         match self.chance.below(100) {
             0..3 => self.operate(),
+            3 if self.booked => {
+                let now = self.world.now() - TimeDelta::seconds(30);
+                let ends = now + self.chance.between_ms(0, 900_000);
+                self.world.move_booking(1, ends)
+            }
             3..6 => self.stray(),
             6..10 => {
                 let (call, _) = *self.chance.pick(&calls);
@@ -288,8 +302,14 @@ impl Story {
             true => 1,
             false => 1 + self.chance.below(ACCOUNTS),
         };
-        let pins = pins(account);
+        let pins = match self.booked && self.chance.percent(50) {
+            true => booking_pins(1),
+            false => pins(account),
+        };
         let mut pin = match self.chance.below(100) {
+            0..45 if self.booked && self.chance.percent(60) => {
+                invitee_pin(1, 1 + self.chance.below(INVITEES))
+            }
             0..45 => pins.guest,
             45..75 => pins.host,
             75..83 => with_check_digit(&format!("{:09}", self.chance.below(1_000_000_000))),

@@ -31,7 +31,7 @@ mod world;
 pub use bytes::check_bytes;
 pub use campaign::{Failure, Tale, run};
 pub use rng::Chance;
-pub use town::{Pins, pins, with_check_digit};
+pub use town::{INVITEES, Pins, booking_pins, invitee_pin, pins, with_check_digit};
 pub use watch::{Violation, Watch};
 pub use world::{Faults, Note, START, Speech, World};
 

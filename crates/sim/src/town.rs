@@ -1,11 +1,12 @@
 //! The accounts of the virtual world, and the storage that finds their PINs.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use conclave_accounts::{
-    Account, AccountId, CallId, Directory, Doorkeeper, Outcome, Owner, Pin, PinKey, PinPolicy,
-    Source, Terms, Ticket, Verdict,
+    Account, AccountId, BookingId, CallId, Directory, Doorkeeper, Outcome, Owner, Pin, PinKey,
+    PinPolicy, Source, Terms, Ticket, Verdict, Window,
 };
 
 /// Storage in memory and the doorkeeper before it.
@@ -35,6 +36,24 @@ pub fn pins(account: u64) -> Pins {
     }
 }
 
+/// The PINs of that account's booking, by a rule as easy: a check digit behind `661345678` for the Guests of the
+/// booking of account 1, and behind `81234567890` for its Host.
+pub fn booking_pins(account: u64) -> Pins {
+    Pins {
+        host: with_check_digit(&format!("8{account}234567890")),
+        guest: with_check_digit(&format!("66{account}345678")),
+    }
+}
+
+/// The personal PIN of the booking's invitee of that number, from 1 to [`INVITEES`]: a check digit behind
+/// `771145678` for the first of account 1.
+pub fn invitee_pin(account: u64, invitee: u64) -> String {
+    with_check_digit(&format!("77{account}{invitee}45678"))
+}
+
+/// So many are invited to each booking by name.
+pub const INVITEES: u64 = 3;
+
 /// The digits with the check digit that makes them a well-formed PIN.
 pub fn with_check_digit(digits: &str) -> String {
     (0..10)
@@ -61,6 +80,36 @@ impl Town {
             directory,
             doorkeeper: Doorkeeper::new(policy, now),
             at_the_door: BTreeMap::new(),
+        }
+    }
+
+    /// A booking of that account, with the account's number, from `starts` to `ends`.
+    pub(crate) fn book(&mut self, account: u64, starts: DateTime<Utc>, ends: DateTime<Utc>) {
+        let parse = |pin: &str| Pin::parse(pin).expect("a PIN");
+        let Pins { host, guest } = booking_pins(account);
+        let window = Window::new(starts, ends, Duration::ZERO).expect("it ends after its start");
+        let (id, owner) = (BookingId(account), AccountId(account));
+        self.directory
+            .book(id, owner, window, &parse(&host), &parse(&guest))
+            .expect("the first booking of an account");
+        for invitee in 1..=INVITEES {
+            let name = format!("Guest {invitee} of {account}");
+            self.directory
+                .invite(id, &name, &parse(&invitee_pin(account, invitee)))
+                .expect("all PINs differ");
+        }
+    }
+
+    /// Its end is another one from now on; it has none before its start.
+    pub(crate) fn move_booking(
+        &mut self,
+        account: u64,
+        starts: DateTime<Utc>,
+        ends: DateTime<Utc>,
+    ) {
+        if let Ok(window) = Window::new(starts, ends, Duration::ZERO) {
+            // Where there is no such booking there is nothing to move.
+            let _ = self.directory.reschedule(BookingId(account), window);
         }
     }
 

@@ -7,6 +7,7 @@
 //! - Whose peer holds the line is not heard.
 //! - Every call ends once, by one hang-up, for one reason; afterwards nothing is ordered for it.
 //! - After the end of a conference nobody is left in it and nothing of it is playing.
+//! - No two calls are in with one invitee's personal PIN.
 //! - Plays have names of their own, something to play, and somebody to play it to; a wiped name is never played.
 //!
 //! That nobody hears their own voice follows from the shape of [`Route`]: a call is in one room, once, and
@@ -14,7 +15,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use conclave_accounts::{CallId, HostLeaves, Role};
+use conclave_accounts::{CallId, HostLeaves, InviteeId, Outcome, Role};
 use conclave_attendant::{Action, Attendant, Audience, Event, Report, Route, Step};
 use conclave_conference::{
     Clip, Conference, ConferenceId, Fact, LeaveReason, NameId, Phase, PlayId,
@@ -43,6 +44,11 @@ struct Seen {
     route: Option<Route>,
     role: Option<Role>,
     held: bool,
+    /// The inquiry that storage was asked last, and the invitee whose PIN it found.
+    inquiry: u32,
+    found: Option<InviteeId>,
+    /// The invitee with whose PIN the call is in.
+    invitee: Option<InviteeId>,
 }
 
 #[derive(Debug, Default)]
@@ -87,6 +93,18 @@ impl Watch {
                     seen.held = *held;
                 }
             }
+            Event::PinJudged {
+                call,
+                inquiry,
+                verdict,
+            } => {
+                if let Some(seen) = self.calls.get_mut(call)
+                    && seen.inquiry == *inquiry
+                    && let Outcome::Admit(ticket) = &verdict.outcome
+                {
+                    seen.found = ticket.invitee();
+                }
+            }
             Event::PlayEnded { play } => {
                 self.plays.remove(play);
             }
@@ -110,9 +128,15 @@ impl Watch {
     /// The rule that it breaks.
     pub fn action(&mut self, action: &Action) -> Result<(), Violation> {
         match action {
-            Action::CheckPin { call, .. }
-            | Action::Probe { call }
-            | Action::FinishName { call } => self.is_there(*call),
+            Action::CheckPin { call, inquiry, .. } => {
+                self.is_there(*call)?;
+                if let Some(seen) = self.calls.get_mut(call) {
+                    seen.inquiry = *inquiry;
+                    seen.found = None;
+                }
+                Ok(())
+            }
+            Action::Probe { call } | Action::FinishName { call } => self.is_there(*call),
             Action::Route { call, route } => {
                 self.is_there(*call)?;
                 if let Some(seen) = self.calls.get_mut(call) {
@@ -166,6 +190,7 @@ impl Watch {
         for (call, step) in &steps {
             self.check_step(*call, *step, bridge)?;
         }
+        self.check_invitees(&steps)?;
         for (id, conference) in bridge.conferences() {
             self.check_conference(id, conference)?;
         }
@@ -268,6 +293,28 @@ impl Watch {
                 })
             }
         }
+    }
+
+    /// From the admission on, be it only to the name, until the call is asked for another PIN or hung up.
+    fn check_invitees(&mut self, steps: &BTreeMap<CallId, Step>) -> Result<(), Violation> {
+        let mut present = BTreeMap::new();
+        for (call, step) in steps {
+            let Some(seen) = self.calls.get_mut(call) else {
+                continue;
+            };
+            match step {
+                Step::Naming(_) | Step::InConference(_) => seen.invitee = seen.found,
+                Step::Pin | Step::Judging => seen.invitee = None,
+                Step::Farewell(_) => {}
+            }
+            let other = seen
+                .invitee
+                .and_then(|invitee| present.insert(invitee, call));
+            ensure(other.is_none(), || {
+                format!("{call} and {other:?} are both in as {:?}", seen.invitee)
+            })?;
+        }
+        Ok(())
     }
 
     fn check_conference(

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use conclave_accounts::{CallId, PinPolicy, Source, Terms, Verdict};
+use conclave_accounts::{BookingId, CallId, PinPolicy, Source, Terms, Verdict};
 use conclave_attendant::{Access, Action, Attendant, Event, Report, Rules};
 use conclave_conference::{Command, ConferenceId, Fact, LeaveReason, NameId, PlayId, Refusal};
 use conclave_dtmf::{Digit, Way};
@@ -131,6 +131,23 @@ impl World {
     /// Nothing plays, nothing is recorded, nobody has media.
     pub fn is_silent(&self) -> bool {
         self.media.is_silent()
+    }
+
+    /// That account has a booking, from the world's beginning to `ends`, with the PINs that
+    /// [`booking_pins`](crate::booking_pins) and [`invitee_pin`](crate::invitee_pin) tell. To be arranged once.
+    pub fn add_booking(&mut self, account: u64, ends: DateTime<Utc>) {
+        self.town.book(account, START, ends);
+    }
+
+    /// Storage knows another end of that account's booking, and tells the bridge.
+    ///
+    /// # Errors
+    ///
+    /// The rule that the bridge broke.
+    pub fn move_booking(&mut self, account: u64, ends_at: DateTime<Utc>) -> Result<(), Violation> {
+        self.town.move_booking(account, START, ends_at);
+        let booking = BookingId(account);
+        self.tell(Event::BookingMoved { booking, ends_at })
     }
 
     /// A call is answered.

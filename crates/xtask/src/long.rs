@@ -19,7 +19,7 @@ const CAMPAIGNS: &[Campaign] = &[
     Campaign {
         name: "attack",
         arguments: "",
-        about: "30 lines guess PINs for 30 virtual days; doors opened against the computed odds",
+        about: "1 to 300 lines guess PINs for up to 30 virtual days; doors opened against the computed odds",
         takes: "minutes",
         run: attack,
     },

@@ -1,13 +1,17 @@
-//! Guessers on 30 lines besiege a bridge for 30 virtual days: how many doors they open, against
-//! the computed odds, and what honest callers notice meanwhile. Prints Markdown.
+//! Guessers besiege a bridge for virtual days: how many doors they open, against the computed
+//! odds, by lines, days and policy, and what honest callers notice meanwhile. Prints Markdown.
 //!
-//! `attack [SEED]`
+//! `attack [SEED [TABLE]]`, where a table is one of `odds`, `waits`, `rates` and `stories`; without,
+//! all of them.
 #![allow(clippy::print_stdout, reason = "its output is what it is for")]
 
+mod bridges;
+mod grid;
 mod siege;
 
 use chrono::TimeDelta;
 use conclave_accounts::{Odds, PinPolicy};
+use grid::{longest, median};
 use siege::{Plan, Report, Siege};
 
 fn main() {
@@ -15,8 +19,18 @@ fn main() {
         .nth(1)
         .and_then(|seed| seed.parse().ok())
         .unwrap_or(1);
-    rates(seed);
-    stories(seed);
+    let wanted = std::env::args().nth(2);
+    let tables: [(&str, fn(u64)); 4] = [
+        ("odds", grid::odds),
+        ("waits", grid::waits),
+        ("rates", rates),
+        ("stories", stories),
+    ];
+    for (name, print) in tables {
+        if wanted.as_deref().is_none_or(|wanted| wanted == name) {
+            print(seed);
+        }
+    }
 }
 
 fn siege(plan: Plan, guest_digits: u8, seed: u64) -> Siege {
@@ -27,6 +41,7 @@ fn siege(plan: Plan, guest_digits: u8, seed: u64) -> Siege {
             ..PinPolicy::default()
         },
         accounts: 1000,
+        bridges: 1,
         lines: 30,
         days: 30,
         try_takes: TimeDelta::seconds(5),
@@ -90,12 +105,12 @@ fn stories(seed: u64) {
     ] {
         let mut report = Siege {
             honest: true,
+            days: 10,
             ..siege(plan, digits, seed)
         }
         .run();
         report.known.sort_by(f64::total_cmp);
         report.first_held.sort_by(f64::total_cmp);
-        let last = |waits: &[f64]| waits.last().copied().unwrap_or_default();
         println!(
             "| {plan:?} | {digits} | {} | {} | {} | {} | {}, {:.1} s | {} | {}, {:.0} s and {:.0} s | {} |",
             report.guesses,
@@ -103,11 +118,11 @@ fn stories(seed: u64) {
             report.opened,
             report.harvested,
             report.known.len(),
-            last(&report.known),
+            longest(&report.known),
             report.known_held,
             report.first_held.len(),
-            last(&report.first_held[..report.first_held.len().div_ceil(2)]),
-            last(&report.first_held),
+            median(&report.first_held),
+            longest(&report.first_held),
             report.first_passed,
         );
     }

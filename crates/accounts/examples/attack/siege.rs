@@ -5,11 +5,12 @@ use std::collections::BinaryHeap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use conclave_accounts::{
-    Account, AccountId, Directory, Door, Doorkeeper, Odds, Outcome, Owner, Pin, PinKey, PinPolicy,
-    Source, Verdict,
+    Account, AccountId, Directory, Odds, Outcome, Owner, Pin, PinKey, PinPolicy, Source, Verdict,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+
+use crate::bridges::{Asked, Bridges};
 
 /// What the guessers do. They are told when consent is on, which a real one would have to find
 /// out, and never waste a guess on a mistyped string.
@@ -19,7 +20,8 @@ pub(crate) enum Plan {
     Flood,
     /// Guess until the alarm, rest until it is over, guess again.
     Burst,
-    /// One fewer each day than the ceiling: the alarm never comes.
+    /// Two fewer each day than the ceiling: the alarm never comes, though a guess
+    /// of yesterday may lie within the same 24 hours as those of today.
     Ration,
     /// Flood for two days and note which PINs the bridge recognises although nobody is let in;
     /// rest until the alarm is over, use them, begin again.
@@ -36,6 +38,8 @@ pub(crate) struct Siege {
     pub(crate) plan: Plan,
     pub(crate) policy: PinPolicy,
     pub(crate) accounts: u64,
+    /// How many bridges share the log; the lines are spread over them.
+    pub(crate) bridges: usize,
     pub(crate) lines: u32,
     pub(crate) days: u32,
     /// What one try takes on one line: dialling, the digits, the answer.
@@ -75,6 +79,14 @@ enum Actor {
     First,
     Fumbler,
     Line(u32),
+    Answer(u32),
+}
+
+/// A guess that is not answered yet.
+struct Guessed {
+    asked: Asked,
+    pin: Pin,
+    from_notes: bool,
 }
 
 impl Siege {
@@ -83,11 +95,16 @@ impl Siege {
     }
 }
 
+/// Whom a guesser is after who is after one account.
+const TARGET: AccountId = AccountId(0);
+
 struct World<'a> {
     siege: &'a Siege,
     rng: StdRng,
     directory: Directory,
-    keeper: Doorkeeper,
+    bridges: Bridges,
+    /// Each line's guess that is under way.
+    guesses: Vec<Option<Guessed>>,
     guests: Vec<Pin>,
     start: DateTime<Utc>,
     report: Report,
@@ -119,10 +136,11 @@ impl<'a> World<'a> {
                 }
             }
         }
-        let mut keeper = Doorkeeper::new(siege.policy.clone(), start);
-        for (id, pin) in guests.iter().enumerate() {
-            let source = known_source(id as u64);
-            let verdict = keeper.judge(&source, pin, directory.find(pin), None, start);
+        let mut bridges = Bridges::new(siege.bridges, &siege.policy, start);
+        for (pin, id) in guests.iter().zip(0..) {
+            let source = known_source(id);
+            let asked = bridges.ask(id, &source, pin, directory.find(pin), None, start);
+            let verdict = bridges.answer(id, asked, start);
             if let Outcome::Admit(ticket) = verdict.outcome {
                 directory.opened(&source, &ticket, start);
             }
@@ -135,7 +153,8 @@ impl<'a> World<'a> {
             siege,
             rng,
             directory,
-            keeper,
+            bridges,
+            guesses: (0..siege.lines).map(|_| None).collect(),
             guests,
             start,
             report,
@@ -150,7 +169,7 @@ impl<'a> World<'a> {
     fn run(mut self) -> Report {
         let end = self.start + TimeDelta::days(self.siege.days.into());
         let mut agenda: BinaryHeap<Reverse<(DateTime<Utc>, Actor)>> = (0..self.siege.lines)
-            .map(|line| Reverse((self.start, Actor::Line(line))))
+            .map(|line| Reverse((self.start + self.turn(line), Actor::Line(line))))
             .collect();
         if self.siege.honest {
             agenda.extend(
@@ -162,24 +181,31 @@ impl<'a> World<'a> {
                 break;
             }
             let next = match actor {
-                Actor::Line(_) => self.line(now),
-                Actor::Known => self.known_caller(now),
-                Actor::First => self.first_time_caller(now),
-                Actor::Fumbler => self.fumbler(now),
+                Actor::Line(line) => self.line(line, now),
+                Actor::Answer(line) => (self.answer(line, now), Actor::Line(line)),
+                Actor::Known => (self.known_caller(now), actor),
+                Actor::First => (self.first_time_caller(now), actor),
+                Actor::Fumbler => (self.fumbler(now), actor),
             };
-            agenda.push(Reverse((next, actor)));
+            agenda.push(Reverse(next));
         }
         self.report
     }
 
-    /// One try on one line, or a rest; returns when the line is free again.
-    fn line(&mut self, now: DateTime<Utc>) -> DateTime<Utc> {
-        if let Some(until_later) = self.rest(now) {
-            return until_later;
+    /// The guessers take care not to call all at once: what is under way when the ceiling is reached
+    /// is lost to them.
+    fn turn(&self, line: u32) -> TimeDelta {
+        self.siege.try_takes * line as i32 / self.siege.lines.max(1) as i32
+    }
+
+    /// One try on one line, or a rest; returns what comes next, and when.
+    fn line(&mut self, line: u32, now: DateTime<Utc>) -> (DateTime<Utc>, Actor) {
+        let consent = self.bridges.consent_until(now);
+        if let Some(later) = self.rest(consent, now) {
+            return (later + self.turn(line), Actor::Line(line));
         }
-        let target = AccountId(0);
-        let bound = matches!(self.siege.plan, Plan::Target | Plan::Forge).then_some(target);
-        let noted = if self.keeper.consent_since().is_none() {
+        let bound = matches!(self.siege.plan, Plan::Target | Plan::Forge).then_some(TARGET);
+        let noted = if consent.is_none() {
             self.noted.pop()
         } else {
             None
@@ -189,20 +215,38 @@ impl<'a> World<'a> {
             Pin::draw(self.siege.policy.guest_digits, &mut self.rng).expect("a good length")
         });
         let source = match (self.siege.plan, from_notes) {
-            (Plan::Forge, true) => known_source(target.0),
+            (Plan::Forge, true) => known_source(TARGET.0),
             _ => self.fresh_number(),
         };
         self.report.guesses += 1;
-        let verdict = self.judge(&source, &pin, bound, now);
+        let found = self.directory.find_for(&source, &pin, now);
+        let asked = self
+            .bridges
+            .ask(line.into(), &source, &pin, found, bound, now);
+        self.guesses[line as usize] = Some(Guessed {
+            asked,
+            pin,
+            from_notes,
+        });
+        let storage = TimeDelta::milliseconds(self.rng.random_range(2..8));
+        (now + storage, Actor::Answer(line))
+    }
+
+    /// The answer to that try; returns when the line is free again.
+    fn answer(&mut self, line: u32, now: DateTime<Utc>) -> DateTime<Utc> {
+        let Some(guessed) = self.guesses[line as usize].take() else {
+            return now;
+        };
+        let verdict = self.bridges.answer(line.into(), guessed.asked, now);
         if let Outcome::Admit(ticket) = &verdict.outcome {
             if ticket.by_consent() {
                 // Nobody lets a stranger in who won't say a name.
                 self.report.held += 1;
-                if self.notes() && !from_notes && self.noted.len() < 10_000 {
-                    self.noted.push(pin);
+                if self.notes() && !guessed.from_notes && self.noted.len() < 10_000 {
+                    self.noted.push(guessed.pin);
                 }
             } else {
-                self.opened(from_notes, now);
+                self.opened(guessed.from_notes, now);
             }
         }
         verdict.ready_at.max(now) + self.siege.try_takes
@@ -213,35 +257,31 @@ impl<'a> World<'a> {
     }
 
     /// When to look again, if the plan says not to guess now.
-    fn rest(&mut self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let consent = self.keeper.consent_since().is_some();
-        let later = now + TimeDelta::minutes(10);
+    fn rest(
+        &mut self,
+        consent: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
         match self.siege.plan {
             Plan::Flood | Plan::Target => None,
-            Plan::Burst => self.quiet(consent, now).then_some(later),
+            Plan::Burst => consent,
             Plan::Ration => {
                 let day = (now - self.start).num_days();
                 if self.rationed.0 != day {
                     self.rationed = (day, 0);
                 }
                 self.rationed.1 += 1;
-                let left = self.rationed.1 < self.siege.policy.ceiling;
+                let left = self.rationed.1 + 1 < self.siege.policy.ceiling;
                 (!left).then(|| self.start + TimeDelta::days(day + 1))
             }
             Plan::Harvest | Plan::Forge => {
-                if !consent {
+                if consent.is_none() {
                     self.flooding_until = Some(now + TimeDelta::days(2));
                 }
                 let over = self.flooding_until.is_some_and(|until| now >= until);
-                (over && self.quiet(consent, now)).then_some(later)
+                consent.filter(|_| over)
             }
         }
-    }
-
-    /// The alarm ends by itself only if somebody makes it look at the time.
-    fn quiet(&mut self, consent: bool, now: DateTime<Utc>) -> bool {
-        self.keeper.handle_timeout(now);
-        consent && self.keeper.consent_since().is_some()
     }
 
     fn opened(&mut self, from_notes: bool, now: DateTime<Utc>) {
@@ -283,7 +323,7 @@ impl<'a> World<'a> {
                 let human = TimeDelta::milliseconds(self.rng.random_range(5_000..60_000));
                 let in_at = verdict.ready_at + human;
                 self.report.first_held.push(seconds(in_at - now));
-                self.keeper.vouch(ticket);
+                self.bridges.vouch(0, ticket, now);
             } else {
                 self.report.first_passed += 1;
             }
@@ -307,8 +347,10 @@ impl<'a> World<'a> {
         bound: Option<AccountId>,
         now: DateTime<Utc>,
     ) -> Verdict {
-        let found: Option<Door> = self.directory.find_for(source, pin, now);
-        self.keeper.judge(source, pin, found, bound, now)
+        let found = self.directory.find_for(source, pin, now);
+        let bridge = self.rng.random_range(0..60);
+        let asked = self.bridges.ask(bridge, source, pin, found, bound, now);
+        self.bridges.answer(bridge, asked, now)
     }
 
     fn fresh_number(&mut self) -> Source {

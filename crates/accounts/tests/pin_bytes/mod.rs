@@ -351,7 +351,7 @@ impl Naive {
         let suspected = !known && self.suspects.contains_key(&key);
         if alarm {
             self.suspects
-                .retain(|_, (_, ends)| ends.is_none_or(|ends| ends > time));
+                .retain(|_, (_, ends)| ends.is_none_or(|ends| ends > now));
             let ends = door.window.map(|window| window.ends);
             self.suspects.entry(key).or_insert((0, ends)).0 += 1;
         }

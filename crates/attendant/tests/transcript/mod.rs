@@ -22,9 +22,13 @@ pub(crate) fn play(transcript: &str) -> Result<String, String> {
     let Settings {
         terms,
         policy,
+        booked_until,
         books,
     } = read::settings(transcript)?;
     let mut world = World::under(policy, &[terms.clone(), terms], 0);
+    if let Some(ends) = booked_until {
+        world.add_booking(1, ends);
+    }
     let mut played = String::new();
     // What is said to the reader stays with the input that it stands before.
     let mut said = String::new();
@@ -114,6 +118,7 @@ fn happen(world: &mut World, input: Input) -> Result<(), conclave_sim::Violation
             change(&mut world.faults);
             Ok(())
         }
+        Input::Moved { account, ends } => world.move_booking(account, ends),
         Input::Drains => {
             world.stop_starting();
             Ok(())

@@ -13,6 +13,8 @@ use conclave_sim::{Faults, START, Speech};
 pub(crate) struct Settings {
     pub(crate) terms: Terms,
     pub(crate) policy: PinPolicy,
+    /// The end of account 1's booking, where it has one.
+    pub(crate) booked_until: Option<DateTime<Utc>>,
     /// Whether the entries in the books are shown.
     pub(crate) books: bool,
 }
@@ -46,6 +48,11 @@ pub(crate) enum Input {
         command: Command,
     },
     Faults(fn(&mut Faults)),
+    /// The booking of that account has another end.
+    Moved {
+        account: u64,
+        ends: DateTime<Utc>,
+    },
     Drains,
     EndsAll(LeaveReason),
 }
@@ -54,6 +61,7 @@ pub(crate) fn settings(transcript: &str) -> Result<Settings, String> {
     let mut terms = Terms::default();
     let mut policy = PinPolicy::default();
     let mut books = false;
+    let mut booked_until = None;
     for line in transcript.lines().filter_map(|line| line.strip_prefix('=')) {
         let (key, value) = line
             .split_once(':')
@@ -64,6 +72,7 @@ pub(crate) fn settings(transcript: &str) -> Result<Settings, String> {
             ("places", places) => terms.max_participants = number(places)?,
             ("longest wait", wait) => terms.longest_wait = span(wait)?,
             ("wrong PINs a day that raise the alarm", ceiling) => policy.ceiling = number(ceiling)?,
+            ("account 1 has a booking until", ends) => booked_until = Some(START + span(ends)?),
             ("books", "yes") => books = true,
             ("when the last host leaves", "the guests are held") => {
                 terms.host_leaves = HostLeaves::Hold;
@@ -88,6 +97,7 @@ pub(crate) fn settings(transcript: &str) -> Result<Settings, String> {
     Ok(Settings {
         terms,
         policy,
+        booked_until,
         books,
     })
 }
@@ -114,6 +124,19 @@ fn what(words: &[&str]) -> Result<Input, String> {
         }),
         ["no", "peer", "answers"] => Input::Faults(|faults| faults.lost_probe = 100),
         ["no", "conference", "starts", "any", "more"] => Input::Drains,
+        [
+            "the",
+            "booking",
+            "of",
+            "account",
+            account,
+            "ends",
+            "at",
+            ends,
+        ] => Input::Moved {
+            account: number(account)?,
+            ends: START + span(ends)?,
+        },
         ["the", "bridge", "shuts", "down"] => Input::EndsAll(LeaveReason::Shutdown),
         ["the", "operator", "ends", "all"] => Input::EndsAll(LeaveReason::OperatorEnded),
         ["the", "operator", words @ ..] => Input::Operator {

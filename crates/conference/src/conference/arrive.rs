@@ -18,7 +18,10 @@ impl Conference {
         if ticket.conference() != self.key {
             return Err(Refusal::NotAllowed);
         }
-        let booking_over = self.booking.is_some_and(|booking| booking.ends_at <= now);
+        let booking_over = self
+            .booked
+            .now
+            .is_some_and(|booking| booking.ends_at <= now);
         if booking_over || matches!(self.phase, Phase::Ending { .. } | Phase::Over { .. }) {
             return Err(Refusal::Ending);
         }
@@ -52,6 +55,7 @@ impl Conference {
         if self.roster.get(call).is_some() {
             return;
         }
+        self.heed(&ticket, now);
         if let Err(why) = self.door(&ticket, now) {
             return self.refuse_arrival(call, why, caller, now);
         }

@@ -46,33 +46,6 @@ impl Conference {
         Ok(())
     }
 
-    pub(super) fn end_booking(&mut self, now: DateTime<Utc>) {
-        self.booking = None;
-        let why = EndReason::BookingEnded;
-        match self.phase {
-            // All are being told that it ends: it ends, and can't be taken back any more.
-            Phase::Ending { play, .. } => self.phase = Phase::Ending { play, why },
-            Phase::AwaitingHost | Phase::Open | Phase::HostAway { .. } => {
-                self.announce_end(Prompt::BookingEnded, why, now);
-            }
-            Phase::Over { .. } => {}
-        }
-    }
-
-    pub(super) fn five_minutes_left(&mut self, now: DateTime<Utc>) {
-        if let Some(booking) = &mut self.booking {
-            booking.five_minutes = None;
-            self.tell_time_left(Prompt::FiveMinutesLeft, now);
-        }
-    }
-
-    pub(super) fn one_minute_left(&mut self, now: DateTime<Utc>) {
-        if let Some(booking) = &mut self.booking {
-            booking.one_minute = None;
-            self.tell_time_left(Prompt::OneMinuteLeft, now);
-        }
-    }
-
     pub(super) fn grace_over(&mut self, now: DateTime<Utc>) {
         self.release_all(LeaveReason::HostLeft, |_| None, EndReason::HostLeft, now);
     }
@@ -120,7 +93,7 @@ impl Conference {
     pub(super) fn finish(&mut self, why: EndReason, now: DateTime<Utc>) {
         self.stop_all_plays();
         self.alone = None;
-        self.booking = None;
+        self.booked.now = None;
         self.entering = None;
         self.leaving = None;
         self.roll_calls.clear();
@@ -134,7 +107,7 @@ impl Conference {
     }
 
     /// From here on nobody comes in, and nothing else is said.
-    fn announce_end(&mut self, message: Prompt, why: EndReason, now: DateTime<Utc>) {
+    pub(super) fn announce_end(&mut self, message: Prompt, why: EndReason, now: DateTime<Utc>) {
         self.stop_all_plays();
         self.roll_calls.clear();
         self.dialogues.clear();
@@ -146,15 +119,5 @@ impl Conference {
             // Nobody is in the room to be told.
             None => self.end(why, now),
         }
-    }
-
-    /// To all, those who wait included.
-    fn tell_time_left(&mut self, message: Prompt, now: DateTime<Utc>) {
-        if matches!(self.phase, Phase::Ending { .. }) {
-            return;
-        }
-        self.play_to_room(None, About::TimeLeft, [message], now);
-        let waiting = self.roster.calls(|row| !row.in_room());
-        self.play_to_calls(&waiting, About::TimeLeft, message, now);
     }
 }

@@ -43,6 +43,8 @@ struct Person {
 pub(crate) struct Model {
     terms: Terms,
     ends: Option<DateTime<Utc>>,
+    /// The ends that were moved back.
+    taken_back: Vec<DateTime<Utc>>,
     people: Vec<Person>,
     pub(crate) mode: Mode,
     pub(crate) locked: bool,
@@ -59,6 +61,7 @@ impl Model {
         Self {
             terms,
             ends,
+            taken_back: Vec::new(),
             people: Vec::new(),
             mode: Mode::AwaitingHost,
             locked: false,
@@ -191,6 +194,43 @@ impl Model {
         }
     }
 
+    /// The booking was moved.
+    pub(crate) fn reschedule(&mut self, ends: Option<DateTime<Utc>>, now: DateTime<Utc>) {
+        let announced = self.mode == Mode::Ending && self.time_over;
+        if announced || self.mode == Mode::Over || ends == self.ends {
+            return;
+        }
+        self.taken_back.extend(self.ends);
+        self.taken_back
+            .retain(|old| ends.is_some_and(|ends| ends < *old));
+        self.ends = ends;
+        if ends.is_some_and(|ends| ends <= now) {
+            self.time_is_over();
+        }
+    }
+
+    /// A caller's ticket tells the end of the booking, provided that its PIN still opens the door.
+    pub(crate) fn heed(&mut self, told: Option<DateTime<Utc>>, now: DateTime<Utc>) {
+        let Some((told, ends)) = told.zip(self.ends) else {
+            return;
+        };
+        let announced = self.mode == Mode::Ending && self.time_over;
+        let old = self.taken_back.iter().any(|old| told <= *old);
+        if told > now && told > ends && !announced && !old {
+            self.ends = Some(told);
+        }
+    }
+
+    fn time_is_over(&mut self) {
+        self.ends = None;
+        if self.people.iter().any(|person| person.state == State::In) {
+            self.mode = Mode::Ending;
+            self.time_over = true;
+        } else {
+            self.end();
+        }
+    }
+
     /// The announcement of the end is over.
     pub(crate) fn end_announced(&mut self) {
         if self.mode == Mode::Ending {
@@ -203,13 +243,7 @@ impl Model {
             return;
         }
         if self.ends.is_some_and(|ends| ends <= now) {
-            self.ends = None;
-            if self.people.iter().any(|person| person.state == State::In) {
-                self.mode = Mode::Ending;
-                self.time_over = true;
-            } else {
-                self.end();
-            }
+            self.time_is_over();
         }
         if self.mode == Mode::HostAway && self.away_until.is_some_and(|until| until <= now) {
             self.end();

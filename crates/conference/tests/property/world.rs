@@ -51,6 +51,14 @@ pub(crate) enum Step {
     },
     /// So many seconds pass.
     Wait(u32),
+    /// The booking ends so many seconds from now.
+    Move {
+        ends_in: i64,
+        /// Otherwise the next ticket tells it.
+        told: bool,
+    },
+    /// It has no end any more.
+    Unbound,
     ShutDown,
 }
 
@@ -90,7 +98,7 @@ impl World {
                 by_consent,
                 named,
             } => self.arrive(CallId(call), role, by_consent, named)?,
-            Step::Knock { call, role } => {
+            Step::Knock { call, role } if !self.doors.are_over(self.now) => {
                 let ticket = self.doors.ticket(role, false);
                 if let Some(conference) = &mut self.conference {
                     let (answer, actions) = conference.knock(CallId(call), &ticket, self.now)?;
@@ -138,6 +146,18 @@ impl World {
                 self.now += TimeDelta::seconds(i64::from(seconds));
                 self.timeout()?;
             }
+            Step::Knock { .. } => {}
+            Step::Move { ends_in, told } => {
+                let Some(ends) = &mut self.doors.ends else {
+                    return Ok(None);
+                };
+                *ends = self.now + TimeDelta::seconds(ends_in);
+                let ends_at = Some(*ends);
+                if told {
+                    self.event(Event::Rescheduled { ends_at })?;
+                }
+            }
+            Step::Unbound => self.event(Event::Rescheduled { ends_at: None })?,
             Step::ShutDown => self.event(Event::ShutDown)?,
         }
         Ok(None)
@@ -150,8 +170,7 @@ impl World {
         by_consent: bool,
         named: bool,
     ) -> Result<(), Violation> {
-        let over = self.doors.ends.is_some_and(|ends| ends <= self.now);
-        if over || !self.present.insert(call) {
+        if self.doors.are_over(self.now) || !self.present.insert(call) {
             return Ok(());
         }
         let ticket = self.doors.ticket(role, by_consent);

@@ -53,6 +53,11 @@ pub(crate) enum Input {
     TimePasses,
     /// The media plane goes on playing and tells nothing any more.
     Silence,
+    /// The doors know it already; the conference is told, or hears of it by the next ticket.
+    Moved {
+        ends: Option<DateTime<Utc>>,
+        told: bool,
+    },
     ShutDown,
 }
 
@@ -102,6 +107,18 @@ fn what(line: &str) -> Result<Input, String> {
         ["time", "passes"] => Input::TimePasses,
         ["the", "media", "plane", "falls", "silent"] => Input::Silence,
         ["the", "bridge", "shuts", "down"] => Input::ShutDown,
+        ["the", "booking", "is", "moved", "to", "end", "at", ends] => Input::Moved {
+            ends: Some(time(ends)?),
+            told: true,
+        },
+        ["the", "booking", "loses", "its", "end"] => Input::Moved {
+            ends: None,
+            told: true,
+        },
+        ["new", "tickets", "say", "that", "it", "ends", "at", ends] => Input::Moved {
+            ends: Some(time(ends)?),
+            told: false,
+        },
         ["calls", first, "to", last, "arrive", "as", role, rest @ ..] => {
             let calls = number::<u64>(first)?..=number(last)?;
             arrive(calls.map(CallId).collect(), role, rest)?

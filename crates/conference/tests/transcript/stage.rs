@@ -110,6 +110,13 @@ impl Stage {
             Input::PeerHold { call, held } => self.event(Event::PeerHold { call, held }),
             Input::Level { call, dbfs } => self.event(Event::Level { call, dbfs }),
             Input::Noisy { call, noisy } => self.event(Event::Noisy { call, noisy }),
+            Input::Moved { ends, told } => {
+                // Without an end the tickets go on telling the old one: it is a booking's conference.
+                self.doors.ends = ends.or(self.doors.ends);
+                if told {
+                    self.event(Event::Rescheduled { ends_at: ends });
+                }
+            }
             Input::ShutDown => self.event(Event::ShutDown),
         }
         Ok(())
