@@ -22,12 +22,14 @@
 #[cfg(test)]
 extern crate std;
 
+mod bank;
 mod digit;
 mod event;
 mod gate;
 mod info;
 mod keymap;
 mod reader;
+mod tone;
 
 pub use digit::{Digit, NotADigit};
 pub use event::EventReceiver;
@@ -37,6 +39,7 @@ pub use keymap::{
     Binding, ConflictKind, KeyCommand, KeyConflict, KeyMap, KeyMapError, Keys, UnknownName, Who,
 };
 pub use reader::{HASH_GUARD, HASH_WAIT, KEY_WAIT, KeyPress, KeyReader};
+pub use tone::ToneDetector;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
