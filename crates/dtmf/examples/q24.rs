@@ -16,6 +16,10 @@ use synthesis::{Line, Press, digits, limits::LIMITS};
 const TRIES: u64 = 10_000;
 
 fn main() {
+    if std::env::args().any(|a| a == "cost") {
+        cost();
+        return;
+    }
     limits();
     ten_thousand();
     cost();
@@ -32,7 +36,11 @@ fn limits() {
                 digits(&samples) == expected
             })
             .count();
-        let wanted = if limit.accepted { "accepted" } else { "refused" };
+        let wanted = if limit.accepted {
+            "accepted"
+        } else {
+            "refused"
+        };
         println!("| {} | {} | {wanted} | {right} |", limit.what, limit.side);
     }
 }
@@ -63,17 +71,21 @@ fn cost() {
     let (noise, silence) = (line.sampled(), [0; 8_000]);
     for (what, samples) in [("loud noise", &noise[..]), ("silence", &silence[..])] {
         let mut tones = ToneDetector::new();
-        let (began, mut frames) = (Instant::now(), 0);
-        for _ in 0..1_000 {
+        // The least of many seconds: other programs want the processor too.
+        let second = || {
+            let began = Instant::now();
             for frame in samples.chunks_exact(160) {
                 black_box(&mut tones).push(frame, |digit| {
                     black_box(digit);
                 });
-                frames += 1;
             }
-        }
-        let each = began.elapsed().as_nanos() / frames;
-        println!("A frame of {what} costs {each} ns");
+            began.elapsed().as_nanos()
+        };
+        let least = std::iter::repeat_with(second).take(3_000).min();
+        println!(
+            "A frame of {what} costs {} ns",
+            least.unwrap_or(0) / (samples.len() as u128 / 160)
+        );
     }
 }
 
@@ -87,7 +99,9 @@ struct Heard {
 }
 
 fn talk_off(files: &[String]) {
-    println!("\n| voice | hours | false digits | frames kept from others |\n| --- | --- | --- | --- |");
+    println!(
+        "\n| voice | hours | false digits | frames kept from others |\n| --- | --- | --- | --- |"
+    );
     let mut voices: BTreeMap<String, Heard> = BTreeMap::new();
     for file in files {
         let name = Path::new(file).file_stem().unwrap().to_string_lossy();
@@ -98,7 +112,10 @@ fn talk_off(files: &[String]) {
         for heard in [voice, "all".to_owned()] {
             voices.entry(heard).or_default();
         }
-        let mut heard = Heard { samples: samples.len(), ..Heard::default() };
+        let mut heard = Heard {
+            samples: samples.len(),
+            ..Heard::default()
+        };
         for frame in samples.chunks(160) {
             tones.push(frame, |digit| heard.digits.push(digit.as_char()));
             heard.frames += 1;
@@ -115,7 +132,11 @@ fn talk_off(files: &[String]) {
     for (voice, heard) in &voices {
         let hours = heard.samples as f64 / 8_000.0 / 3_600.0;
         let part = 100.0 * heard.suspected as f64 / heard.frames.max(1) as f64;
-        println!("| {voice} | {hours:.2} | {} {} | {part:.4} % |", heard.digits.len(), heard.digits);
+        println!(
+            "| {voice} | {hours:.2} | {} {} | {part:.4} % |",
+            heard.digits.len(),
+            heard.digits
+        );
     }
 }
 
@@ -123,5 +144,9 @@ fn talk_off(files: &[String]) {
 fn ulaw(code: u8) -> i16 {
     let code = !code;
     let magnitude = (((i16::from(code & 0x0f) << 3) + 0x84) << (code >> 4 & 7)) - 0x84;
-    if code & 0x80 == 0 { magnitude } else { -magnitude }
+    if code & 0x80 == 0 {
+        magnitude
+    } else {
+        -magnitude
+    }
 }

@@ -15,7 +15,7 @@ const TONES: usize = 2 * HALF;
 const HERTZ: [u16; TONES] = [697, 770, 852, 941, 1209, 1336, 1477, 1633];
 const RATE: f64 = 8000.0;
 /// Blocks in a second, after which every phase comes back.
-const BLOCKS_A_SECOND: u16 = 200;
+const BLOCKS_A_SECOND: usize = 200;
 /// The sum of the weights 1, 2, 3, 2, 1 of a window's blocks.
 const WEIGHTS: f32 = 9.0;
 
@@ -31,8 +31,8 @@ const SILENT_BLOCKS: u8 = 7;
 /// that comes of it has no side lobes to speak of at the other tones' distances, and costs six additions a block.
 #[derive(Clone)]
 pub(crate) struct Bank {
-    /// Phase of each frequency at this block, in parts of [`UNIT`].
-    turns: [u16; TONES],
+    /// Which block of a second this is.
+    place: usize,
     silent: u8,
     block: Sums,
     blocks: [Sums; 2],
@@ -62,7 +62,7 @@ pub(crate) struct Tone {
 impl Bank {
     pub(crate) const fn new() -> Self {
         Bank {
-            turns: [0; TONES],
+            place: 0,
             silent: SILENT_BLOCKS,
             block: Sums::ZERO,
             blocks: [Sums::ZERO; 2],
@@ -74,9 +74,7 @@ impl Bank {
 
     /// Takes a block; false if there has been nothing but silence for a whole window.
     pub(crate) fn push(&mut self, samples: &[i16; BLOCK]) -> bool {
-        for (turn, hertz) in self.turns.iter_mut().zip(HERTZ) {
-            *turn = (*turn + hertz) % BLOCKS_A_SECOND;
-        }
+        self.place = (self.place + 1) % BLOCKS_A_SECOND;
         let power = mean_square(samples);
         self.block = if power < SILENCE {
             if self.silent == SILENT_BLOCKS {
@@ -86,7 +84,7 @@ impl Bank {
             Sums::ZERO
         } else {
             self.silent = 0;
-            correlate(samples, power).turned(&self.turns)
+            correlate(samples, power).turned(&TURNS[self.place])
         };
         let three = self.block + self.blocks[0] + self.blocks[1];
         self.before = self.window;
@@ -117,11 +115,14 @@ impl Bank {
         let (mut best, mut first, mut second) = (group.start, 0.0, f32::MIN_POSITIVE);
         for tone in group {
             let magnitude = self.window.magnitude(tone);
-            if magnitude > first {
-                (best, second, first) = (tone, first.max(second), magnitude);
+            let rises = magnitude > first;
+            let lower = if rises { first } else { magnitude };
+            second = if lower > second { lower } else { second };
+            (best, first) = if rises {
+                (tone, magnitude)
             } else {
-                second = magnitude.max(second);
-            }
+                (best, first)
+            };
         }
         (best, first / second)
     }
@@ -156,14 +157,13 @@ impl Sums {
     }
 
     /// Brings the phases of a block to those of the first one.
-    fn turned(self, turns: &[u16; TONES]) -> Sums {
-        let mut turned = self;
-        for (tone, turn) in turns.iter().enumerate() {
-            let (cos, sin) = UNIT[usize::from(*turn)];
-            turned.re[tone] = self.re[tone] * cos + self.im[tone] * sin;
-            turned.im[tone] = self.im[tone] * cos - self.re[tone] * sin;
+    fn turned(mut self, [cos, sin]: &[Each; 2]) -> Sums {
+        for tone in 0..TONES {
+            let (re, im) = (self.re[tone], self.im[tone]);
+            self.re[tone] = re * cos[tone] + im * sin[tone];
+            self.im[tone] = im * cos[tone] - re * sin[tone];
         }
-        turned
+        self
     }
 }
 
@@ -186,12 +186,13 @@ fn correlate(samples: &[i16; BLOCK], power: f32) -> Sums {
         power,
         ..Sums::ZERO
     };
-    for (n, waves) in WAVES.iter().enumerate() {
-        let (left, right) = (f32::from(samples[n]), f32::from(samples[BLOCK - 1 - n]));
+    let samples = samples.map(f32::from);
+    let (left, right) = samples.split_at(BLOCK / 2);
+    for ((left, right), [cos, sin]) in left.iter().zip(right.iter().rev()).zip(&WAVES) {
         let (even, odd) = (left + right, left - right);
         for tone in 0..TONES {
-            sums.re[tone] += even * waves[0][tone];
-            sums.im[tone] += odd * waves[1][tone];
+            sums.re[tone] += even * cos[tone];
+            sums.im[tone] += odd * sin[tone];
         }
     }
     sums
@@ -226,16 +227,22 @@ static WAVES: [[Each; 2]; BLOCK / 2] = {
     waves
 };
 
-/// The circle in as many parts as a second has blocks: cosine, sine.
-static UNIT: [(f32, f32); BLOCKS_A_SECOND as usize] = {
-    let mut unit = [(0.0, 0.0); BLOCKS_A_SECOND as usize];
-    let mut n = 0;
-    while n < unit.len() {
-        let turns = n as f64 / BLOCKS_A_SECOND as f64;
-        unit[n] = (cosine(turns) as f32, cosine(turns - 0.25) as f32);
-        n += 1;
+/// Cosine and sine of how far each frequency has turned at the beginning of each block of a second.
+static TURNS: [[Each; 2]; BLOCKS_A_SECOND] = {
+    let mut turns = [[[0.0; TONES]; 2]; BLOCKS_A_SECOND];
+    let mut block = 0;
+    while block < BLOCKS_A_SECOND {
+        let mut tone = 0;
+        while tone < TONES {
+            let turned = (HERTZ[tone] as usize * block % BLOCKS_A_SECOND) as f64;
+            let turned = turned / BLOCKS_A_SECOND as f64;
+            turns[block][0][tone] = cosine(turned) as f32;
+            turns[block][1][tone] = cosine(turned - 0.25) as f32;
+            tone += 1;
+        }
+        block += 1;
     }
-    unit
+    turns
 };
 
 /// The least [`Tone::drift`] of tones that are off by at most `part` of their frequency and `hertz` beside that; less than
@@ -316,12 +323,18 @@ mod tests {
     fn arithmetic_without_a_library_is_right() {
         for n in -300..300 {
             let turns = f64::from(n) / 97.0;
-            assert!((cosine(turns) - (turns * TAU).cos()).abs() < 1e-9, "{turns}");
+            assert!(
+                (cosine(turns) - (turns * TAU).cos()).abs() < 1e-9,
+                "{turns}"
+            );
             let ratio = f64::from(db(f64::from(n) / 5.0));
             let exact = 10f64.powf(f64::from(n) / 50.0);
             assert!((ratio / exact - 1.0).abs() < 1e-5, "{ratio} for {exact}");
             let square = exact as f32 * 1e20;
-            assert!((sqrt(square) / square.sqrt() - 1.0).abs() < 1e-4, "{square}");
+            assert!(
+                (sqrt(square) / square.sqrt() - 1.0).abs() < 1e-4,
+                "{square}"
+            );
         }
         assert_eq!(sqrt(0.0), 0.0);
     }

@@ -1,8 +1,9 @@
-//! Telephone digits in, conference commands out: RFC 4733 events, SIP INFO and key maps, without allocation.
+//! Telephone digits in, conference commands out: RFC 4733 events, SIP INFO, tones in the audio and key maps,
+//! without allocation.
 //!
 //! What it is *not*: it reads no socket and no clock, it parses no RTP or SIP headers, and it does
 //! not decide whether a caller may do what the keys say: it says which command was pressed, and the
-//! conference decides. In-band tones come from a detector of the caller's own, as [`Way::Tone`].
+//! conference decides.
 //!
 //! Times are [`core::time::Duration`]s since any epoch that stays fixed for the leg.
 //!

@@ -44,8 +44,9 @@ pub struct ToneDetector {
     pending: [i16; BLOCK],
     pending_len: usize,
     bank: Bank,
-    /// Mean squares of the blocks before this one, newest first.
+    /// Mean squares of the last blocks, as a ring.
     powers: [f32; RUN_BLOCKS],
+    next_power: usize,
     /// Windows in succession that were this digit's.
     run: Run,
     held: Option<Held>,
@@ -139,7 +140,6 @@ const OVER_ABSENT: u32 = 5;
 /// Blocks without a window that is the tone's, after which it is over too: a voice has parts of any tone. A gap of 10 ms spoils seven.
 const OVER_UNLIKE: u32 = 10;
 
-
 impl ToneDetector {
     /// A detector that has heard nothing yet.
     pub const fn new() -> Self {
@@ -148,6 +148,7 @@ impl ToneDetector {
             pending_len: 0,
             bank: Bank::new(),
             powers: [0.0; RUN_BLOCKS],
+            next_power: 0,
             run: Run::NONE,
             held: None,
         }
@@ -188,8 +189,8 @@ impl ToneDetector {
             self.run = Run::NONE;
             return None;
         }
-        self.powers.rotate_right(1);
-        self.powers[0] = self.bank.block_power();
+        self.powers[self.next_power] = self.bank.block_power();
+        self.next_power = (self.next_power + 1) % RUN_BLOCKS;
         self.hold();
 
         let Some(tones) = self.tones(&NEW) else {
@@ -264,7 +265,11 @@ impl ToneDetector {
 
     /// Whether the last 35 ms hold enough of a tone of that power.
     fn is_long(&self, power: f32) -> bool {
-        let blocks: f32 = self.powers.iter().map(|block| (block / power).min(1.0)).sum();
+        let blocks: f32 = self
+            .powers
+            .iter()
+            .map(|block| (block / power).min(1.0))
+            .sum();
         blocks >= SHORTEST_BLOCKS
     }
 }

@@ -127,7 +127,11 @@ impl Line {
             let wave = |(hertz, amplitude, phase): (f64, f64, f64)| {
                 amplitude * (TAU * (hertz * at / 1000.0 + phase)).sin()
             };
-            let sample = if open { tones.map(wave).iter().sum() } else { 0.0 };
+            let sample = if open {
+                tones.map(wave).iter().sum()
+            } else {
+                0.0
+            };
             self.samples.push(sample);
         }
         self.keys.push(press.key);
