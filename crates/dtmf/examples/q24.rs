@@ -8,7 +8,7 @@
 #[path = "../tests/synthesis/mod.rs"]
 mod synthesis;
 
-use std::{collections::BTreeMap, hint::black_box, path::Path, time::Instant};
+use std::{collections::BTreeMap, path::Path};
 
 use conclave_dtmf::ToneDetector;
 use synthesis::{Line, Press, digits, limits::LIMITS};
@@ -16,13 +16,8 @@ use synthesis::{Line, Press, digits, limits::LIMITS};
 const TRIES: u64 = 10_000;
 
 fn main() {
-    if std::env::args().any(|a| a == "cost") {
-        cost();
-        return;
-    }
     limits();
     ten_thousand();
-    cost();
     let files: Vec<String> = std::env::args().skip(1).collect();
     talk_off(&files);
 }
@@ -61,32 +56,6 @@ fn ten_thousand() {
         heard.len(),
         wrong.count()
     );
-}
-
-/// ns for a frame of 20 ms.
-fn cost() {
-    let mut line = Line::new(2);
-    line.pause(1_000.0);
-    line.noise((-20.0, -20.0), 0.0);
-    let (noise, silence) = (line.sampled(), [0; 8_000]);
-    for (what, samples) in [("loud noise", &noise[..]), ("silence", &silence[..])] {
-        let mut tones = ToneDetector::new();
-        // The least of many seconds: other programs want the processor too.
-        let second = || {
-            let began = Instant::now();
-            for frame in samples.chunks_exact(160) {
-                black_box(&mut tones).push(frame, |digit| {
-                    black_box(digit);
-                });
-            }
-            began.elapsed().as_nanos()
-        };
-        let least = std::iter::repeat_with(second).take(3_000).min();
-        println!(
-            "A frame of {what} costs {} ns",
-            least.unwrap_or(0) / (samples.len() as u128 / 160)
-        );
-    }
 }
 
 /// What one kind of voice came to.

@@ -75,7 +75,8 @@ impl Bank {
     /// Takes a block; false if there has been nothing but silence for a whole window.
     pub(crate) fn push(&mut self, samples: &[i16; BLOCK]) -> bool {
         self.place = (self.place + 1) % BLOCKS_A_SECOND;
-        let power = mean_square(samples);
+        let samples = samples.map(f32::from);
+        let power = mean_square(&samples);
         self.block = if power < SILENCE {
             if self.silent == SILENT_BLOCKS {
                 return false;
@@ -84,7 +85,7 @@ impl Bank {
             Sums::ZERO
         } else {
             self.silent = 0;
-            correlate(samples, power).turned(&TURNS[self.place])
+            correlate(&samples, power).turned(&TURNS[self.place])
         };
         let three = self.block + self.blocks[0] + self.blocks[1];
         self.before = self.window;
@@ -110,21 +111,26 @@ impl Bank {
         self.window.power / WEIGHTS
     }
 
-    /// Which frequency of a group is the strongest, and how far above the next one, as a ratio of powers.
-    pub(crate) fn strongest(&self, group: core::ops::Range<usize>) -> (usize, f32) {
-        let (mut best, mut first, mut second) = (group.start, 0.0, f32::MIN_POSITIVE);
-        for tone in group {
-            let magnitude = self.window.magnitude(tone);
-            let rises = magnitude > first;
-            let lower = if rises { first } else { magnitude };
-            second = if lower > second { lower } else { second };
-            (best, first) = if rises {
-                (tone, magnitude)
-            } else {
-                (best, first)
-            };
+    /// Which frequency of each group is the strongest, and how far above the next one, as a ratio of powers.
+    pub(crate) fn strongest(&self) -> [(usize, f32); 2] {
+        let mut magnitudes = [0.0; TONES];
+        for (tone, magnitude) in magnitudes.iter_mut().enumerate() {
+            *magnitude = self.window.magnitude(tone);
         }
-        (best, first / second)
+        [0, HALF].map(|group| {
+            let (mut best, mut first, mut second) = (group, 0.0, f32::MIN_POSITIVE);
+            for tone in group..group + HALF {
+                let rises = magnitudes[tone] > first;
+                let lower = if rises { first } else { magnitudes[tone] };
+                second = if lower > second { lower } else { second };
+                (best, first) = if rises {
+                    (tone, magnitudes[tone])
+                } else {
+                    (best, first)
+                };
+            }
+            (best, first / second)
+        })
     }
 
     /// One frequency in the window. The tone's real frequency is told by how its phase goes on from the window before; what the
@@ -181,36 +187,39 @@ impl Add for Sums {
 }
 
 /// The phase is that of the block's middle, around which cosines are even and sines odd: half the products.
-fn correlate(samples: &[i16; BLOCK], power: f32) -> Sums {
-    let mut sums = Sums {
-        power,
-        ..Sums::ZERO
-    };
-    let samples = samples.map(f32::from);
-    let (left, right) = samples.split_at(BLOCK / 2);
-    for ((left, right), [cos, sin]) in left.iter().zip(right.iter().rev()).zip(&WAVES) {
-        let (even, odd) = (left + right, left - right);
+fn correlate(samples: &[f32; BLOCK], power: f32) -> Sums {
+    let (mut even, mut odd) = ([0.0; BLOCK / 2], [0.0; BLOCK / 2]);
+    for n in 0..BLOCK / 2 {
+        let (left, right) = (samples[n], samples[BLOCK - 1 - n]);
+        (even[n], odd[n]) = (left + right, left - right);
+    }
+    let (mut re, mut im) = ([0.0; TONES], [0.0; TONES]);
+    for n in 0..BLOCK / 2 {
+        let [cos, sin] = &WAVES.0[n];
         for tone in 0..TONES {
-            sums.re[tone] += even * cos[tone];
-            sums.im[tone] += odd * sin[tone];
+            re[tone] += even[n] * cos[tone];
+            im[tone] += odd[n] * sin[tone];
         }
     }
-    sums
+    Sums { re, im, power }
 }
 
-fn mean_square(samples: &[i16; BLOCK]) -> f32 {
+fn mean_square(samples: &[f32; BLOCK]) -> f32 {
     let mut lanes = [0.0; 8];
     for eight in samples.as_chunks::<8>().0 {
         for (lane, sample) in lanes.iter_mut().zip(eight) {
-            let sample = f32::from(*sample);
             *lane += sample * sample;
         }
     }
     lanes.iter().sum::<f32>() / BLOCK as f32
 }
 
+/// Aligned so that a product takes its factor from memory.
+#[repr(align(32))]
+struct Waves([[Each; 2]; BLOCK / 2]);
+
 /// Cosines and sines of each frequency, from the block's first sample to its middle.
-static WAVES: [[Each; 2]; BLOCK / 2] = {
+static WAVES: Waves = {
     let mut waves = [[[0.0; TONES]; 2]; BLOCK / 2];
     let mut n = 0;
     while n < BLOCK / 2 {
@@ -224,7 +233,7 @@ static WAVES: [[Each; 2]; BLOCK / 2] = {
         }
         n += 1;
     }
-    waves
+    Waves(waves)
 };
 
 /// Cosine and sine of how far each frequency has turned at the beginning of each block of a second.

@@ -96,8 +96,8 @@ const KEYS: [[char; HALF]; HALF] = [
 /// Three windows of 25 ms, 5 ms apart, are 35 ms: what 40 ms of tone fill wherever they begin.
 const PASSES: u32 = 3;
 const RUN_BLOCKS: usize = 7;
-/// What looks like a digit in one window more than once is kept from others.
-const SUSPICIOUS: u32 = 2;
+/// Windows that look like a digit before it is kept from others: one in 300,000 frames of speech has that many.
+const SUSPICIOUS: u32 = 1;
 /// How much tone those 35 ms have to hold: the middle between 23 and 40 ms.
 const SHORTEST_BLOCKS: f32 = 6.0;
 
@@ -243,8 +243,7 @@ impl ToneDetector {
         if whole < 2.0 * limits.softest {
             return None;
         }
-        let (low, low_peak) = self.bank.strongest(0..HALF);
-        let (high, high_peak) = self.bank.strongest(HALF..2 * HALF);
+        let [(low, low_peak), (high, high_peak)] = self.bank.strongest();
         if low_peak < limits.peak || high_peak < limits.peak {
             return None;
         }
