@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::{
     Digit,
-    bank::{BLOCK, Bank, Each, HALF, db, dbm0, least_drift},
+    bank::{BLOCK, Bank, Each, HALF, Tone, db, dbm0, least_drift},
 };
 
 /// Finds DTMF digits in the 8 kHz audio of one leg, by the limits of ITU-T Q.24 (its table for the
@@ -77,12 +77,16 @@ struct Pair {
     high: usize,
 }
 
-/// Two tones that make up a window.
+/// The strongest tone of each group in the last window.
 #[derive(Clone, Copy)]
-struct Tones {
+struct Window {
     pair: Pair,
-    /// Mean square of both.
-    power: f32,
+    low: Tone,
+    high: Tone,
+    /// The lesser of how far both stand above their groups, as a ratio of powers.
+    peak: f32,
+    /// Mean square of everything.
+    whole: f32,
 }
 
 /// By low tone (rows) and high tone (columns).
@@ -191,34 +195,37 @@ impl ToneDetector {
         }
         self.powers[self.next_power] = self.bank.block_power();
         self.next_power = (self.next_power + 1) % RUN_BLOCKS;
-        self.hold();
+        let window = self.window();
+        self.hold(window);
 
-        let Some(tones) = self.tones(&NEW) else {
+        let Some(window) = window.filter(|window| window.fits(&NEW)) else {
             self.run = Run::NONE;
             return None;
         };
-        if self.run.pair != tones.pair {
-            self.run = Run::NONE;
-        }
-        self.run = Run {
-            pair: tones.pair,
-            passes: self.run.passes.saturating_add(1),
+        let pair = window.pair;
+        let before = if self.run.pair == pair {
+            self.run.passes
+        } else {
+            0
         };
-        let goes_on = self.held.is_some_and(|held| held.pair == tones.pair);
-        if goes_on || self.run.passes < PASSES || !self.is_long(tones.power) {
+        let passes = before.saturating_add(1);
+        self.run = Run { pair, passes };
+        let power = window.power();
+        let goes_on = self.held.is_some_and(|held| held.pair == pair);
+        if goes_on || passes < PASSES || !self.is_long(power) {
             return None;
         }
         self.held = Some(Held {
-            pair: tones.pair,
-            power: tones.power,
+            pair,
+            power,
             absent: 0,
             unlike: 0,
         });
-        Digit::new(KEYS[tones.pair.low][tones.pair.high - HALF])
+        Digit::new(KEYS[pair.low][pair.high - HALF])
     }
 
     /// Whether the tone that was told of goes on.
-    fn hold(&mut self) {
+    fn hold(&mut self, window: Option<Window>) {
         let Some(mut held) = self.held else { return };
         let Pair { low, high } = held.pair;
         let power = self.bank.block_power();
@@ -226,9 +233,9 @@ impl ToneDetector {
         // −3 dB of the block, −6 dB of what the tone had.
         let present = both >= 0.5 * power && power >= 0.25 * held.power;
         held.absent = if present { 0 } else { held.absent + 1 };
-        match self.tones(&HELD) {
-            Some(tones) if tones.pair == held.pair => {
-                held.power = tones.power;
+        match window {
+            Some(window) if window.pair == held.pair && window.fits(&HELD) => {
+                held.power = window.power();
                 held.unlike = 0;
             }
             Some(_) | None => held.unlike += 1,
@@ -237,28 +244,20 @@ impl ToneDetector {
         self.held = (!over).then_some(held);
     }
 
-    /// The two tones that the window is made of, if it is.
-    fn tones(&self, limits: &Limits) -> Option<Tones> {
+    /// The last window, if it might be a tone's.
+    fn window(&self) -> Option<Window> {
         let whole = self.bank.window_power();
-        if whole < 2.0 * limits.softest {
+        if whole < 2.0 * HELD.softest {
             return None;
         }
         let [(low, low_peak), (high, high_peak)] = self.bank.strongest();
-        if low_peak < limits.peak || high_peak < limits.peak {
-            return None;
-        }
-        let (row, column) = (self.bank.tone(low), self.bank.tone(high));
-        let power = row.power + column.power;
-        let [least, most] = limits.twist;
-        let is_pair = power >= limits.share * whole
-            && row.drift >= limits.drift[low]
-            && column.drift >= limits.drift[high]
-            && row.power.min(column.power) >= limits.softest
-            && column.power >= least * row.power
-            && column.power <= most * row.power;
-        is_pair.then_some(Tones {
+        let peak = low_peak.min(high_peak);
+        (peak >= HELD.peak).then(|| Window {
             pair: Pair { low, high },
-            power,
+            low: self.bank.tone(low),
+            high: self.bank.tone(high),
+            peak,
+            whole,
         })
     }
 
@@ -270,6 +269,25 @@ impl ToneDetector {
             .map(|block| (block / power).min(1.0))
             .sum();
         blocks >= SHORTEST_BLOCKS
+    }
+}
+
+impl Window {
+    /// Mean square of both tones.
+    fn power(&self) -> f32 {
+        self.low.power + self.high.power
+    }
+
+    fn fits(&self, limits: &Limits) -> bool {
+        let (low, high) = (self.low, self.high);
+        let [least, most] = limits.twist;
+        self.peak >= limits.peak
+            && self.power() >= limits.share * self.whole
+            && low.drift >= limits.drift[self.pair.low]
+            && high.drift >= limits.drift[self.pair.high]
+            && low.power.min(high.power) >= limits.softest
+            && high.power >= least * low.power
+            && high.power <= most * low.power
     }
 }
 
