@@ -32,7 +32,7 @@ struct Line {
     tone: Option<f64>,
     /// Digits yet to be pressed.
     digits: VecDeque<u8>,
-    /// Digits yet to be sent as tones, 60 ms each with 60 ms after it.
+    /// Digits yet to be sent as tones, 80 ms each with 80 ms after it.
     tone_digits: VecDeque<u8>,
     law: Law,
     /// No RTP at all is sent while true.
@@ -254,11 +254,11 @@ fn talk(socket: &UdpSocket, line: &Mutex<Line>, stop: &AtomicBool, ssrc: u32) {
                 let mut frame = [0.0; 160];
                 if let Some(key) = state.tone_digits.front() {
                     let (low, high) = tones::key(*key);
-                    for (n, sample) in frame.iter_mut().enumerate().filter(|_| key_frames < 3) {
+                    for (n, sample) in frame.iter_mut().enumerate().filter(|_| key_frames < 4) {
                         let at = TAU * f64::from(key_frames * 160 + n as u32) / 8000.0;
                         *sample = ((low * at).sin() + (high * at).sin()) * 4000.0;
                     }
-                    key_frames = (key_frames + 1) % 6;
+                    key_frames = (key_frames + 1) % 8;
                     if key_frames == 0 {
                         state.tone_digits.pop_front();
                     }
