@@ -119,12 +119,13 @@ impl Bank {
         }
         [0, HALF].map(|group| {
             let (mut best, mut first, mut second) = (group, 0.0, f32::MIN_POSITIVE);
-            for tone in group..group + HALF {
-                let rises = magnitudes[tone] > first;
-                let lower = if rises { first } else { magnitudes[tone] };
+            let members = magnitudes.iter().enumerate().skip(group).take(HALF);
+            for (tone, &magnitude) in members {
+                let rises = magnitude > first;
+                let lower = if rises { first } else { magnitude };
                 second = if lower > second { lower } else { second };
                 (best, first) = if rises {
-                    (tone, magnitudes[tone])
+                    (tone, magnitude)
                 } else {
                     (best, first)
                 };

@@ -57,10 +57,10 @@ const VOICES: &[(Program, &str, usize)] = &[
     (Program::Festival, "cmu_us_slt_arctic_hts", 5),
     (Program::Festival, "kal_diphone", 4),
     (Program::Festival, "ked_diphone", 3),
-    (Program::Festival, "lp_diphone", 2),
-    (Program::Festival, "pc_diphone", 2),
-    (Program::Festival, "suo_fi_lj_diphone", 2),
-    (Program::Festival, "hy_fi_mv_diphone", 2),
+    (Program::Festival, "lp_diphone", 1),
+    (Program::Festival, "pc_diphone", 1),
+    (Program::Festival, "suo_fi_lj_diphone", 1),
+    (Program::Festival, "hy_fi_mv_diphone", 1),
 ];
 
 /// Makes the speech that isn't there yet, then runs the tables.
