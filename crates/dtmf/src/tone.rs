@@ -100,7 +100,7 @@ const KEYS: [[char; HALF]; HALF] = [
 /// Three windows of 25 ms, 5 ms apart, are 35 ms: what 40 ms of tone fill wherever they begin.
 const PASSES: u32 = 3;
 const RUN_BLOCKS: usize = 7;
-/// Windows that look like a digit before it is kept from others: one in 300,000 frames of speech has that many.
+/// Windows that look like a digit before it is kept from others. Speech has one that does once in an hour or two.
 const SUSPICIOUS: u32 = 1;
 /// How much tone those 35 ms have to hold: the middle between 23 and 40 ms.
 const SHORTEST_BLOCKS: f32 = 6.0;

@@ -155,7 +155,7 @@ fn speak(directory: &Path, sources: &Sources, reading: (Program, &str, usize)) -
     let (text, wave) = (done.with_extension("txt"), done.with_extension("wav"));
     let unwritable = |e| Failure(format!("cannot write {}: {e}", text.display()));
     fs::write(&text, sources.text(&mut dice)).map_err(unwritable)?;
-    let command = match program {
+    let mut command = match program {
         Program::Espeak => {
             let mut command = Command::new("espeak-ng");
             let (speed, pitch) = (130 + dice.below(90), 15 + dice.below(75));
@@ -195,8 +195,7 @@ fn speak(directory: &Path, sources: &Sources, reading: (Program, &str, usize)) -
             command
         }
     };
-    let mut quiet = command;
-    output(quiet.stderr(Stdio::null()))?;
+    output(command.stderr(Stdio::null()))?;
     // As loud as a line gets: the louder, the more of the speech is above the softest digit.
     let part = done.with_extension("part");
     let mut sox = Command::new("sox");
