@@ -54,7 +54,7 @@ pub(crate) fn check_tones(bytes: &[u8]) {
             .iter()
             .map(|pair| i16::from_be_bytes(*pair))
             .collect();
-        for _ in 0..1 << (head >> 6) * 2 {
+        for _ in 0..1 << ((head >> 6) * 2) {
             tones.push(&piece, |digit| {
                 assert!(digit.event_code() < 16);
                 heard += 1;
