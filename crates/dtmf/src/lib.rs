@@ -1,8 +1,9 @@
-//! Telephone digits in, conference commands out: RFC 4733 events, SIP INFO and key maps, without allocation.
+//! Telephone digits in, conference commands out: RFC 4733 events, SIP INFO, tones in the audio and key maps,
+//! without allocation.
 //!
 //! What it is *not*: it reads no socket and no clock, it parses no RTP or SIP headers, and it does
 //! not decide whether a caller may do what the keys say: it says which command was pressed, and the
-//! conference decides. In-band tones come from a detector of the caller's own, as [`Way::Tone`].
+//! conference decides.
 //!
 //! Times are [`core::time::Duration`]s since any epoch that stays fixed for the leg.
 //!
@@ -22,12 +23,14 @@
 #[cfg(test)]
 extern crate std;
 
+mod bank;
 mod digit;
 mod event;
 mod gate;
 mod info;
 mod keymap;
 mod reader;
+mod tone;
 
 pub use digit::{Digit, NotADigit};
 pub use event::EventReceiver;
@@ -37,6 +40,7 @@ pub use keymap::{
     Binding, ConflictKind, KeyCommand, KeyConflict, KeyMap, KeyMapError, Keys, UnknownName, Who,
 };
 pub use reader::{HASH_GUARD, HASH_WAIT, KEY_WAIT, KeyPress, KeyReader};
+pub use tone::ToneDetector;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

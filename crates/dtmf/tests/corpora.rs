@@ -1,4 +1,4 @@
-//! The corpora of the fuzz targets `dtmf_rfc4733`, `dtmf_info` and `dtmf_commands`, and bytes that nobody chose.
+//! The corpora of the fuzz targets `dtmf_rfc4733`, `dtmf_info`, `dtmf_commands` and `tones`, and bytes that nobody chose.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
@@ -6,7 +6,7 @@ mod dtmf_bytes;
 
 use std::path::Path;
 
-use dtmf_bytes::{check_commands, check_info, check_rfc4733};
+use dtmf_bytes::{check_commands, check_info, check_rfc4733, check_tones};
 use proptest::prelude::*;
 
 fn replay(target: &str, check: fn(&[u8])) {
@@ -26,6 +26,7 @@ fn the_corpora_replay() {
     replay("dtmf_rfc4733", check_rfc4733);
     replay("dtmf_info", check_info);
     replay("dtmf_commands", check_commands);
+    replay("tones", check_tones);
 }
 
 proptest! {
@@ -34,6 +35,7 @@ proptest! {
         check_rfc4733(&bytes);
         check_info(&bytes);
         check_commands(&bytes);
+        check_tones(&bytes);
     }
 
     /// Packets near each other, as a hostile sender would make them.

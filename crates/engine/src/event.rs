@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use conclave_dtmf::Digit;
+use conclave_dtmf::{Digit, Way};
 
 use crate::{ClipId, LegId, PlayId};
 
@@ -11,10 +11,13 @@ use crate::{ClipId, LegId, PlayId};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A digit by RFC 4733, once for each key press.
+    /// A digit by RFC 4733 or as a tone, once for each key press and way. Of tones nothing more is said once a digit has
+    /// come by RFC 4733 on that leg.
     Digit {
         /// Which leg.
         leg: LegId,
+        /// How it came: never by INFO, which the engine doesn't see.
+        way: Way,
         /// Which digit.
         digit: Digit,
     },

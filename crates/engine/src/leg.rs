@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use conclave_dtmf::{Digit, EventReceiver};
+use conclave_dtmf::{Digit, EventReceiver, ToneDetector};
 use conclave_media::{
     Encoder, Latch, Latched, MAX_REPORT, Pulled, Receiver, RtcpSession, RtpPacket, RtpWriter,
     estimate_mos,
@@ -98,12 +98,14 @@ pub(crate) struct Leg {
     events: EventReceiver,
     /// The source of the last event: it need not be that of the audio.
     events_from: Option<u32>,
+    /// Listens for digits in the audio until the first one has come as an event.
+    tones: Option<ToneDetector>,
     encoder: Box<dyn Encoder>,
     writer: RtpWriter,
     rtcp: RtcpSession,
     random: u64,
     stats: LegStats,
-    /// Gain of what comes in: 0 while a digit is pressed.
+    /// Gain of what comes in: 0 while a digit is pressed or its tone is heard.
     input: Fade,
     music: Fade,
     seam: Seam,
@@ -139,6 +141,7 @@ impl Leg {
             receiver: Receiver::new(media.codec, media.payload_type),
             events: EventReceiver::new(),
             events_from: None,
+            tones: Some(ToneDetector::new()),
             encoder: media.codec.encoder(),
             writer: RtpWriter::new(start.ssrc, start.sequence, start.timestamp),
             // A name for this call alone: RFC 7022, section 4.2.
@@ -251,7 +254,10 @@ impl Leg {
                 packet.payload(),
                 now,
             );
-            pressed.map(digit);
+            if let Some(pressed) = pressed {
+                self.tones = None;
+                digit(pressed);
+            }
         }
         // Events too: their time is none that is lost.
         self.receiver.push(&packet, now);
@@ -271,12 +277,19 @@ impl Leg {
         }
     }
 
-    /// This tick's 20 ms of what the leg says; false if nobody is to hear anything of it.
-    pub(crate) fn hear(&mut self, now: Duration, frame: &mut [i16]) -> bool {
+    /// This tick's 20 ms of what the leg says; false if nobody is to hear anything of it. Tells of a digit that its tone
+    /// makes certain.
+    pub(crate) fn hear(
+        &mut self,
+        now: Duration,
+        frame: &mut [i16],
+        digit: impl FnMut(Digit),
+    ) -> bool {
         let pulled = self.receiver.pull(now, frame);
+        let tone = self.hear_tones(frame, digit);
         // What is heard now came with what was said of digits then.
         let came = now.saturating_sub(self.receiver.delay());
-        let open = self.direction.hears() && !self.events.muted(came);
+        let open = self.direction.hears() && !self.events.muted(came) && !tone;
         let target = if open { 1.0 } else { 0.0 };
         let silent = self.input.is_silent(target);
         self.input.apply(frame, target, MUTE);
@@ -284,6 +297,18 @@ impl Leg {
             frame.fill(0);
         }
         pulled != Pulled::Silence && !silent
+    }
+
+    /// Whether this frame is the tone of a digit, or seems to be. The frame is silenced from its beginning on, so that of a tone
+    /// nobody hears more than what came before the frame that made it suspicious.
+    fn hear_tones(&mut self, frame: &[i16], digit: impl FnMut(Digit)) -> bool {
+        match &mut self.tones {
+            Some(tones) if self.rate == Rate::Hz8000 => {
+                tones.push(frame, digit);
+                tones.suspects()
+            }
+            Some(_) | None => false,
+        }
     }
 
     /// Whether there has been no RTP for too long; asked once each tick.

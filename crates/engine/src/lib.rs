@@ -47,7 +47,7 @@ mod shard;
 mod udp;
 
 pub use command::{Audience, Command, Direction, LegMedia, NameRules, Port, Route, Rtcp};
-pub use conclave_dtmf::Digit;
+pub use conclave_dtmf::{Digit, Way};
 pub use conclave_media::Codec;
 pub use config::{EngineConfig, EngineError};
 pub use engine::Engine;

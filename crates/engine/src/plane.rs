@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
-use conclave_dtmf::Digit;
+use conclave_dtmf::{Digit, Way};
 
 use crate::{
     ClipId, Direction, Event, LegId, LegMedia, NameRules, PlayId, RoomId, Route,
@@ -105,7 +105,10 @@ impl Plane {
         let mut frame = [0; LONGEST_FRAME];
         while leg.next_tick < self.tick {
             let now = time_of(leg.next_tick);
-            leg.hear(now, &mut frame[..leg.rate().frame_len()]);
+            let id = leg.id;
+            leg.hear(now, &mut frame[..leg.rate().frame_len()], |digit| {
+                events.say(digit_of(id, Way::Tone, digit));
+            });
             let mut sounds = Sounds {
                 tick: leg.next_tick,
                 rooms: &mut [],
@@ -180,7 +183,7 @@ impl Plane {
         };
         let events = &self.events;
         self.legs[place].ingest(channel, from, datagram, now, |digit: Digit| {
-            events.say(Event::Digit { leg, digit });
+            events.say(digit_of(leg, Way::Event, digit));
         })
     }
 
@@ -277,7 +280,10 @@ impl Plane {
                 continue;
             }
             let frame = &mut frame[..leg.rate().frame_len()];
-            let audible = leg.hear(now, frame);
+            let id = leg.id;
+            let audible = leg.hear(now, frame, |digit| {
+                events.say(digit_of(id, Way::Tone, digit));
+            });
             if let Seat::Room { room, slot, .. } = leg.seat
                 && audible
                 && let Some(Some(room)) = self.rooms.get_mut(room)
@@ -391,6 +397,10 @@ impl Plane {
         }
         self.sorted = true;
     }
+}
+
+fn digit_of(leg: LegId, way: Way, digit: Digit) -> Event {
+    Event::Digit { leg, way, digit }
 }
 
 /// Takes a seat's slot out of its room.

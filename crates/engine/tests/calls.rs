@@ -359,7 +359,7 @@ fn a_digit_is_told_once_and_heard_by_nobody() {
     let digits: Vec<_> = events
         .try_iter()
         .filter_map(|event| match event {
-            Event::Digit { leg, digit } => Some((leg.0, digit.as_char())),
+            Event::Digit { leg, digit, .. } => Some((leg.0, digit.as_char())),
             _ => None,
         })
         .collect();

@@ -24,6 +24,13 @@ const CAMPAIGNS: &[Campaign] = &[
         run: attack,
     },
     Campaign {
+        name: "dtmf",
+        arguments: "",
+        about: "the tone detector against each limit of Q.24, and on hours of synthetic speech (needs Debian's synthesisers)",
+        takes: "half an hour",
+        run: crate::talk_off::dtmf,
+    },
+    Campaign {
         name: "fuzz",
         arguments: "[TARGET] [SECONDS]",
         about: "libFuzzer on one target, or on each in turn (needs nightly Rust and cargo-fuzz)",

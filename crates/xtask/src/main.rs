@@ -11,6 +11,7 @@ mod prompts;
 mod run;
 mod setup;
 mod soak;
+mod talk_off;
 mod test;
 
 use clap::{Parser, Subcommand};

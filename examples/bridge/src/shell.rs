@@ -293,9 +293,9 @@ impl Shell {
 
     fn on_media(&mut self, event: engine::Event) {
         match event {
-            engine::Event::Digit { leg, digit } => self.tell(Event::Digit {
+            engine::Event::Digit { leg, way, digit } => self.tell(Event::Digit {
                 call: CallId(leg.0),
-                way: Way::Event,
+                way,
                 digit,
             }),
             engine::Event::PlayEnded { play } => self.tell(Event::PlayEnded {

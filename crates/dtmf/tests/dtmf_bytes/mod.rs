@@ -1,8 +1,8 @@
-//! Bytes as event packets, as SIP INFO bodies, and as key maps with presses; each with what must
-//! hold whatever they are. Shared by the fuzz targets `dtmf_rfc4733`, `dtmf_info`, `dtmf_commands` and by
+//! Bytes as event packets, as SIP INFO bodies, as key maps with presses, and as audio; each with what must
+//! hold whatever they are. Shared by the fuzz targets `dtmf_rfc4733`, `dtmf_info`, `dtmf_commands`, `tones` and by
 //! the replay of their corpora.
 
-// Each fuzz target uses one of the three.
+// Each fuzz target uses one of the four.
 #![allow(dead_code)]
 #![allow(clippy::unwrap_used, reason = "a check may fail")]
 
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use conclave_dtmf::{
     Digit, DigitGate, EventReceiver, HASH_GUARD, KeyCommand, KeyMap, KeyPress, KeyReader,
-    MAX_INFO_BODY, Way, Who, parse_info,
+    MAX_INFO_BODY, ToneDetector, Way, Who, parse_info,
 };
 
 /// Packets of eleven bytes: sequence (2), timestamp (4), marker and payload length (1), payload (4); 20 ms
@@ -38,6 +38,37 @@ pub(crate) fn check_rfc4733(bytes: &[u8]) {
         assert_eq!(again, None, "a doubled packet is a digit");
     }
     assert!(!events.muted(at + Duration::from_secs(1)), "muted for ever");
+}
+
+/// Audio in pieces: a byte with a length in samples and how often it comes, then that many samples of two bytes; then silence.
+pub(crate) fn check_tones(bytes: &[u8]) {
+    let (mut tones, mut whole) = (ToneDetector::new(), ToneDetector::new());
+    let (mut heard, mut samples) = (0, Vec::new());
+    let mut rest = bytes;
+    while let Some((head, more)) = rest.split_first() {
+        let (piece, more) = more.split_at(more.len().min(usize::from(head & 0x3F) * 2));
+        rest = more;
+        let piece: Vec<i16> = piece
+            .as_chunks()
+            .0
+            .iter()
+            .map(|pair| i16::from_be_bytes(*pair))
+            .collect();
+        for _ in 0..1 << ((head >> 6) * 2) {
+            tones.push(&piece, |digit| {
+                assert!(digit.event_code() < 16);
+                heard += 1;
+            });
+            samples.extend_from_slice(&piece);
+        }
+    }
+    assert!(heard <= samples.len() / 240, "digits of less than 30 ms");
+    let mut at_once = 0;
+    whole.push(&samples, |_| at_once += 1);
+    assert_eq!(heard, at_once, "the lengths of the pieces matter");
+    assert_eq!(tones.suspects(), whole.suspects());
+    tones.push(&[0; 800], |_| panic!("a digit of silence"));
+    assert!(!tones.suspects(), "silence is kept from others");
 }
 
 /// The content type up to the first zero byte, the body after it.

@@ -6,7 +6,7 @@ use conclave_media::{Codec, RtpPacket, RtpWriter};
 use conclave_mixer::{Rate, tone::Tone};
 
 use super::*;
-use crate::{EventReceiver, Pcm, leg::StreamStart, port::PortKey};
+use crate::{EventReceiver, Pcm, fade::add, leg::StreamStart, port::PortKey};
 
 /// What went out, in order: RTP alone.
 #[derive(Default)]
@@ -30,7 +30,7 @@ struct Rig {
 
 struct Phone {
     writer: RtpWriter,
-    says: Option<Tone>,
+    says: Vec<Tone>,
     heard: Vec<i16>,
     sequence: Option<u16>,
     packets: usize,
@@ -70,7 +70,7 @@ impl Rig {
         self.planes[0].admit(Box::new(leg), &mut self.sent);
         self.phones.push(Phone {
             writer: RtpWriter::new(1_000 + id.0 as u32, 7, 7),
-            says: (hz > 0.0).then(|| Tone::new(hz, dbfs, Rate::Hz8000)),
+            says: Vec::from_iter((hz > 0.0).then(|| Tone::new(hz, dbfs, Rate::Hz8000))),
             heard: Vec::new(),
             sequence: None,
             packets: 0,
@@ -117,8 +117,10 @@ impl Rig {
         for n in 0..self.phones.len() {
             let phone = &mut self.phones[n];
             let mut frame = [0; 160];
-            if let Some(tone) = &mut phone.says {
-                tone.fill(&mut frame);
+            for tone in &mut phone.says {
+                let mut more = [0; 160];
+                tone.fill(&mut more);
+                add(&mut frame, &more);
             }
             let (mut payload, mut packet) = ([0; 160], [0; 172]);
             Codec::Pcmu.encoder().encode(&frame, &mut payload);
@@ -475,6 +477,100 @@ fn a_digit_is_not_heard_through_a_network_that_jitters() {
     }
     let loud = rig.heard(b).iter().filter(|s| s.abs() > 300).count();
     assert!(loud <= 8 * 40, "{} ms of the tone", loud / 8);
+}
+
+/// Two tones of a key from the phone's next frame on.
+fn key(low: f64, high: f64) -> Vec<Tone> {
+    [low, high]
+        .map(|hz| Tone::new(hz, -13.0, Rate::Hz8000))
+        .into()
+}
+
+/// Digits told of since the last look.
+fn pressed(rig: &Rig) -> Vec<(Way, char)> {
+    let pressed = rig.events.try_iter().filter_map(|event| match event {
+        Event::Digit { way, digit, .. } => Some((way, digit.as_char())),
+        Event::PlayEnded { .. }
+        | Event::NameRecorded { .. }
+        | Event::Level { .. }
+        | Event::Quiet { .. }
+        | Event::Stopped { .. } => None,
+    });
+    pressed.collect()
+}
+
+#[test]
+fn a_tone_is_a_digit_and_others_hear_no_more_than_40_ms_of_it() {
+    let mut rig = Rig::new(1);
+    let (a, b) = (rig.leg(0.0, 0.0), rig.leg(0.0, 0.0));
+    rig.planes[0].open_room(RoomId(1));
+    rig.room(a, 1, true);
+    rig.room(b, 1, true);
+    rig.ticks(20);
+    let mut longest = 0;
+    // Wherever in a frame it begins.
+    for early in (0..160).step_by(10) {
+        rig.heard(b);
+        let mut tones = key(852.0, 1_477.0);
+        let mut packet = [0; 172];
+        let mut loudest = 0;
+        for tick in 0..15 {
+            let mut frame = [0; 160];
+            let from = if tick == 0 { 160 - early } else { 0 };
+            for tone in tones.iter_mut().filter(|_| tick < 8) {
+                let mut more = [0; 160];
+                tone.fill(&mut more[from..]);
+                add(&mut frame, &more);
+            }
+            loudest = frame
+                .iter()
+                .fold(loudest, |loudest, s| s.abs().max(loudest));
+            let mut payload = [0; 160];
+            Codec::Pcmu.encoder().encode(&frame, &mut payload);
+            let phone = &mut rig.phones[0];
+            phone.writer.write(0, false, 160, &payload, &mut packet);
+            rig.datagram(0, &packet);
+            rig.planes[0].tick(&mut rig.sent);
+            rig.deliver();
+        }
+        assert_eq!(pressed(&rig), [(Way::Tone, '9')], "{early} samples early");
+        // Within 40 dB of the tone's level; µ-law's smallest steps are far below that.
+        let heard = rig.heard(b);
+        let audible = heard.iter().filter(|s| s.abs() > loudest / 100);
+        longest = longest.max(audible.count());
+    }
+    assert!(longest <= 8 * 40, "{} ms of the tone", longest as f32 / 8.0);
+    // Afterwards the leg is heard as before.
+    rig.phones[0].says = vec![Tone::new(440.0, -20.0, Rate::Hz8000)];
+    rig.ticks(10);
+    assert!(level(&rig.heard(b)[800..], 440.0) > -21.0);
+}
+
+#[test]
+fn after_the_first_event_tones_are_no_digits() {
+    let mut rig = Rig::new(1);
+    let a = rig.leg(0.0, 0.0);
+    rig.phones[0].says = key(697.0, 1_209.0);
+    rig.ticks(10);
+    assert_eq!(pressed(&rig), [(Way::Tone, '1')]);
+    rig.phones[0].says.clear();
+    rig.ticks(5);
+    // The event codes above 15 are no digits, and settle nothing.
+    for (code, expected) in [(16, None), (5, Some((Way::Event, '5')))] {
+        let mut packet = [0; 16];
+        let phone = &mut rig.phones[0];
+        let event = [code, 0x8A, 0, 160];
+        phone.writer.write(101, true, 0, &event, &mut packet);
+        rig.datagram(a.0 as usize, &packet);
+        rig.ticks(20);
+        assert_eq!(pressed(&rig), Vec::from_iter(expected));
+        rig.phones[0].says = key(697.0, 1_336.0);
+        rig.ticks(10);
+        rig.phones[0].says.clear();
+        rig.ticks(5);
+        let tone = (expected.is_none()).then_some((Way::Tone, '2'));
+        assert_eq!(pressed(&rig), Vec::from_iter(tone));
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod ear;
 mod foreign;
 mod g711;
 mod hostile;
+mod inband;
 mod journey;
 mod lasting;
 mod load;

@@ -14,7 +14,7 @@ use std::{
 
 use crate::{
     ear::{Ear, PATIENCE},
-    g711,
+    g711::Law,
     sipp::{self, Offer, Sipp, Step},
     tones,
 };
@@ -32,6 +32,9 @@ struct Line {
     tone: Option<f64>,
     /// Digits yet to be pressed.
     digits: VecDeque<u8>,
+    /// Digits yet to be sent as tones, 80 ms each with 80 ms after it.
+    tone_digits: VecDeque<u8>,
+    law: Law,
     /// No RTP at all is sent while true.
     mute: bool,
     heard: Vec<i16>,
@@ -66,7 +69,14 @@ impl Phone {
     pub(crate) fn dial(sip: u16, to: &str, voice: usize, offer: Offer, steps: &[Step]) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let port = socket.local_addr().unwrap().port();
-        let line = Arc::new(Mutex::new(Line::default()));
+        let law = match offer {
+            Offer::Early | Offer::Delayed => Law::Mu,
+            Offer::ALaw => Law::A,
+        };
+        let line = Arc::new(Mutex::new(Line {
+            law,
+            ..Line::default()
+        }));
         let stop = Arc::new(AtomicBool::new(false));
         let media = std::thread::spawn({
             let (line, stop) = (Arc::clone(&line), Arc::clone(&stop));
@@ -88,6 +98,14 @@ impl Phone {
     pub(crate) fn press(&self, keys: &str) {
         self.begin_press(keys);
         while !self.line.lock().unwrap().digits.is_empty() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Sends keys as tones in the audio; returns when all are sent.
+    pub(crate) fn press_tones(&self, keys: &str) {
+        self.line.lock().unwrap().tone_digits.extend(keys.bytes());
+        while !self.line.lock().unwrap().tone_digits.is_empty() {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -174,6 +192,7 @@ fn talk(socket: &UdpSocket, line: &Mutex<Line>, stop: &AtomicBool, ssrc: u32) {
     let mut pause = 0;
     let mut next = Instant::now();
     let mut phase = 0.0;
+    let mut key_frames = 0;
     while !stop.load(Ordering::Relaxed) {
         let mut buffer = [0; 2048];
         while let Ok((length, from)) = socket.recv_from(&mut buffer) {
@@ -232,14 +251,26 @@ fn talk(socket: &UdpSocket, line: &Mutex<Line>, stop: &AtomicBool, ssrc: u32) {
                 }
             }
             None => {
-                let mut frame = [0xffu8; 160];
-                if let Some(tone) = state.tone {
+                let mut frame = [0.0; 160];
+                if let Some(key) = state.tone_digits.front() {
+                    let (low, high) = tones::key(*key);
+                    for (n, sample) in frame.iter_mut().enumerate().filter(|_| key_frames < 4) {
+                        let at = TAU * f64::from(key_frames * 160 + n as u32) / 8000.0;
+                        *sample = ((low * at).sin() + (high * at).sin()) * 4000.0;
+                    }
+                    key_frames = (key_frames + 1) % 8;
+                    if key_frames == 0 {
+                        state.tone_digits.pop_front();
+                    }
+                } else if let Some(tone) = state.tone {
                     for sample in &mut frame {
                         phase += TAU * tone / 8000.0;
-                        *sample = g711::encode((phase.sin() * 6000.0) as i16);
+                        *sample = phase.sin() * 6000.0;
                     }
                 }
-                send(0, false, timestamp, &frame);
+                let law = state.law;
+                let payload = frame.map(|sample| law.encode(sample as i16));
+                send(law.payload_type(), false, timestamp, &payload);
             }
         }
         timestamp = timestamp.wrapping_add(160);
@@ -256,12 +287,13 @@ fn keep(packet: &[u8], line: &mut Line) {
     let word = |at: usize| {
         u32::from_be_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]])
     };
-    assert_eq!(packet[1] & 0x7f, 0, "PCMU was agreed on");
+    let law = line.law;
+    assert_eq!(packet[1] & 0x7f, law.payload_type(), "another codec");
     line.packets.push(Packet {
         sequence: u16::from_be_bytes([packet[2], packet[3]]),
         timestamp: word(4),
         ssrc: word(8),
     });
     line.heard
-        .extend(packet[12..].iter().map(|byte| g711::decode(*byte)));
+        .extend(packet[12..].iter().map(|byte| law.decode(*byte)));
 }

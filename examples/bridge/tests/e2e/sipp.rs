@@ -36,6 +36,8 @@ pub(crate) enum Offer {
     Early,
     /// In the ACK, as the answer to the bridge's offer.
     Delayed,
+    /// In the INVITE, A-law alone.
+    ALaw,
 }
 
 pub(crate) struct Sipp {
@@ -210,10 +212,14 @@ impl Drop for Sipp {
 }
 
 /// The session description; `direction` is an attribute line's name.
-fn sdp(version: u32, rtp_port: u16, direction: &str) -> String {
+fn sdp(offer: Offer, version: u32, rtp_port: u16, direction: &str) -> String {
+    let codecs = match offer {
+        Offer::Early | Offer::Delayed => "0 8",
+        Offer::ALaw => "8",
+    };
     format!(
         "v=0\no=phone 1 {version} IN IP4 [local_ip]\ns=-\nc=IN IP4 [local_ip]\nt=0 0\n\
-         m=audio {rtp_port} RTP/AVP 0 8 101\na=rtpmap:0 PCMU/8000\na=rtpmap:8 PCMA/8000\n\
+         m=audio {rtp_port} RTP/AVP {codecs} 101\na=rtpmap:0 PCMU/8000\na=rtpmap:8 PCMA/8000\n\
          a=rtpmap:101 telephone-event/8000\na=fmtp:101 0-15\na=ptime:20\na={direction}\n"
     )
 }
@@ -259,21 +265,23 @@ fn scenario(to: &str, from: &str, rtp_port: u16, offer: Offer, steps: &[Step]) -
     );
     xml += &say("ready");
     match offer {
-        Offer::Early => {
+        Offer::Early | Offer::ALaw => {
             xml += &request(
                 "INVITE",
                 &first,
                 "1",
                 "",
                 type_sdp,
-                &sdp(1, rtp_port, "sendrecv"),
+                &sdp(offer, 1, rtp_port, "sendrecv"),
             )
         }
         Offer::Delayed => xml += &request("INVITE", &first, "1", "", "", ""),
     }
     xml += "<recv response=\"100\" optional=\"true\"/><recv response=\"180\" optional=\"true\"/><recv response=\"200\" rrs=\"true\"/>\n";
     match offer {
-        Offer::Early => xml += &request("ACK", "[next_url]", "1", "[peer_tag_param]", "", ""),
+        Offer::Early | Offer::ALaw => {
+            xml += &request("ACK", "[next_url]", "1", "[peer_tag_param]", "", "")
+        }
         Offer::Delayed => {
             xml += &request(
                 "ACK",
@@ -281,7 +289,7 @@ fn scenario(to: &str, from: &str, rtp_port: u16, offer: Offer, steps: &[Step]) -
                 "1",
                 "[peer_tag_param]",
                 type_sdp,
-                &sdp(1, rtp_port, "sendrecv"),
+                &sdp(offer, 1, rtp_port, "sendrecv"),
             )
         }
     }
@@ -307,12 +315,20 @@ fn scenario(to: &str, from: &str, rtp_port: u16, offer: Offer, steps: &[Step]) -
                 xml += ok;
             }
             Step::Reinvite(direction) => {
-                xml += &within("INVITE", type_sdp, &sdp(version, rtp_port, direction));
+                xml += &within(
+                    "INVITE",
+                    type_sdp,
+                    &sdp(offer, version, rtp_port, direction),
+                );
                 xml += ok;
                 xml += &within("ACK", "", "").replace("[cseq]", "[last_cseq_number]");
             }
             Step::Update(direction) => {
-                xml += &within("UPDATE", type_sdp, &sdp(version, rtp_port, direction));
+                xml += &within(
+                    "UPDATE",
+                    type_sdp,
+                    &sdp(offer, version, rtp_port, direction),
+                );
                 xml += ok;
             }
             Step::Refer => {

@@ -14,6 +14,13 @@ pub(crate) const HOP: usize = 160;
 /// The tones of callers lie above those of prompts.
 pub(crate) const CALLERS: [f64; 6] = [2000.0, 2250.0, 2500.0, 2750.0, 3000.0, 3250.0];
 
+/// The two tones of a telephone's key.
+pub(crate) fn key(key: u8) -> (f64, f64) {
+    let place = b"123A456B789C*0#D".iter().position(|k| *k == key).unwrap();
+    let low = [697.0, 770.0, 852.0, 941.0][place / 4];
+    (low, [1209.0, 1336.0, 1477.0, 1633.0][place % 4])
+}
+
 /// Tones of which each prompt has two.
 fn grid() -> Vec<f64> {
     (0..14).map(|step| 400.0 + 90.0 * f64::from(step)).collect()
