@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use conclave_accounts::PinKey;
 use zeroize::Zeroizing;
 
-use crate::sqlite::DATABASE;
+use crate::sql::DATABASE;
 
 const FILE: &str = "keys";
 const FIRST_LINE: &str = "conclave keys 1";

@@ -1,4 +1,4 @@
-//! Accounts, conference records and calls in a database: SQLite behind a trait that a second one can implement.
+//! Accounts, conference records and calls in a database: SQLite or PostgreSQL, by the same statements.
 //!
 //! It is *not* a judge: whether a door opens now is for `conclave-accounts` to say, and it keeps no PIN, only
 //! keyed hashes ([`StoredPin`]).
@@ -6,14 +6,14 @@
 //! ```
 //! # use chrono::DateTime;
 //! use conclave_accounts::{Owner, Pin, Source, Terms};
-//! use conclave_store::{Keys, NewAccount, SqliteStore, Store, StoredPin};
+//! use conclave_store::{Keys, NewAccount, SqlStore, Store, StoredPin};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let scratch = tempfile::tempdir()?;
 //! # let (dir, now, random) = (scratch.path(), DateTime::UNIX_EPOCH, [7; 32]);
 //! let keys = Keys::load_or_create(dir, random)?;
-//! let store = SqliteStore::open(dir).await?;
+//! let store = SqlStore::open(dir).await?;
 //! let [host, guest] = [Pin::parse("482913507264")?, Pin::parse("7305918246")?];
 //! let account = NewAccount {
 //!     owner: Owner::new("Ada Lovelace", "ada@example.org")?,
@@ -37,7 +37,7 @@ mod keys;
 mod lock;
 mod record;
 mod recorder;
-mod sqlite;
+mod sql;
 mod store;
 
 pub use account::{Find, NewAccount, PinCount, StoredPin};
@@ -45,7 +45,7 @@ pub use error::StoreError;
 pub use keys::{Keys, KeysError};
 pub use record::{CallMedia, CallRow, ConferenceRow, Entry, EventRow, Period, RunId, Visit};
 pub use recorder::{Recorder, RecorderError};
-pub use sqlite::SqliteStore;
+pub use sql::{Postgres, SqlStore};
 pub use store::{Books, KNOWN_FOR, PIN_REST, Store};
 
 #[doc = include_str!("../README.md")]

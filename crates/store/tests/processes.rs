@@ -17,8 +17,7 @@ use conclave_accounts::{
 };
 use conclave_conference::{ConferenceId, Fact, LeaveReason, Record};
 use conclave_store::{
-    Books, Entry, Find, Keys, NewAccount, Period, Recorder, SqliteStore, Store, StoreError,
-    StoredPin,
+    Books, Entry, Find, Keys, NewAccount, Period, Recorder, SqlStore, Store, StoreError, StoredPin,
 };
 
 /// Set for the other process: its data directory, and what it is to do there.
@@ -83,7 +82,7 @@ async fn the_other_process() {
 /// Calls come and go, accounts are made; each is told on standard output once it is acknowledged.
 async fn serve_until_killed(dir: &Path) {
     let keys = Keys::load_or_create(dir, [5; 32]).unwrap();
-    let store = SqliteStore::serve(dir).await.unwrap();
+    let store = SqlStore::serve(dir).await.unwrap();
     let run = store.begin_run(now()).await.unwrap();
     let recorder = Recorder::start(store.clone(), run);
     let host = store
@@ -144,7 +143,7 @@ async fn add_accounts(dir: &Path, prefix: u32, count: u32) {
     let keys = Keys::load_or_create(dir, [6; 32]).unwrap();
     for n in 0..count {
         // As the command line does it: open, do, close.
-        let store = SqliteStore::open(dir).await.unwrap();
+        let store = SqlStore::open(dir).await.unwrap();
         store
             .add_account(account(&keys.pin, prefix, n), now())
             .await
@@ -203,7 +202,7 @@ async fn what_a_killed_process_had_acknowledged_is_there() {
         );
 
         let keys = Keys::load_or_create(dir.path(), [8; 32]).unwrap();
-        let store = SqliteStore::serve(dir.path())
+        let store = SqlStore::serve(dir.path())
             .await
             .expect("the lock went with the process");
         for (_, n, _) in of("account") {
@@ -254,9 +253,9 @@ async fn commands_and_the_bridge_write_at_the_same_time() {
     let keys = Keys::load_or_create(dir.path(), [4; 32]).unwrap();
     // All at once from an empty directory: the schema is made under the others' eyes.
     let mut commands = ["accounts-1", "accounts-2"].map(|part| other_process(part, dir.path()));
-    let store = SqliteStore::serve(dir.path()).await.unwrap();
+    let store = SqlStore::serve(dir.path()).await.unwrap();
     assert!(matches!(
-        SqliteStore::serve(dir.path()).await,
+        SqlStore::serve(dir.path()).await,
         Err(StoreError::Served { .. })
     ));
     let run = store.begin_run(now()).await.unwrap();

@@ -12,7 +12,7 @@ use conclave_conference::{
     Actor, Command, ConferenceId, EndReason, Fact, LeaveReason, Record, Refusal, WaitFor,
 };
 use conclave_store::{
-    CallMedia, Entry, Find, NewAccount, Period, PinCount, RunId, SqliteStore, Store, StoreError,
+    CallMedia, Entry, Find, NewAccount, Period, PinCount, RunId, SqlStore, Store, StoreError,
     StoredPin,
 };
 use std::time::Duration;
@@ -23,7 +23,7 @@ macro_rules! databases {
             $(#[tokio::test]
             async fn $test() {
                 let dir = tempfile::tempdir().unwrap();
-                super::$test(super::SqliteStore::serve(dir.path()).await.unwrap()).await;
+                super::$test(super::SqlStore::serve(dir.path()).await.unwrap()).await;
             })+
         }
     };

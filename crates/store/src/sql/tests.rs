@@ -2,15 +2,20 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use sqlx::AssertSqlSafe;
-use sqlx::Row;
+use chrono::DateTime;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+use sqlx::{AssertSqlSafe, Row as _};
 
+use super::sqlite::MIGRATIONS;
 use super::*;
 use super::{accounts, books, reports};
+use crate::StoreError;
 
 /// Every statement that runs while calls do, or over tables that grow.
 const STATEMENTS: &[&str] = &[
     accounts::DOOR,
+    accounts::ADD_ACCOUNT,
+    accounts::ADD_PIN,
     accounts::FORGET_RESTED_PIN,
     accounts::RETIRE_PIN,
     accounts::STATE,
@@ -41,14 +46,22 @@ const STATEMENTS: &[&str] = &[
     reports::EVENTS,
 ];
 
+/// The pools of a store in SQLite.
+fn pools(store: &SqlStore) -> &db::Pools<sqlx::Sqlite> {
+    match &store.db {
+        Db::Sqlite(pools) => pools,
+        Db::Postgres(_) => panic!("not SQLite"),
+    }
+}
+
 #[tokio::test]
 async fn every_statement_finds_its_rows_by_an_index() {
     let dir = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(dir.path()).await.unwrap();
+    let store = SqlStore::open(dir.path()).await.unwrap();
     let plan = async |statement: &str| -> Vec<String> {
         let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
         let steps = sqlx::query(explain)
-            .fetch_all(&store.0.writer)
+            .fetch_all(&pools(&store).writer)
             .await
             .unwrap();
         steps
@@ -75,15 +88,15 @@ async fn migrations_are_applied_once_and_by_one() {
     let opening: Vec<_> = (0..8)
         .map(|_| {
             let dir = dir.path().to_owned();
-            tokio::spawn(async move { SqliteStore::open(&dir).await.map(drop) })
+            tokio::spawn(async move { SqlStore::open(&dir).await.map(drop) })
         })
         .collect();
     for opened in opening {
         opened.await.unwrap().unwrap();
     }
-    let store = SqliteStore::open(dir.path()).await.unwrap();
+    let store = SqlStore::open(dir.path()).await.unwrap();
     let (applied,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM _sqlx_migrations WHERE success")
-        .fetch_one(&store.0.readers)
+        .fetch_one(&pools(&store).readers)
         .await
         .unwrap();
     assert_eq!(applied, i64::try_from(MIGRATIONS.iter().count()).unwrap());
@@ -93,7 +106,7 @@ async fn migrations_are_applied_once_and_by_one() {
 #[tokio::test]
 async fn every_released_schema_goes_forward() {
     const ADA: &str = "INSERT INTO accounts (name, email, state, bookings, terms, made_at) VALUES ('Ada', 'a@b.org', 'active', 1, '{}', 0)";
-    const ROWS: &[(i64, &str)] = &[(1, ADA), (2, ADA)];
+    const ROWS: &[(i64, &str)] = &[(1, ADA), (2, ADA), (3, ADA)];
     let newest = MIGRATIONS.iter().map(|m| m.version).max().unwrap();
     for &(version, rows) in ROWS {
         let dir = tempfile::tempdir().unwrap();
@@ -104,7 +117,7 @@ async fn every_released_schema_goes_forward() {
         MIGRATIONS.run_to(version, &pool).await.unwrap();
         sqlx::query(rows).execute(&pool).await.unwrap();
         pool.close().await;
-        let store = SqliteStore::open(dir.path()).await.unwrap();
+        let store = SqlStore::open(dir.path()).await.unwrap();
         let accounts = crate::Store::accounts(&store, &crate::Find::All)
             .await
             .unwrap();
@@ -121,14 +134,14 @@ async fn every_released_schema_goes_forward() {
 async fn a_later_or_altered_database_is_refused_and_left_alone() {
     async fn altered(statement: &'static str) -> StoreError {
         let dir = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(dir.path()).await.unwrap();
+        let store = SqlStore::open(dir.path()).await.unwrap();
         sqlx::query(statement)
-            .execute(&store.0.writer)
+            .execute(&pools(&store).writer)
             .await
             .unwrap();
         store.close().await;
         let before = std::fs::read(dir.path().join(DATABASE)).unwrap();
-        let error = SqliteStore::open(dir.path()).await.unwrap_err();
+        let error = SqlStore::open(dir.path()).await.unwrap_err();
         assert_eq!(
             std::fs::read(dir.path().join(DATABASE)).unwrap(),
             before,
@@ -153,7 +166,7 @@ async fn what_is_no_database_is_named() {
         "no database at all, but long enough to have a header ".repeat(40),
     )
     .unwrap();
-    let error = SqliteStore::open(dir.path()).await.unwrap_err();
+    let error = SqlStore::open(dir.path()).await.unwrap_err();
     assert!(
         matches!(&error, StoreError::Foreign(path) if path.ends_with(DATABASE)),
         "{error}"
@@ -161,11 +174,11 @@ async fn what_is_no_database_is_named() {
 
     // A database that was cut in the middle.
     let dir = tempfile::tempdir().unwrap();
-    SqliteStore::open(dir.path()).await.unwrap().close().await;
+    SqlStore::open(dir.path()).await.unwrap().close().await;
     let path = dir.path().join(DATABASE);
     let whole = std::fs::read(&path).unwrap();
     std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
-    let error = SqliteStore::open(dir.path()).await.unwrap_err();
+    let error = SqlStore::open(dir.path()).await.unwrap_err();
     assert!(
         matches!(&error, StoreError::Damaged(path) if path.ends_with(DATABASE)),
         "{error}"
@@ -173,7 +186,7 @@ async fn what_is_no_database_is_named() {
 
     let file = dir.path().join("file");
     std::fs::write(&file, "").unwrap();
-    let error = SqliteStore::open(&file.join("data")).await.unwrap_err();
+    let error = SqlStore::open(&file.join("data")).await.unwrap_err();
     assert!(matches!(&error, StoreError::File { .. }), "{error}");
     assert!(error.to_string().contains("file/data"), "{error}");
 }
@@ -182,7 +195,7 @@ async fn what_is_no_database_is_named() {
 async fn nobody_else_can_read_the_files() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
-    let store = SqliteStore::serve(&data).await.unwrap();
+    let store = SqlStore::serve(&data).await.unwrap();
     crate::Books::begin_run(&store, DateTime::UNIX_EPOCH)
         .await
         .unwrap();
@@ -203,22 +216,19 @@ async fn nobody_else_can_read_the_files() {
 #[tokio::test]
 async fn one_serves() {
     let dir = tempfile::tempdir().unwrap();
-    let first = SqliteStore::serve(dir.path()).await.unwrap();
+    let first = SqlStore::serve(dir.path()).await.unwrap();
     let clone = first.clone();
     drop(first);
-    let refused = SqliteStore::serve(dir.path())
-        .await
-        .unwrap_err()
-        .to_string();
+    let refused = SqlStore::serve(dir.path()).await.unwrap_err().to_string();
     assert!(
         refused.contains(&std::process::id().to_string()) && refused.contains("already served"),
         "{refused}"
     );
-    SqliteStore::open(dir.path())
+    SqlStore::open(dir.path())
         .await
         .expect("commands work beside it");
     drop(clone);
-    SqliteStore::serve(dir.path())
+    SqlStore::serve(dir.path())
         .await
         .expect("the lock went with the store");
 }
