@@ -3,11 +3,11 @@
 
 CREATE TABLE accounts (
     id       BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    name     TEXT    NOT NULL,
-    email    TEXT    NOT NULL,
-    state    TEXT    NOT NULL CHECK (state IN ('active', 'suspended', 'closed')),
+    name     TEXT   NOT NULL,
+    email    TEXT   NOT NULL,
+    state    TEXT   NOT NULL CHECK (state IN ('active', 'suspended', 'closed')),
     bookings BIGINT NOT NULL CHECK (bookings IN (0, 1)),
-    terms    TEXT    NOT NULL CHECK (jsonb_typeof(terms::jsonb) = 'object'),
+    terms    TEXT   NOT NULL CHECK (jsonb_typeof(terms::jsonb) = 'object'),
     made_at  BIGINT NOT NULL
 );
 CREATE INDEX accounts_by_email ON accounts (lower(email));
@@ -15,9 +15,9 @@ CREATE INDEX accounts_by_email ON accounts (lower(email));
 -- Every PIN there is or was, as its keyed hash. One table for all, so that no PIN leads two ways,
 -- and a retired one stays until it may be given again.
 CREATE TABLE pins (
-    lookup      BYTEA    NOT NULL PRIMARY KEY CHECK (length(lookup) = 32),
+    lookup      BYTEA  NOT NULL PRIMARY KEY CHECK (length(lookup) = 32),
     account     BIGINT NOT NULL REFERENCES accounts (id),
-    role        TEXT    NOT NULL CHECK (role IN ('host', 'guest')),
+    role        TEXT   NOT NULL CHECK (role IN ('host', 'guest')),
     digits      BIGINT NOT NULL,
     check_digit BIGINT NOT NULL CHECK (check_digit IN (0, 1)),
     made_at     BIGINT NOT NULL,
@@ -25,12 +25,13 @@ CREATE TABLE pins (
     forced      BIGINT NOT NULL DEFAULT 0 CHECK (forced IN (0, 1))
 );
 CREATE UNIQUE INDEX pins_in_use ON pins (account, role) WHERE retired_at IS NULL;
+CREATE INDEX pins_by_account ON pins (account);
 CREATE INDEX pins_retired ON pins (retired_at) WHERE retired_at IS NOT NULL;
 
 -- Which numbers were admitted on which account, and when last.
 CREATE TABLE known_numbers (
     account BIGINT NOT NULL REFERENCES accounts (id),
-    number  TEXT    NOT NULL,
+    number  TEXT   NOT NULL,
     last_at BIGINT NOT NULL,
     PRIMARY KEY (account, number)
 );
@@ -50,7 +51,7 @@ CREATE TABLE calls (
     id           BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     run          BIGINT NOT NULL REFERENCES runs (id),
     call         BIGINT NOT NULL,
-    trunk        TEXT    NOT NULL,
+    trunk        TEXT   NOT NULL,
     number       TEXT,
     answered_at  BIGINT NOT NULL,
     ended_at     BIGINT,
@@ -85,7 +86,7 @@ CREATE TABLE attendances (
     id          BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     conference  BIGINT NOT NULL REFERENCES conferences (id),
     call        BIGINT NOT NULL REFERENCES calls (id),
-    role        TEXT    NOT NULL CHECK (role IN ('host', 'guest')),
+    role        TEXT   NOT NULL CHECK (role IN ('host', 'guest')),
     holder      TEXT,
     waits_for   TEXT,
     arrived_at  BIGINT NOT NULL,
@@ -102,7 +103,7 @@ CREATE TABLE events (
     id         BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     conference BIGINT NOT NULL REFERENCES conferences (id),
     at         BIGINT NOT NULL,
-    what       TEXT    NOT NULL,
+    what       TEXT   NOT NULL,
     call       BIGINT REFERENCES calls (id),
     command    TEXT,
     about      BIGINT REFERENCES calls (id),

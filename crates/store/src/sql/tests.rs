@@ -4,46 +4,46 @@ use std::os::unix::fs::PermissionsExt;
 
 use chrono::DateTime;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
-use sqlx::{AssertSqlSafe, Row as _};
 
 use super::sqlite::MIGRATIONS;
 use super::*;
 use super::{accounts, books, reports};
-use crate::StoreError;
+use crate::{Books as _, Find, Period, Store as _, StoreError};
 
-/// Every statement that runs while calls do, or over tables that grow.
-const STATEMENTS: &[&str] = &[
-    accounts::DOOR,
-    accounts::ADD_ACCOUNT,
-    accounts::ADD_PIN,
-    accounts::FORGET_RESTED_PIN,
-    accounts::RETIRE_PIN,
-    accounts::STATE,
-    accounts::SET_STATE,
-    accounts::BY_ID,
-    accounts::BY_EMAIL,
-    books::SEEN,
-    books::STILL_RUNNING,
-    books::CLOSE_ATTENDANCES,
-    books::CLOSE_CALLS,
-    books::CLOSE_CONFERENCES,
-    books::CLOSE_RUNS,
-    books::FORGET_NUMBERS,
-    books::BEGIN_RUN,
-    books::CALL_ANSWERED,
-    books::CALL_MEDIA,
-    books::CALL_ENDED,
-    books::WRONG_PIN,
-    books::STARTED,
-    books::ARRIVED,
-    books::ADMITTED,
-    books::KNOWN,
-    books::DEPARTED,
-    books::ENDED,
-    books::EVENT,
-    reports::CONFERENCES,
-    reports::CALLS,
-    reports::EVENTS,
+/// Every statement that runs while calls do, or over tables that grow, and the kinds of its arguments: `i` a number,
+/// `r` a real one, `t` a text, `b` bytes.
+const STATEMENTS: &[(&str, &str)] = &[
+    (accounts::DOOR, "bti"),
+    (accounts::ADD_ACCOUNT, "ttiti"),
+    (accounts::ADD_PIN, "bitiiii"),
+    (accounts::FORGET_RESTED_PIN, "bi"),
+    (accounts::RETIRE_PIN, "iti"),
+    (accounts::STATE, "i"),
+    (accounts::SET_STATE, "it"),
+    (accounts::BY_ID, "i"),
+    (accounts::BY_EMAIL, "t"),
+    (books::SEEN, "ii"),
+    (books::STILL_RUNNING, "ii"),
+    (books::CLOSE_ATTENDANCES, "t"),
+    (books::CLOSE_CALLS, "t"),
+    (books::CLOSE_CONFERENCES, "t"),
+    (books::CLOSE_RUNS, "t"),
+    (books::FORGET_NUMBERS, "i"),
+    (books::BEGIN_RUN, "ti"),
+    (books::CALL_ANSWERED, "iitti"),
+    (books::CALL_MEDIA, "iittirr"),
+    (books::CALL_ENDED, "iiit"),
+    (books::WRONG_PIN, "iiii"),
+    (books::STARTED, "iiiii"),
+    (books::ARRIVED, "iiittti"),
+    (books::ADMITTED, "iiii"),
+    (books::KNOWN, "iiii"),
+    (books::DEPARTED, "iiiit"),
+    (books::ENDED, "iiit"),
+    (books::EVENT, "iiititit"),
+    (reports::CONFERENCES, "ii"),
+    (reports::CALLS, "ii"),
+    (reports::EVENTS, "i"),
 ];
 
 /// The pools of a store in SQLite.
@@ -54,32 +54,98 @@ fn pools(store: &SqlStore) -> &db::Pools<sqlx::Sqlite> {
     }
 }
 
+fn some_args(kinds: &str) -> Vec<Arg<'static>> {
+    let arg = |kind| match kind {
+        'i' => Arg::from(1_i64),
+        'r' => Arg::from(1.0),
+        't' => Arg::from("x"),
+        'b' => Arg::from(&[7; 32]),
+        other => panic!("no kind of argument: {other}"),
+    };
+    kinds.chars().map(arg).collect()
+}
+
+/// What the database says it will do, a line for each step.
+async fn plan(turn: &mut Turn, statement: &str, kinds: &str) -> Vec<String> {
+    let (explain, column) = match turn {
+        Turn::Sqlite(_) => ("EXPLAIN QUERY PLAN", "detail"),
+        Turn::Postgres(_) => ("EXPLAIN (COSTS OFF)", "QUERY PLAN"),
+    };
+    // Few are made, and the layer takes only what lives for ever.
+    let explain: &'static str = format!("{explain} {statement}").leak();
+    let steps = turn.all(explain, &some_args(kinds)).await;
+    let steps = steps.unwrap_or_else(|error| panic!("{statement}\n{error}"));
+    steps
+        .iter()
+        .map(|step| step.text(column).unwrap())
+        .collect()
+}
+
+/// The steps that read a whole table or index. An index of open rows alone is as long as there are open calls: to
+/// read that is to find them.
+fn scans(turn: &Turn, steps: &[String]) -> Vec<String> {
+    let scans = |(n, step): (usize, &String)| {
+        let whole = match turn {
+            Turn::Sqlite(_) => step.starts_with("SCAN") && step != "SCAN CONSTANT ROW",
+            Turn::Postgres(_) => {
+                let by_index = steps
+                    .get(n + 1)
+                    .is_some_and(|next| next.contains("Index Cond:"));
+                step.contains("Seq Scan on")
+                    || (step.contains("Index") && step.contains("Scan") && !by_index)
+            }
+        };
+        (whole && !step.contains("_open")).then(|| step.clone())
+    };
+    steps.iter().enumerate().filter_map(scans).collect()
+}
+
+async fn finds_all_rows_by_an_index(mut turn: Turn) {
+    if matches!(turn, Turn::Postgres(_)) {
+        // The tables are empty: let it not think that this is why it needs no index.
+        for setting in [
+            "SET LOCAL enable_seqscan = off",
+            "SET LOCAL enable_hashjoin = off",
+            "SET LOCAL enable_mergejoin = off",
+        ] {
+            turn.run(setting, args![]).await.unwrap();
+        }
+    }
+    for (statement, kinds) in STATEMENTS {
+        let steps = plan(&mut turn, statement, kinds).await;
+        assert!(scans(&turn, &steps).is_empty(), "{statement}\n{steps:#?}");
+    }
+    for scan in [
+        "SELECT * FROM calls WHERE trunk = 'x'",
+        "SELECT * FROM calls WHERE trunk = 'x' ORDER BY id",
+    ] {
+        let steps = plan(&mut turn, scan, "").await;
+        assert!(
+            !scans(&turn, &steps).is_empty(),
+            "the check would not find a scan: {steps:#?}"
+        );
+    }
+}
+
 #[tokio::test]
-async fn every_statement_finds_its_rows_by_an_index() {
+async fn every_statement_finds_its_rows_by_an_index_in_sqlite() {
     let dir = tempfile::tempdir().unwrap();
     let store = SqlStore::open(dir.path()).await.unwrap();
-    let plan = async |statement: &str| -> Vec<String> {
-        let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
-        let steps = sqlx::query(explain)
-            .fetch_all(&pools(&store).writer)
-            .await
-            .unwrap();
-        steps
-            .iter()
-            .map(|step| step.get::<String, _>("detail"))
-            .collect()
-    };
-    // An index of open rows alone is as long as there are open calls: to scan that is to find them.
-    let scans = |step: &String| step.starts_with("SCAN") && !step.contains("_open");
-    for statement in STATEMENTS {
-        let steps = plan(statement).await;
-        assert!(!steps.iter().any(scans), "{statement}\n{steps:#?}");
+    finds_all_rows_by_an_index(store.db.begin().await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn every_statement_finds_its_rows_by_an_index_in_postgres() {
+    let server = conclave_testbed::Postgres::shared();
+    let store = SqlStore::connect(&database(&server)).await.unwrap();
+    finds_all_rows_by_an_index(store.db.begin().await.unwrap()).await;
+}
+
+fn database(server: &conclave_testbed::Postgres) -> Postgres {
+    Postgres {
+        url: server.new_database(),
+        bridge: "main".to_owned(),
     }
-    let steps = plan("SELECT * FROM calls WHERE trunk = 'x'").await;
-    assert!(
-        steps.iter().any(scans),
-        "the check would not find a scan: {steps:?}"
-    );
 }
 
 #[tokio::test]
@@ -105,7 +171,11 @@ async fn migrations_are_applied_once_and_by_one() {
 /// A database at each released version, with rows in it, comes to the present one with its rows.
 #[tokio::test]
 async fn every_released_schema_goes_forward() {
-    const ADA: &str = "INSERT INTO accounts (name, email, state, bookings, terms, made_at) VALUES ('Ada', 'a@b.org', 'active', 1, '{}', 0)";
+    const ADA: &str = "INSERT INTO accounts (name, email, state, bookings, terms, made_at) VALUES ('Ada', 'A@b.org', 'active', 1, '{}', 0);
+        INSERT INTO pins (lookup, account, role, digits, check_digit, made_at)
+            VALUES (x'0707070707070707070707070707070707070707070707070707070707070707', 1, 'host', 8, 0, 0);
+        INSERT INTO runs (started_at, seen_at) VALUES (1000, 5000);
+        INSERT INTO calls (run, call, trunk, answered_at) VALUES (1, 1, 'berlin', 2000);";
     const ROWS: &[(i64, &str)] = &[(1, ADA), (2, ADA), (3, ADA)];
     let newest = MIGRATIONS.iter().map(|m| m.version).max().unwrap();
     for &(version, rows) in ROWS {
@@ -115,13 +185,18 @@ async fn every_released_schema_goes_forward() {
             .create_if_missing(true);
         let pool = SqlitePool::connect_with(options).await.unwrap();
         MIGRATIONS.run_to(version, &pool).await.unwrap();
-        sqlx::query(rows).execute(&pool).await.unwrap();
+        sqlx::raw_sql(rows).execute(&pool).await.unwrap();
         pool.close().await;
         let store = SqlStore::open(dir.path()).await.unwrap();
-        let accounts = crate::Store::accounts(&store, &crate::Find::All)
-            .await
-            .unwrap();
+        let found = Find::Email("a@B.org".to_owned());
+        let accounts = store.accounts(&found).await.unwrap();
         assert_eq!(accounts.len(), 1, "from version {version}");
+        assert_eq!(store.pins().await.unwrap()[0].count, 1);
+        let now = DateTime::from_timestamp(60, 0).unwrap();
+        store.begin_run(now).await.unwrap();
+        let calls = store.calls(Period::default()).await.unwrap();
+        let ended = calls[0].ended.map(|at| at.timestamp_millis());
+        assert_eq!(ended, Some(5000), "an old run is the only bridge's");
     }
     assert_eq!(
         ROWS.len(),
@@ -196,9 +271,7 @@ async fn nobody_else_can_read_the_files() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
     let store = SqlStore::serve(&data).await.unwrap();
-    crate::Books::begin_run(&store, DateTime::UNIX_EPOCH)
-        .await
-        .unwrap();
+    store.begin_run(DateTime::UNIX_EPOCH).await.unwrap();
     let files = std::fs::read_dir(&data).unwrap();
     let modes: Vec<_> = files
         .map(|file| file.unwrap())
