@@ -305,3 +305,75 @@ async fn one_serves() {
         .await
         .expect("the lock went with the store");
 }
+
+#[tokio::test]
+async fn what_lasts_is_told_from_what_passes() {
+    let server = conclave_testbed::Postgres::shared();
+    let store = SqlStore::connect(&database(&server)).await.unwrap();
+    let check = async |code: &str, lasting: bool| {
+        let raise = format!("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}'; END $$");
+        let mut turn = store.db.begin().await.unwrap();
+        let error = turn.run(raise.leak(), args![]).await.unwrap_err();
+        assert_eq!(error.is_lasting(), lasting, "{code}: {error:?}");
+    };
+    for lasting in [
+        "22003", "22021", "22P02", "23502", "23503", "23505", "23514",
+    ] {
+        check(lasting, true).await;
+    }
+    for passing in [
+        "08006", "25006", "40001", "40P01", "42501", "53100", "53300", "55P03", "57014", "57P01",
+        "57P03", "58030",
+    ] {
+        check(passing, false).await;
+    }
+    // What SQLite calls a value of the wrong type, and a rule of the table.
+    let dir = tempfile::tempdir().unwrap();
+    let store = SqlStore::open(dir.path()).await.unwrap();
+    let mut turn = store.db.begin().await.unwrap();
+    for statement in [
+        "INSERT INTO runs (started_at, seen_at) VALUES ('x', 1)",
+        "INSERT INTO runs (started_at, seen_at) VALUES (NULL, 1)",
+        "INSERT INTO calls (run, call, trunk, answered_at) VALUES (99, 1, 'x', 1)",
+    ] {
+        let refused = turn.run(statement, args![]).await;
+        assert!(refused.unwrap_err().is_lasting(), "{statement}");
+    }
+    let syntax = turn.run("INSERT", args![]).await;
+    assert!(!syntax.unwrap_err().is_lasting());
+}
+
+/// A column reads alike from both, and one that isn't there or is of another type is named.
+#[tokio::test]
+async fn columns_are_read_by_name_and_type() {
+    const ROW: &str = "SELECT CAST($1 AS BIGINT) AS i, $2 AS r, $3 AS t, $4 AS b, $5 AS empty,
+        CASE WHEN 1 < 2 THEN 1 ELSE 0 END AS narrow, 1 < 2 AS truth, $6 AS late";
+    let server = conclave_testbed::Postgres::shared();
+    let dir = tempfile::tempdir().unwrap();
+    for store in [
+        SqlStore::open(dir.path()).await.unwrap(),
+        SqlStore::connect(&database(&server)).await.unwrap(),
+    ] {
+        let nothing: Option<i64> = None;
+        let args = args![u64::MAX, 1.5, "x", &[7; 3], nothing, i64::MAX];
+        let mut turn = store.db.begin().await.unwrap();
+        let rows = turn.all(ROW, args).await.unwrap();
+        let row = &rows[0];
+        assert_eq!(row.id("i").unwrap(), u64::MAX);
+        assert_eq!(row.real_opt("r").unwrap(), Some(1.5));
+        assert_eq!(row.text("t").unwrap(), "x");
+        assert_eq!(row.blob("b").unwrap(), [7; 3]);
+        assert_eq!(row.moment_opt("empty").unwrap(), None);
+        assert!(row.flag("narrow").unwrap() && row.flag("truth").unwrap());
+        for (what, refused) in [
+            ("t", row.int("t").map(drop)),
+            ("i", row.text("i").map(drop)),
+            ("empty", row.int("empty").map(drop)),
+            ("absent", row.text_opt("absent").map(drop)),
+            ("late", row.moment("late").map(drop)),
+        ] {
+            let named = matches!(&refused, Err(StoreError::Bad { what: at, .. }) if *at == what);
+            assert!(named, "{what}: {refused:?}");
+        }
+    }
+}
