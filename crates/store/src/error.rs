@@ -1,6 +1,9 @@
 use std::path::PathBuf;
 
 use conclave_accounts::AccountId;
+use sqlx::error::DatabaseError;
+use sqlx::migrate::MigrateError;
+use sqlx::postgres::PgDatabaseError;
 
 /// Why the store can't do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -23,12 +26,27 @@ pub enum StoreError {
         /// What the other wrote into its lock file.
         pid: String,
     },
+    /// Another bridge serves the database under this name.
+    #[error(
+        "the database is already served by another conclave-bridge named {bridge:?} ({by}); two can't share a name"
+    )]
+    NameServed {
+        /// The name.
+        bridge: String,
+        /// From where the other is connected, and since when.
+        by: String,
+    },
+    /// What should say where a PostgreSQL database is doesn't.
+    #[error(
+        "the database's URL: {0}; it should look like postgres://user:password@host:5432/database"
+    )]
+    Url(String),
     /// The database was written by a later version.
-    #[error("{} was written by a newer version of Conclave than this one", .0.display())]
-    Newer(PathBuf),
+    #[error("{0} was written by a newer version of Conclave than this one")]
+    Newer(String),
     /// The schema of the database is not the one that its version says.
-    #[error("{} is not a Conclave database of any released version", .0.display())]
-    Foreign(PathBuf),
+    #[error("{0} is not a Conclave database of any released version")]
+    Foreign(String),
     /// The file was cut or overwritten.
     #[error("{} is damaged: restore it from a backup", .0.display())]
     Damaged(PathBuf),
@@ -57,13 +75,50 @@ impl StoreError {
     /// Whether to try the same again is pointless: the data is at fault, not the moment.
     pub fn is_lasting(&self) -> bool {
         match self {
-            Self::Database(sqlx::Error::Database(e)) => {
-                e.is_unique_violation() || e.is_foreign_key_violation() || e.is_check_violation()
-            }
+            Self::Database(sqlx::Error::Database(e)) => is_lasting(e.as_ref()),
+            Self::Database(sqlx::Error::Encode(_)) => true,
             Self::Database(_) | Self::File { .. } => false,
-            Self::PinTaken | Self::NoSuchAccount(_) | Self::Closed(_) | Self::Served { .. } => true,
+            Self::PinTaken | Self::NoSuchAccount(_) | Self::Closed(_) => true,
+            Self::Served { .. } | Self::NameServed { .. } | Self::Url(_) => true,
             Self::Newer(_) | Self::Foreign(_) | Self::Damaged(_) | Self::Bad { .. } => true,
         }
+    }
+
+    /// Whether the database refused a second row of what there may be only one of.
+    pub(crate) fn is_unique_violation(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(e)) if e.is_unique_violation())
+    }
+
+    /// What became of a migration of the database at `place`.
+    pub(crate) fn unmigrated(place: String, error: MigrateError) -> Self {
+        match error {
+            MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => Self::Newer(place),
+            MigrateError::VersionMismatch(_)
+            | MigrateError::Dirty(_)
+            | MigrateError::ExecuteMigration(..) => Self::Foreign(place),
+            MigrateError::Execute(e) => e.into(),
+            other => Self::Database(sqlx::Error::Migrate(Box::new(other))),
+        }
+    }
+}
+
+/// Of PostgreSQL's classes of SQLSTATE, 22 is a value that it can't take and 23 a rule of the tables that was
+/// violated. All others are of the moment: a connection lost (08), no room (53), a server that stops or starts (57P),
+/// an operator's mistake that can be mended. Of SQLite's result codes, 18 is a value too big, 19 a rule violated,
+/// 20 a value of the wrong type.
+fn is_lasting(error: &dyn DatabaseError) -> bool {
+    let code = error.code().unwrap_or_default();
+    if error.try_downcast_ref::<PgDatabaseError>().is_some() {
+        return code.starts_with("22") || code.starts_with("23");
+    }
+    code.parse::<u32>()
+        .is_ok_and(|code| matches!(code & 0xff, 18..=20))
+}
+
+pub(crate) fn bad(what: &'static str, why: impl ToString) -> StoreError {
+    StoreError::Bad {
+        what,
+        why: why.to_string(),
     }
 }
 

@@ -13,8 +13,7 @@ use rand_core::CryptoRng;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-pub use error::{KeysError, OtherKeys};
-pub use file::KeysFile;
+use crate::sql::DATABASE;
 
 use crate::audit::AuditKey;
 use crate::seal::{self, SealError, SealedPin};

@@ -1,4 +1,4 @@
-//! Accounts, conference records and calls in a database: SQLite behind a trait that a second one can implement.
+//! Accounts, conference records and calls in a database: SQLite or PostgreSQL, by the same statements.
 //!
 //! It is *not* a judge: whether a door opens now is for `conclave-accounts` to say, and it keeps no PIN in
 //! the clear: keyed hashes, and Guest PINs encrypted ([`StoredPin`]).
@@ -6,14 +6,14 @@
 //! ```
 //! # use chrono::DateTime;
 //! use conclave_accounts::{Owner, Pin, Source, Terms};
-//! use conclave_store::{FreshKeys, Keys, NewAccount, SqliteStore, Store, StoredPin};
+//! use conclave_store::{Keys, NewAccount, SqlStore, Store, StoredPin};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let scratch = tempfile::tempdir()?;
-//! # let (dir, now, nonce) = (scratch.path(), DateTime::UNIX_EPOCH, [7; 24]);
-//! let keys = Keys::load_or_create(dir, FreshKeys::draw(&mut rand::rng()))?;
-//! let store = SqliteStore::open(dir).await?;
+//! # let (dir, now, random) = (scratch.path(), DateTime::UNIX_EPOCH, [7; 32]);
+//! let keys = Keys::load_or_create(dir, random)?;
+//! let store = SqlStore::open(dir).await?;
 //! let [host, guest] = [Pin::parse("482913507264")?, Pin::parse("7305918246")?];
 //! let account = NewAccount {
 //!     owner: Owner::new("Ada Lovelace", "ada@example.org")?,
@@ -41,9 +41,7 @@ mod keys;
 mod lock;
 mod record;
 mod recorder;
-mod seal;
-mod secret;
-mod sqlite;
+mod sql;
 mod store;
 mod subject;
 
@@ -56,8 +54,7 @@ pub use keys::{
 };
 pub use record::{CallMedia, CallRow, ConferenceRow, Entry, EventRow, Period, RunId, Visit};
 pub use recorder::{Recorder, RecorderError};
-pub use seal::{SealError, SealedPin};
-pub use sqlite::SqliteStore;
+pub use sql::{Postgres, SqlStore};
 pub use store::{Books, KNOWN_FOR, PIN_REST, Store};
 pub use subject::{Commitment, Subject, SubjectKind};
 

@@ -15,8 +15,7 @@ use chrono::{DateTime, Utc};
 use conclave_accounts::{AccountId, CallId, ConferenceKey, Owner, Pin, Role, Source, Terms};
 use conclave_conference::{ConferenceId, Fact, LeaveReason, Record};
 use conclave_store::{
-    Books, Entry, Find, FreshKeys, Keys, NewAccount, Period, Recorder, SqliteStore, Store,
-    StoreError, StoredPin,
+    Books, Entry, Find, Keys, NewAccount, Period, Recorder, SqlStore, Store, StoreError, StoredPin,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -86,8 +85,8 @@ async fn the_other_process() {
 
 /// Calls come and go, accounts are made; each is told on standard output once it is acknowledged.
 async fn serve_until_killed(dir: &Path) {
-    let keys = Keys::load_or_create(dir, fresh(5)).unwrap();
-    let store = SqliteStore::serve(dir).await.unwrap();
+    let keys = Keys::load_or_create(dir, [5; 32]).unwrap();
+    let store = SqlStore::serve(dir).await.unwrap();
     let run = store.begin_run(now()).await.unwrap();
     let recorder = Recorder::start(store.clone(), run);
     let host = store
@@ -148,7 +147,7 @@ async fn add_accounts(dir: &Path, prefix: u32, count: u32) {
     let keys = Keys::load_or_create(dir, fresh(6)).unwrap();
     for n in 0..count {
         // As the command line does it: open, do, close.
-        let store = SqliteStore::open(dir).await.unwrap();
+        let store = SqlStore::open(dir).await.unwrap();
         store
             .add_account(account(&keys, prefix, n), now())
             .await
@@ -206,8 +205,8 @@ async fn what_a_killed_process_had_acknowledged_is_there() {
             told.len()
         );
 
-        let keys = Keys::load_or_create(dir.path(), fresh(8)).unwrap();
-        let store = SqliteStore::serve(dir.path())
+        let keys = Keys::load_or_create(dir.path(), [8; 32]).unwrap();
+        let store = SqlStore::serve(dir.path())
             .await
             .expect("the lock went with the process");
         for (_, n, _) in of("account") {
@@ -258,9 +257,9 @@ async fn commands_and_the_bridge_write_at_the_same_time() {
     let keys = Keys::load_or_create(dir.path(), fresh(4)).unwrap();
     // All at once from an empty directory: the schema is made under the others' eyes.
     let mut commands = ["accounts-1", "accounts-2"].map(|part| other_process(part, dir.path()));
-    let store = SqliteStore::serve(dir.path()).await.unwrap();
+    let store = SqlStore::serve(dir.path()).await.unwrap();
     assert!(matches!(
-        SqliteStore::serve(dir.path()).await,
+        SqlStore::serve(dir.path()).await,
         Err(StoreError::Served { .. })
     ));
     let run = store.begin_run(now()).await.unwrap();

@@ -1,4 +1,4 @@
-//! What every implementation of the trait must do; run for SQLite. A second database adds a line to `databases!`.
+//! What every implementation of the trait must do; run for SQLite and for PostgreSQL.
 
 // Helpers of tests are tests.
 #![allow(clippy::unwrap_used)]
@@ -12,8 +12,8 @@ use conclave_conference::{
     Actor, Command, ConferenceId, EndReason, Fact, LeaveReason, Record, Refusal, WaitFor,
 };
 use conclave_store::{
-    CallMedia, Entry, Find, NewAccount, Period, PinCount, RunId, SqliteStore, Store, StoreError,
-    StoredPin,
+    CallMedia, Entry, Find, NewAccount, Period, PinCount, Postgres, RunId, SqlStore, Store,
+    StoreError, StoredPin,
 };
 use std::time::Duration;
 
@@ -23,7 +23,19 @@ macro_rules! databases {
             $(#[tokio::test]
             async fn $test() {
                 let dir = tempfile::tempdir().unwrap();
-                super::$test(super::SqliteStore::serve(dir.path()).await.unwrap()).await;
+                super::$test(super::SqlStore::serve(dir.path()).await.unwrap()).await;
+            })+
+        }
+
+        mod postgres {
+            $(#[tokio::test]
+            async fn $test() {
+                let server = conclave_testbed::Postgres::shared();
+                let at = super::Postgres {
+                    url: server.new_database(),
+                    bridge: "main".to_owned(),
+                };
+                super::$test(super::SqlStore::serve_postgres(&at).await.unwrap()).await;
             })+
         }
     };

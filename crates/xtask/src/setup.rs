@@ -1,6 +1,8 @@
 //! The programs that the tests call but cargo can't bring.
 
 use crate::run::{Failure, Result, on_path, run, succeeds};
+use conclave_testbed::Postgres;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -18,17 +20,14 @@ const NEEDED: &[(&str, &str, &str)] = &[
         "finds malformed SIP and RTP in what we send",
     ),
     (
-        "python3-icalendar",
-        "import icalendar",
-        "a reader of invitations that is not ours",
-    ),
-    ("python3-vobject", "import vobject", "another"),
-    (
-        "python3-dateutil",
-        "import dateutil",
-        "makes moments of an invitation's series",
+        POSTGRESQL,
+        "postgres",
+        "the database that several bridges can share",
     ),
 ];
+
+/// Debian keeps its programs off the PATH.
+const POSTGRESQL: &str = "postgresql";
 
 pub(crate) fn setup() -> Result {
     let missing = missing();
@@ -57,11 +56,13 @@ pub(crate) fn setup() -> Result {
     }
     println!("setup: installing {} by apt-get", missing.join(", "));
     run(apt_get(&["update"]).arg("--quiet"))?;
+    let without_a_database = WithoutADatabase::ask();
     run(apt_get(&["install", "--yes", "--quiet", "--no-install-recommends"]).args(&missing))?;
+    drop(without_a_database);
     match &self::missing()[..] {
         [] => Ok(()),
         still => Err(Failure(format!(
-            "installed {}, but what we look for in it is not there",
+            "installed {}, but its program is not where it should be",
             still.join(", ")
         ))),
     }
@@ -70,7 +71,10 @@ pub(crate) fn setup() -> Result {
 fn missing() -> Vec<&'static str> {
     NEEDED
         .iter()
-        .filter(|(_, program, _)| !is_there(program))
+        .filter(|(package, program, _)| match *package {
+            POSTGRESQL => !Postgres::is_installed(),
+            _ => !on_path(program),
+        })
         .map(|(package, ..)| *package)
         .collect()
 }
@@ -96,6 +100,29 @@ fn apt_get(arguments: &[&str]) -> Command {
         .env("DEBIAN_FRONTEND", "noninteractive")
         .args(arguments);
     command
+}
+
+/// While it is there, Debian makes and starts no database of its own with PostgreSQL: the tests' servers come and go
+/// with the tests.
+struct WithoutADatabase(Option<&'static Path>);
+
+impl WithoutADatabase {
+    /// Where it can't be had the database is made: no harm, only of no use.
+    fn ask() -> Self {
+        let file = Path::new("/etc/postgresql-common/createcluster.d/conclave-tests.conf");
+        let asked = file.parent().map_or(Ok(()), fs::create_dir_all);
+        let asked = asked.and_then(|()| fs::write(file, "create_main_cluster = false\n"));
+        Self(asked.is_ok().then_some(file))
+    }
+}
+
+impl Drop for WithoutADatabase {
+    fn drop(&mut self) {
+        if let Some(file) = self.0 {
+            // Whoever installs another PostgreSQL later shall have Debian's usual database.
+            let _ = fs::remove_file(file);
+        }
+    }
 }
 
 fn is_root() -> bool {

@@ -2,6 +2,7 @@
 
 use crate::run::{Failure, Result, cargo, on_path, output, run, succeeds};
 use crate::setup::setup;
+use conclave_testbed::{Postgres, SERVER};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -50,19 +51,21 @@ fn lints() -> Result {
     ]))
 }
 
-/// Fuzz corpora are replayed here too: they are ordinary tests of the crates.
+/// Fuzz corpora are replayed here too: they are ordinary tests of the crates. One PostgreSQL server is started for all
+/// of them: a test that finds none starts its own, which takes longer than the test.
 fn tests() -> Result {
-    if succeeds(&mut cargo(&["nextest", "--version"])) {
-        run(&mut cargo(&[
+    let server = Postgres::start();
+    let arguments: &[&str] = if succeeds(&mut cargo(&["nextest", "--version"])) {
+        &[
             "nextest",
             "run",
             "--workspace",
             "--all-features",
             "--locked",
-        ]))
+        ]
     } else {
         println!("cargo-nextest is not installed: plain `cargo test` does as well, only slower");
-        run(&mut cargo(&[
+        &[
             "test",
             "--workspace",
             "--all-features",
@@ -71,8 +74,9 @@ fn tests() -> Result {
             "--bins",
             "--tests",
             "--examples",
-        ]))
-    }
+        ]
+    };
+    run(cargo(arguments).env(SERVER, server.server_url()))
 }
 
 fn doctests() -> Result {

@@ -31,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "conclave-store",
         &["conclave-accounts", "conclave-conference"],
     ),
+    ("conclave-testbed", &[]),
 ];
 
 /// Crates that are told the time and given their bytes.

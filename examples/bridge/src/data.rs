@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use conclave_accounts::Doors;
-use conclave_store::{FreshKeys, Keys, KeysError, PinCount, SqliteStore, Store, StoreError};
+use conclave_store::{Keys, KeysError, PinCount, SqlStore, Store, StoreError};
 
 pub(crate) struct Data {
     pub(crate) keys: Keys,
-    pub(crate) store: SqliteStore,
+    pub(crate) store: SqlStore,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -23,14 +23,14 @@ pub(crate) enum DataError {
 impl Data {
     /// Opens the directory for a command; the first time, makes it with fresh keys.
     pub(crate) async fn open(directory: &Path) -> Result<Self, DataError> {
-        let keys = Keys::load_or_create(directory, FreshKeys::draw(&mut rand::rng()))?;
-        let store = SqliteStore::open(directory).await?;
+        let keys = Keys::load_or_create(directory, rand::random())?;
+        let store = SqlStore::open(directory).await?;
         Ok(Self { keys, store })
     }
 
     /// Opens the directory for a command that is of no use in a new one: a wrongly typed name makes no directory.
     pub(crate) async fn existing(directory: &Path) -> Result<Self, DataError> {
-        if SqliteStore::is_in(directory) {
+        if SqlStore::is_in(directory) {
             Self::open(directory).await
         } else {
             Err(DataError::None(directory.to_owned()))
@@ -39,8 +39,8 @@ impl Data {
 
     /// Opens it as the one bridge that serves it.
     pub(crate) async fn serve(directory: &Path) -> Result<Self, DataError> {
-        let keys = Keys::load_or_create(directory, FreshKeys::draw(&mut rand::rng()))?;
-        let store = SqliteStore::serve(directory).await?;
+        let keys = Keys::load_or_create(directory, rand::random())?;
+        let store = SqlStore::serve(directory).await?;
         Ok(Self { keys, store })
     }
 

@@ -16,7 +16,7 @@ use conclave_engine::{
     self as engine, ClipId, Command, Engine, LegId, LegMedia, NameRules, Port, RoomId,
 };
 use conclave_sip::{CallMedia, CallRef, Direction, IncomingCall, SipEvent, SipServer};
-use conclave_store::{self as store, Entry, Keys, Recorder, SqliteStore, Store};
+use conclave_store::{self as store, Entry, Keys, Recorder, SqlStore, Store};
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
@@ -28,7 +28,7 @@ pub(crate) struct Parts {
     pub(crate) doorkeeper: Doorkeeper,
     pub(crate) sip: SipServer,
     pub(crate) engine: Engine,
-    pub(crate) store: SqliteStore,
+    pub(crate) store: SqlStore,
     pub(crate) keys: Keys,
     pub(crate) recorder: Recorder,
     pub(crate) access: AccessNumbers,

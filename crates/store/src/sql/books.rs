@@ -1,0 +1,325 @@
+//! What happened, written down.
+
+use chrono::{DateTime, Utc};
+use conclave_accounts::{CallId, ConferenceKey};
+use conclave_conference::{Actor, Command, Fact, Record, Refusal, WaitFor};
+
+use super::accounts::role_word;
+use super::{Arg, SqlStore, Turn, args};
+use crate::error::{Result, bad};
+use crate::store::{Books, KNOWN_FOR};
+use crate::{CallMedia, Entry, RunId};
+
+pub(super) const BEGIN_RUN: &str =
+    "INSERT INTO runs (bridge, started_at, seen_at) VALUES ($1, $2, $2) RETURNING id";
+pub(super) const SEEN: &str =
+    "UPDATE runs SET seen_at = CASE WHEN seen_at < $2 THEN $2 ELSE seen_at END WHERE id = $1";
+/// An open call of another bridge does as well: it costs this one a needless write, and the index stays short.
+pub(super) const STILL_RUNNING: &str =
+    "UPDATE runs SET seen_at = CASE WHEN seen_at < $2 THEN $2 ELSE seen_at END
+    WHERE id = $1 AND EXISTS (SELECT 1 FROM calls WHERE ended_at IS NULL)";
+/// At the last moment that the run was seen, but at none before the row's own. Whose run it is, is asked of each open
+/// row: they are few, and the runs of a bridge may be many.
+pub(super) const CLOSE_ATTENDANCES: &str =
+    "UPDATE attendances SET reason = 'interrupted', departed_at = (
+        SELECT CASE
+            WHEN r.seen_at >= attendances.arrived_at AND r.seen_at >= COALESCE(attendances.admitted_at, 0) THEN r.seen_at
+            WHEN attendances.admitted_at > attendances.arrived_at THEN attendances.admitted_at
+            ELSE attendances.arrived_at END
+        FROM conferences c JOIN runs r ON r.id = c.run WHERE c.id = attendances.conference)
+    WHERE departed_at IS NULL AND (
+        SELECT r.bridge FROM conferences c JOIN runs r ON r.id = c.run WHERE c.id = attendances.conference) = $1";
+pub(super) const CLOSE_CALLS: &str = "UPDATE calls SET reason = 'interrupted', ended_at = (
+        SELECT CASE WHEN r.seen_at > calls.answered_at THEN r.seen_at ELSE calls.answered_at END
+        FROM runs r WHERE r.id = calls.run)
+    WHERE ended_at IS NULL AND (SELECT r.bridge FROM runs r WHERE r.id = calls.run) = $1";
+pub(super) const CLOSE_CONFERENCES: &str =
+    "UPDATE conferences SET reason = 'interrupted', ended_at = (
+        SELECT CASE WHEN r.seen_at > conferences.started_at THEN r.seen_at ELSE conferences.started_at END
+        FROM runs r WHERE r.id = conferences.run)
+    WHERE ended_at IS NULL AND (SELECT r.bridge FROM runs r WHERE r.id = conferences.run) = $1";
+pub(super) const CLOSE_RUNS: &str =
+    "UPDATE runs SET stopped_at = seen_at WHERE stopped_at IS NULL AND bridge = $1";
+pub(super) const FORGET_NUMBERS: &str = "DELETE FROM known_numbers WHERE last_at < $1";
+
+pub(super) const CALL_ANSWERED: &str =
+    "INSERT INTO calls (run, call, trunk, number, answered_at) VALUES ($1, $2, $3, $4, $5)";
+pub(super) const CALL_MEDIA: &str = "UPDATE calls SET codec = COALESCE($3, codec),
+    encryption = COALESCE($4, encryption), packets_lost = COALESCE($5, packets_lost),
+    jitter_ms = COALESCE($6, jitter_ms), mos = COALESCE($7, mos) WHERE run = $1 AND call = $2";
+pub(super) const CALL_ENDED: &str =
+    "UPDATE calls SET ended_at = $3, reason = $4 WHERE run = $1 AND call = $2 AND ended_at IS NULL";
+pub(super) const WRONG_PIN: &str = "INSERT INTO wrong_pins (call, at, mistyped) SELECT id, $3, $4 FROM calls WHERE run = $1 AND call = $2";
+pub(super) const STARTED: &str =
+    "INSERT INTO conferences (run, conference, account, booking, started_at)
+    SELECT $1, $2, id, $4, $5 FROM accounts WHERE id = $3";
+pub(super) const ARRIVED: &str =
+    "INSERT INTO attendances (conference, call, role, holder, waits_for, arrived_at)
+    SELECT c.id, k.id, $4, $5, $6, $7 FROM conferences c, calls k
+    WHERE c.run = $1 AND c.conference = $2 AND k.run = $1 AND k.call = $3";
+pub(super) const ADMITTED: &str = "UPDATE attendances SET admitted_at = COALESCE(admitted_at, $4)
+    WHERE call = (SELECT id FROM calls WHERE run = $1 AND call = $3)
+    AND conference = (SELECT id FROM conferences WHERE run = $1 AND conference = $2) AND departed_at IS NULL";
+pub(super) const KNOWN: &str = "INSERT INTO known_numbers (account, number, last_at)
+    SELECT c.account, k.number, $4 FROM conferences c, calls k
+    WHERE c.run = $1 AND c.conference = $2 AND k.run = $1 AND k.call = $3 AND k.number IS NOT NULL
+    ON CONFLICT (account, number) DO UPDATE SET last_at =
+        CASE WHEN known_numbers.last_at < excluded.last_at THEN excluded.last_at ELSE known_numbers.last_at END";
+pub(super) const DEPARTED: &str = "UPDATE attendances SET departed_at = $4, reason = $5
+    WHERE call = (SELECT id FROM calls WHERE run = $1 AND call = $3)
+    AND conference = (SELECT id FROM conferences WHERE run = $1 AND conference = $2) AND departed_at IS NULL";
+pub(super) const ENDED: &str = "UPDATE conferences SET ended_at = $3, reason = $4
+    WHERE run = $1 AND conference = $2 AND ended_at IS NULL";
+pub(super) const EVENT: &str =
+    "INSERT INTO events (conference, at, what, call, command, about, refusal)
+    SELECT id, $3, $4, (SELECT id FROM calls WHERE run = $1 AND call = $5), $6,
+        (SELECT id FROM calls WHERE run = $1 AND call = $7), $8
+    FROM conferences WHERE run = $1 AND conference = $2";
+
+impl Books for SqlStore {
+    async fn begin_run(&self, now: DateTime<Utc>) -> Result<RunId> {
+        let mut turn = self.db.begin().await?;
+        close_open(&mut turn, &self.bridge).await?;
+        turn.run(FORGET_NUMBERS, args![now - KNOWN_FOR]).await?;
+        let begun = turn.one(BEGIN_RUN, args![&*self.bridge, now]).await?;
+        let id = begun
+            .ok_or_else(|| bad("id", "no row was added"))?
+            .id("id")?;
+        turn.commit().await?;
+        Ok(RunId(id))
+    }
+
+    async fn write(&self, run: RunId, entries: &[Entry], now: DateTime<Utc>) -> Result<()> {
+        let mut pen = Pen {
+            turn: self.db.begin().await?,
+            run,
+        };
+        for entry in entries {
+            if !pen.entry(entry).await? {
+                tracing::warn!(
+                    ?entry,
+                    "an entry about an unknown call or conference is left out of the books"
+                );
+            }
+        }
+        pen.turn.run(SEEN, args![run, now]).await?;
+        pen.turn.commit().await
+    }
+
+    async fn still_running(&self, run: RunId, now: DateTime<Utc>) -> Result<()> {
+        let mut turn = self.db.begin().await?;
+        turn.run(STILL_RUNNING, args![run, now]).await?;
+        turn.commit().await
+    }
+
+    async fn end_run(&self, run: RunId, now: DateTime<Utc>) -> Result<()> {
+        let mut turn = self.db.begin().await?;
+        turn.run(SEEN, args![run, now]).await?;
+        close_open(&mut turn, &self.bridge).await?;
+        turn.commit().await
+    }
+}
+
+/// Only the serving process of this name has anything open, so whatever is open is of a run that is over.
+async fn close_open(turn: &mut Turn, bridge: &str) -> Result<()> {
+    for statement in [
+        CLOSE_ATTENDANCES,
+        CLOSE_CALLS,
+        CLOSE_CONFERENCES,
+        CLOSE_RUNS,
+    ] {
+        turn.run(statement, args![bridge]).await?;
+    }
+    Ok(())
+}
+
+/// Writes one entry after the other within one turn. Each method says whether there was anything to write to.
+struct Pen {
+    turn: Turn,
+    run: RunId,
+}
+
+impl Pen {
+    async fn entry(&mut self, entry: &Entry) -> Result<bool> {
+        let run = self.run;
+        match entry {
+            Entry::CallAnswered { call, at, source } => {
+                let (trunk, number) = (&source.trunk, source.number.as_deref());
+                self.done(CALL_ANSWERED, args![run, *call, trunk, number, *at])
+                    .await
+            }
+            Entry::WrongPin { call, at, mistyped } => {
+                self.done(WRONG_PIN, args![run, *call, *at, *mistyped])
+                    .await
+            }
+            Entry::Media { call, media } => self.media(*call, media).await,
+            Entry::CallEnded { call, at, reason } => {
+                self.done(CALL_ENDED, args![run, *call, *at, reason.as_str()])
+                    .await
+            }
+            Entry::Conference(record) => self.record(record).await,
+        }
+    }
+
+    async fn media(&mut self, call: CallId, media: &CallMedia) -> Result<bool> {
+        let (codec, encryption) = (media.codec.as_deref(), media.encryption.as_deref());
+        let (lost, jitter, mos) = (media.packets_lost, media.jitter_ms, media.mos);
+        let args = args![self.run, call, codec, encryption, lost, jitter, mos];
+        self.done(CALL_MEDIA, args).await
+    }
+
+    async fn record(&mut self, record: &Record) -> Result<bool> {
+        let (run, at, conference) = (self.run, record.at, record.conference.0);
+        match &record.fact {
+            Fact::Started { key, account } => {
+                let booking = match key {
+                    ConferenceKey::Account(_) => None,
+                    ConferenceKey::Booking(id) => Some(*id),
+                };
+                self.done(STARTED, args![run, conference, *account, booking, at])
+                    .await
+            }
+            Fact::Arrived {
+                call,
+                role,
+                holder,
+                waits_for,
+            } => {
+                let (role, holder) = (role_word(*role), holder.as_deref());
+                let waits_for = waits_for.map(|wait| match wait {
+                    WaitFor::Host => "host",
+                    WaitFor::Consent => "consent",
+                });
+                let args = args![run, conference, *call, role, holder, waits_for, at];
+                self.done(ARRIVED, args).await
+            }
+            Fact::Admitted { call } => {
+                let args = args![run, conference, *call, at];
+                self.done(KNOWN, args).await?;
+                self.done(ADMITTED, args).await
+            }
+            Fact::Departed { call, reason } => {
+                let args = args![run, conference, *call, at, reason.as_str()];
+                self.done(DEPARTED, args).await
+            }
+            Fact::Ended { reason } => {
+                self.done(ENDED, args![run, conference, at, reason.as_str()])
+                    .await
+            }
+            Fact::Held { call } => self.event(record, "held", Happened::to(*call)).await,
+            Fact::AnotherHost { call } => {
+                self.event(record, "another-host", Happened::to(*call))
+                    .await
+            }
+            Fact::Refused { call, why } => {
+                let happened = Happened {
+                    refusal: Some(refusal_word(*why)),
+                    ..Happened::to(*call)
+                };
+                self.event(record, "refused", happened).await
+            }
+            Fact::Command {
+                by,
+                command,
+                refused,
+            } => {
+                let (command, about) = command_words(*command);
+                let by = match by {
+                    Actor::Caller(call) => Some(*call),
+                    Actor::Operator => None,
+                };
+                let happened = Happened {
+                    by,
+                    command: Some(command),
+                    about,
+                    refusal: refused.map(refusal_word),
+                };
+                self.event(record, "command", happened).await
+            }
+            // A later version of the conference may know more facts than these books have columns for.
+            _ => Ok(false),
+        }
+    }
+
+    async fn event(
+        &mut self,
+        record: &Record,
+        what: &'static str,
+        happened: Happened,
+    ) -> Result<bool> {
+        let (run, conference, at) = (self.run, record.conference.0, record.at);
+        let Happened {
+            by,
+            command,
+            about,
+            refusal,
+        } = happened;
+        let args = args![run, conference, at, what, by, command, about, refusal];
+        self.done(EVENT, args).await
+    }
+
+    async fn done(&mut self, statement: &'static str, args: &[Arg<'_>]) -> Result<bool> {
+        Ok(self.turn.run(statement, args).await? > 0)
+    }
+}
+
+/// The columns of an event.
+struct Happened {
+    by: Option<CallId>,
+    command: Option<&'static str>,
+    about: Option<CallId>,
+    refusal: Option<&'static str>,
+}
+
+impl Happened {
+    fn to(call: CallId) -> Self {
+        Self {
+            by: Some(call),
+            command: None,
+            about: None,
+            refusal: None,
+        }
+    }
+}
+
+/// The word for a command, and the call that it names.
+fn command_words(command: Command) -> (&'static str, Option<CallId>) {
+    match command {
+        Command::Mute => ("mute", None),
+        Command::Lock => ("lock", None),
+        Command::RollCall => ("roll-call", None),
+        Command::EndForAll => ("end-for-all", None),
+        Command::Lecture => ("lecture", None),
+        Command::Consent => ("consent", None),
+        Command::Quiet => ("quiet", None),
+        Command::Recording => ("recording", None),
+        Command::Hand => ("hand", None),
+        Command::Help => ("help", None),
+        Command::Star => ("star", None),
+        Command::MuteCall { call, muted: true } => ("mute-call", Some(call)),
+        Command::MuteCall { call, muted: false } => ("unmute-call", Some(call)),
+        Command::Remove { call } => ("remove", Some(call)),
+        Command::Admit {
+            call,
+            welcome: true,
+        } => ("admit", Some(call)),
+        Command::Admit {
+            call,
+            welcome: false,
+        } => ("send-away", Some(call)),
+        _ => ("other", None),
+    }
+}
+
+fn refusal_word(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Unknown => "unknown",
+        Refusal::NotAHost => "not-a-host",
+        Refusal::NotAllowed => "not-allowed",
+        Refusal::Locked => "locked",
+        Refusal::Full => "full",
+        Refusal::Ending => "ending",
+        Refusal::NothingToDo => "nothing-to-do",
+        _ => "other",
+    }
+}

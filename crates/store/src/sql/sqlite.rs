@@ -1,0 +1,78 @@
+//! The store in one SQLite file, in write-ahead mode: readers never wait, writers take turns, across processes too.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use super::db::{Db, Pools};
+use crate::StoreError;
+use crate::error::Result;
+use crate::lock::{self, MigrationLock};
+
+/// The database's file in the data directory.
+pub(crate) const DATABASE: &str = "conclave.db";
+
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/sqlite");
+
+/// How long a writer waits for its turn before it gives up.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Opens the database of a directory that is there; an older schema is brought up to date.
+pub(super) async fn open(dir: &Path) -> Result<Db> {
+    let path = dir.join(DATABASE);
+    // Held until the first connection has made the file, its mode and its schema.
+    let _turn = MigrationLock::take(dir).await?;
+    // SQLite would make it readable by all; its other files take their mode from this one.
+    drop(lock::open_private(&path)?);
+    let options = SqliteConnectOptions::new()
+        .filename(&path)
+        .journal_mode(SqliteJournalMode::Wal)
+        // What was acknowledged outlives a power cut too.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(PATIENCE);
+    let pool = |connections| {
+        SqlitePoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(PATIENCE * 2)
+    };
+    let writer = pool(1)
+        .connect_with(options.clone())
+        .await
+        .map_err(|e| foreign(&path, e))?;
+    MIGRATIONS
+        .run(&writer)
+        .await
+        .map_err(|e| unmigrated(path.clone(), e))?;
+    let readers = pool(4).connect_lazy_with(options);
+    Ok(Db::Sqlite(Pools { readers, writer }))
+}
+
+pub(super) fn make_dir(dir: &Path) -> Result<()> {
+    lock::make_dir(dir).map_err(|source| StoreError::File {
+        path: dir.to_owned(),
+        source,
+    })
+}
+
+/// The low byte of SQLite's extended result codes says what it is: 11 is SQLITE_CORRUPT, 26 SQLITE_NOTADB.
+fn foreign(path: &Path, error: sqlx::Error) -> StoreError {
+    let code = match &error {
+        sqlx::Error::Database(e) => e.code().and_then(|code| code.parse::<u32>().ok()),
+        _ => None,
+    };
+    match code.map(|code| code & 0xff) {
+        Some(11) => StoreError::Damaged(path.to_owned()),
+        Some(26) => StoreError::Foreign(path.display().to_string()),
+        _ => error.into(),
+    }
+}
+
+fn unmigrated(path: PathBuf, error: MigrateError) -> StoreError {
+    match error {
+        MigrateError::Execute(e) => foreign(&path, e),
+        other => StoreError::unmigrated(path.display().to_string(), other),
+    }
+}

@@ -1,0 +1,379 @@
+//! What only the inside can be asked: query plans, migrations, files.
+
+use std::os::unix::fs::PermissionsExt;
+
+use chrono::DateTime;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+
+use super::sqlite::MIGRATIONS;
+use super::*;
+use super::{accounts, books, reports};
+use crate::{Books as _, Find, Period, Store as _, StoreError};
+
+/// Every statement that runs while calls do, or over tables that grow, and the kinds of its arguments: `i` a number,
+/// `r` a real one, `t` a text, `b` bytes.
+const STATEMENTS: &[(&str, &str)] = &[
+    (accounts::DOOR, "bti"),
+    (accounts::ADD_ACCOUNT, "ttiti"),
+    (accounts::ADD_PIN, "bitiiii"),
+    (accounts::FORGET_RESTED_PIN, "bi"),
+    (accounts::RETIRE_PIN, "iti"),
+    (accounts::STATE, "i"),
+    (accounts::SET_STATE, "it"),
+    (accounts::BY_ID, "i"),
+    (accounts::BY_EMAIL, "t"),
+    (books::SEEN, "ii"),
+    (books::STILL_RUNNING, "ii"),
+    (books::CLOSE_ATTENDANCES, "t"),
+    (books::CLOSE_CALLS, "t"),
+    (books::CLOSE_CONFERENCES, "t"),
+    (books::CLOSE_RUNS, "t"),
+    (books::FORGET_NUMBERS, "i"),
+    (books::BEGIN_RUN, "ti"),
+    (books::CALL_ANSWERED, "iitti"),
+    (books::CALL_MEDIA, "iittirr"),
+    (books::CALL_ENDED, "iiit"),
+    (books::WRONG_PIN, "iiii"),
+    (books::STARTED, "iiiii"),
+    (books::ARRIVED, "iiittti"),
+    (books::ADMITTED, "iiii"),
+    (books::KNOWN, "iiii"),
+    (books::DEPARTED, "iiiit"),
+    (books::ENDED, "iiit"),
+    (books::EVENT, "iiititit"),
+    (reports::CONFERENCES, "ii"),
+    (reports::CALLS, "ii"),
+    (reports::EVENTS, "i"),
+];
+
+/// The pools of a store in SQLite.
+fn pools(store: &SqlStore) -> &db::Pools<sqlx::Sqlite> {
+    match &store.db {
+        Db::Sqlite(pools) => pools,
+        Db::Postgres(_) => panic!("not SQLite"),
+    }
+}
+
+fn some_args(kinds: &str) -> Vec<Arg<'static>> {
+    let arg = |kind| match kind {
+        'i' => Arg::from(1_i64),
+        'r' => Arg::from(1.0),
+        't' => Arg::from("x"),
+        'b' => Arg::from(&[7; 32]),
+        other => panic!("no kind of argument: {other}"),
+    };
+    kinds.chars().map(arg).collect()
+}
+
+/// What the database says it will do, a line for each step.
+async fn plan(turn: &mut Turn, statement: &str, kinds: &str) -> Vec<String> {
+    let (explain, column) = match turn {
+        Turn::Sqlite(_) => ("EXPLAIN QUERY PLAN", "detail"),
+        Turn::Postgres(_) => ("EXPLAIN (COSTS OFF)", "QUERY PLAN"),
+    };
+    // Few are made, and the layer takes only what lives for ever.
+    let explain: &'static str = format!("{explain} {statement}").leak();
+    let steps = turn.all(explain, &some_args(kinds)).await;
+    let steps = steps.unwrap_or_else(|error| panic!("{statement}\n{error}"));
+    steps
+        .iter()
+        .map(|step| step.text(column).unwrap())
+        .collect()
+}
+
+/// The steps that read a whole table or index. An index of open rows alone is as long as there are open calls: to
+/// read that is to find them.
+fn scans(turn: &Turn, steps: &[String]) -> Vec<String> {
+    let scans = |(n, step): (usize, &String)| {
+        let whole = match turn {
+            Turn::Sqlite(_) => step.starts_with("SCAN") && step != "SCAN CONSTANT ROW",
+            Turn::Postgres(_) => {
+                let by_index = steps
+                    .get(n + 1)
+                    .is_some_and(|next| next.contains("Index Cond:"));
+                step.contains("Seq Scan on")
+                    || (step.contains("Index") && step.contains("Scan") && !by_index)
+            }
+        };
+        (whole && !step.contains("_open")).then(|| step.clone())
+    };
+    steps.iter().enumerate().filter_map(scans).collect()
+}
+
+async fn finds_all_rows_by_an_index(mut turn: Turn) {
+    if matches!(turn, Turn::Postgres(_)) {
+        // The tables are empty: let it not think that this is why it needs no index.
+        for setting in [
+            "SET LOCAL enable_seqscan = off",
+            "SET LOCAL enable_hashjoin = off",
+            "SET LOCAL enable_mergejoin = off",
+        ] {
+            turn.run(setting, args![]).await.unwrap();
+        }
+    }
+    for (statement, kinds) in STATEMENTS {
+        let steps = plan(&mut turn, statement, kinds).await;
+        assert!(scans(&turn, &steps).is_empty(), "{statement}\n{steps:#?}");
+    }
+    for scan in [
+        "SELECT * FROM calls WHERE trunk = 'x'",
+        "SELECT * FROM calls WHERE trunk = 'x' ORDER BY id",
+    ] {
+        let steps = plan(&mut turn, scan, "").await;
+        assert!(
+            !scans(&turn, &steps).is_empty(),
+            "the check would not find a scan: {steps:#?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_statement_finds_its_rows_by_an_index_in_sqlite() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = SqlStore::open(dir.path()).await.unwrap();
+    finds_all_rows_by_an_index(store.db.begin().await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn every_statement_finds_its_rows_by_an_index_in_postgres() {
+    let server = conclave_testbed::Postgres::shared();
+    let store = SqlStore::connect(&database(&server)).await.unwrap();
+    finds_all_rows_by_an_index(store.db.begin().await.unwrap()).await;
+}
+
+fn database(server: &conclave_testbed::Postgres) -> Postgres {
+    Postgres {
+        url: server.new_database(),
+        bridge: "main".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn migrations_are_applied_once_and_by_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let opening: Vec<_> = (0..8)
+        .map(|_| {
+            let dir = dir.path().to_owned();
+            tokio::spawn(async move { SqlStore::open(&dir).await.map(drop) })
+        })
+        .collect();
+    for opened in opening {
+        opened.await.unwrap().unwrap();
+    }
+    let store = SqlStore::open(dir.path()).await.unwrap();
+    let (applied,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM _sqlx_migrations WHERE success")
+        .fetch_one(&pools(&store).readers)
+        .await
+        .unwrap();
+    assert_eq!(applied, i64::try_from(MIGRATIONS.iter().count()).unwrap());
+}
+
+/// A database at each released version, with rows in it, comes to the present one with its rows.
+#[tokio::test]
+async fn every_released_schema_goes_forward() {
+    const ADA: &str = "INSERT INTO accounts (name, email, state, bookings, terms, made_at) VALUES ('Ada', 'A@b.org', 'active', 1, '{}', 0);
+        INSERT INTO pins (lookup, account, role, digits, check_digit, made_at)
+            VALUES (x'0707070707070707070707070707070707070707070707070707070707070707', 1, 'host', 8, 0, 0);
+        INSERT INTO runs (started_at, seen_at) VALUES (1000, 5000);
+        INSERT INTO calls (run, call, trunk, answered_at) VALUES (1, 1, 'berlin', 2000);";
+    const ROWS: &[(i64, &str)] = &[(1, ADA), (2, ADA), (3, ADA)];
+    let newest = MIGRATIONS.iter().map(|m| m.version).max().unwrap();
+    for &(version, rows) in ROWS {
+        let dir = tempfile::tempdir().unwrap();
+        let options = SqliteConnectOptions::new()
+            .filename(dir.path().join(DATABASE))
+            .create_if_missing(true);
+        let pool = SqlitePool::connect_with(options).await.unwrap();
+        MIGRATIONS.run_to(version, &pool).await.unwrap();
+        sqlx::raw_sql(rows).execute(&pool).await.unwrap();
+        pool.close().await;
+        let store = SqlStore::open(dir.path()).await.unwrap();
+        let found = Find::Email("a@B.org".to_owned());
+        let accounts = store.accounts(&found).await.unwrap();
+        assert_eq!(accounts.len(), 1, "from version {version}");
+        assert_eq!(store.pins().await.unwrap()[0].count, 1);
+        let now = DateTime::from_timestamp(60, 0).unwrap();
+        store.begin_run(now).await.unwrap();
+        let calls = store.calls(Period::default()).await.unwrap();
+        let ended = calls[0].ended.map(|at| at.timestamp_millis());
+        assert_eq!(ended, Some(5000), "an old run is the only bridge's");
+    }
+    assert_eq!(
+        ROWS.len(),
+        usize::try_from(newest).unwrap(),
+        "a version has no rows here to be brought forward"
+    );
+}
+
+#[tokio::test]
+async fn a_later_or_altered_database_is_refused_and_left_alone() {
+    async fn altered(statement: &'static str) -> StoreError {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqlStore::open(dir.path()).await.unwrap();
+        sqlx::query(statement)
+            .execute(&pools(&store).writer)
+            .await
+            .unwrap();
+        store.close().await;
+        let before = std::fs::read(dir.path().join(DATABASE)).unwrap();
+        let error = SqlStore::open(dir.path()).await.unwrap_err();
+        assert_eq!(
+            std::fs::read(dir.path().join(DATABASE)).unwrap(),
+            before,
+            "the database was written to"
+        );
+        error
+    }
+    let newer = altered(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+         VALUES (9999, 'from the future', 1, x'00', 0)",
+    );
+    assert!(matches!(newer.await, StoreError::Newer(_)));
+    let foreign = altered("UPDATE _sqlx_migrations SET checksum = x'00' WHERE version = 1");
+    assert!(matches!(foreign.await, StoreError::Foreign(_)));
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(
+        dir.path().join(DATABASE),
+        "no database at all, but long enough to have a header ".repeat(40),
+    )
+    .unwrap();
+    let error = SqlStore::open(dir.path()).await.unwrap_err();
+    assert!(
+        matches!(&error, StoreError::Foreign(path) if path.ends_with(DATABASE)),
+        "{error}"
+    );
+
+    // A database that was cut in the middle.
+    let dir = tempfile::tempdir().unwrap();
+    SqlStore::open(dir.path()).await.unwrap().close().await;
+    let path = dir.path().join(DATABASE);
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    let error = SqlStore::open(dir.path()).await.unwrap_err();
+    assert!(
+        matches!(&error, StoreError::Damaged(path) if path.ends_with(DATABASE)),
+        "{error}"
+    );
+
+    let file = dir.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let error = SqlStore::open(&file.join("data")).await.unwrap_err();
+    assert!(matches!(&error, StoreError::File { .. }), "{error}");
+    assert!(error.to_string().contains("file/data"), "{error}");
+}
+
+#[tokio::test]
+async fn nobody_else_can_read_the_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let store = SqlStore::serve(&data).await.unwrap();
+    store.begin_run(DateTime::UNIX_EPOCH).await.unwrap();
+    let files = std::fs::read_dir(&data).unwrap();
+    let modes: Vec<_> = files
+        .map(|file| file.unwrap())
+        .map(|file| {
+            (
+                file.file_name(),
+                file.metadata().unwrap().permissions().mode() & 0o777,
+            )
+        })
+        .collect();
+    assert!(modes.len() >= 4, "{modes:?}");
+    assert!(modes.iter().all(|(_, mode)| *mode == 0o600), "{modes:?}");
+}
+
+#[tokio::test]
+async fn one_serves() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = SqlStore::serve(dir.path()).await.unwrap();
+    let clone = first.clone();
+    drop(first);
+    let refused = SqlStore::serve(dir.path()).await.unwrap_err().to_string();
+    assert!(
+        refused.contains(&std::process::id().to_string()) && refused.contains("already served"),
+        "{refused}"
+    );
+    SqlStore::open(dir.path())
+        .await
+        .expect("commands work beside it");
+    drop(clone);
+    SqlStore::serve(dir.path())
+        .await
+        .expect("the lock went with the store");
+}
+
+#[tokio::test]
+async fn what_lasts_is_told_from_what_passes() {
+    let server = conclave_testbed::Postgres::shared();
+    let store = SqlStore::connect(&database(&server)).await.unwrap();
+    let check = async |code: &str, lasting: bool| {
+        let raise = format!("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}'; END $$");
+        let mut turn = store.db.begin().await.unwrap();
+        let error = turn.run(raise.leak(), args![]).await.unwrap_err();
+        assert_eq!(error.is_lasting(), lasting, "{code}: {error:?}");
+    };
+    for lasting in [
+        "22003", "22021", "22P02", "23502", "23503", "23505", "23514",
+    ] {
+        check(lasting, true).await;
+    }
+    for passing in [
+        "08006", "25006", "40001", "40P01", "42501", "53100", "53300", "55P03", "57014", "57P01",
+        "57P03", "58030",
+    ] {
+        check(passing, false).await;
+    }
+    // What SQLite calls a value of the wrong type, and a rule of the table.
+    let dir = tempfile::tempdir().unwrap();
+    let store = SqlStore::open(dir.path()).await.unwrap();
+    let mut turn = store.db.begin().await.unwrap();
+    for statement in [
+        "INSERT INTO runs (started_at, seen_at) VALUES ('x', 1)",
+        "INSERT INTO runs (started_at, seen_at) VALUES (NULL, 1)",
+        "INSERT INTO calls (run, call, trunk, answered_at) VALUES (99, 1, 'x', 1)",
+    ] {
+        let refused = turn.run(statement, args![]).await;
+        assert!(refused.unwrap_err().is_lasting(), "{statement}");
+    }
+    let syntax = turn.run("INSERT", args![]).await;
+    assert!(!syntax.unwrap_err().is_lasting());
+}
+
+/// A column reads alike from both, and one that isn't there or is of another type is named.
+#[tokio::test]
+async fn columns_are_read_by_name_and_type() {
+    const ROW: &str = "SELECT CAST($1 AS BIGINT) AS i, $2 AS r, $3 AS t, $4 AS b, $5 AS empty,
+        CASE WHEN 1 < 2 THEN 1 ELSE 0 END AS narrow, 1 < 2 AS truth, $6 AS late";
+    let server = conclave_testbed::Postgres::shared();
+    let dir = tempfile::tempdir().unwrap();
+    for store in [
+        SqlStore::open(dir.path()).await.unwrap(),
+        SqlStore::connect(&database(&server)).await.unwrap(),
+    ] {
+        let nothing: Option<i64> = None;
+        let args = args![u64::MAX, 1.5, "x", &[7; 3], nothing, i64::MAX];
+        let mut turn = store.db.begin().await.unwrap();
+        let rows = turn.all(ROW, args).await.unwrap();
+        let row = &rows[0];
+        assert_eq!(row.id("i").unwrap(), u64::MAX);
+        assert_eq!(row.real_opt("r").unwrap(), Some(1.5));
+        assert_eq!(row.text("t").unwrap(), "x");
+        assert_eq!(row.blob("b").unwrap(), [7; 3]);
+        assert_eq!(row.moment_opt("empty").unwrap(), None);
+        assert!(row.flag("narrow").unwrap() && row.flag("truth").unwrap());
+        for (what, refused) in [
+            ("t", row.int("t").map(drop)),
+            ("i", row.text("i").map(drop)),
+            ("empty", row.int("empty").map(drop)),
+            ("absent", row.text_opt("absent").map(drop)),
+            ("late", row.moment("late").map(drop)),
+        ] {
+            let named = matches!(&refused, Err(StoreError::Bad { what: at, .. }) if *at == what);
+            assert!(named, "{what}: {refused:?}");
+        }
+    }
+}
