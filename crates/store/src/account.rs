@@ -71,6 +71,10 @@ pub struct NewAccount {
     pub owner: Owner,
     /// What its conferences may and must do.
     pub terms: Terms,
+    /// Where the owner works.
+    pub department: Option<String>,
+    /// Whom its costs are charged to.
+    pub cost_code: Option<String>,
     /// Whether it may make bookings.
     pub bookings: bool,
     /// Its Host PIN.
@@ -86,11 +90,50 @@ impl NewAccount {
             id,
             owner: self.owner,
             state: AccountState::Active,
-            department: None,
-            cost_code: None,
+            department: self.department,
+            cost_code: self.cost_code,
             bookings: self.bookings,
             terms: self.terms,
         }
+    }
+}
+
+/// What is to become of an account; what is `None` stays.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AccountChange {
+    /// Another name or address of the owner.
+    pub owner: Option<Owner>,
+    /// Another department, or none.
+    pub department: Option<Option<String>>,
+    /// Another cost code, or none.
+    pub cost_code: Option<Option<String>>,
+    /// Whether it may make bookings.
+    pub bookings: Option<bool>,
+    /// What its conferences may and must do; for those that start from now on.
+    pub terms: Option<Terms>,
+}
+
+impl AccountChange {
+    /// Changes the account; says what is different now, by name.
+    pub fn apply(&self, account: &mut Account) -> Vec<&'static str> {
+        fn put<T: Clone + PartialEq>(wish: &Option<T>, place: &mut T) -> bool {
+            let Some(wish) = wish.as_ref().filter(|wish| *wish != place) else {
+                return false;
+            };
+            *place = wish.clone();
+            true
+        }
+        let changed = [
+            ("owner", put(&self.owner, &mut account.owner)),
+            ("department", put(&self.department, &mut account.department)),
+            ("cost-code", put(&self.cost_code, &mut account.cost_code)),
+            ("bookings", put(&self.bookings, &mut account.bookings)),
+            ("terms", put(&self.terms, &mut account.terms)),
+        ];
+        changed
+            .into_iter()
+            .filter_map(|(name, changed)| changed.then_some(name))
+            .collect()
     }
 }
 
@@ -132,7 +175,7 @@ pub struct PinCount {
     pub role: Role,
     /// Whether they were taken in although the policy doesn't bear them.
     pub forced: bool,
-    /// How many there are, of accounts that are active.
+    /// How many there are, those of suspended accounts and of bookings not begun included.
     pub count: u64,
 }
 

@@ -25,16 +25,21 @@ pub(crate) fn create_aside(aside: &Path, text: &[u8], sync: bool) -> io::Result<
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
         _ => {}
     }
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(aside)?;
+    let mut file = create_new(aside)?;
     file.write_all(text)?;
     if sync {
         file.sync_all()?;
     }
     Ok(())
+}
+
+/// A new, empty file for its owner alone.
+pub(crate) fn create_new(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
 }
 
 /// Readers see the old file or the new one, never a part. Only for the holder of its lock. With `sync` the new

@@ -1,9 +1,11 @@
 use std::path::PathBuf;
 
-use conclave_accounts::AccountId;
+use conclave_accounts::{AccountId, BookingId, InviteeId};
 use sqlx::error::DatabaseError;
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgDatabaseError;
+
+use crate::{Broken, HeadError, OtherKeys};
 
 /// Why the store can't do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -15,9 +17,50 @@ pub enum StoreError {
     /// There is no such account.
     #[error("there is no {0}")]
     NoSuchAccount(AccountId),
+    /// The account may not make bookings.
+    #[error("{0} may not make bookings")]
+    NoBookings(AccountId),
+    /// There is no such booking.
+    #[error("there is no {0}")]
+    NoSuchBooking(BookingId),
+    /// There is no such invitee.
+    #[error("there is no {0}")]
+    NoSuchInvitee(InviteeId),
+    /// The booking was called off.
+    #[error("{0} was cancelled already")]
+    Cancelled(BookingId),
+    /// The booking's time has passed.
+    #[error("{0} is over")]
+    Over(BookingId),
+    /// The invitation was taken back.
+    #[error("{0} was withdrawn already")]
+    Withdrawn(InviteeId),
+    /// A PIN of one's own can't be withdrawn where another serves all.
+    #[error("{0} has one Guest PIN for all: nobody is invited to it by name")]
+    OnePinForAll(BookingId),
+    /// Nothing is kept of that person.
+    #[error("nothing is kept of a person with that e-mail address")]
+    NoSuchPerson,
+    /// The database was made with other keys.
+    #[error(transparent)]
+    OtherKeys(#[from] OtherKeys),
+    /// The audit log is not as it was written.
+    #[error(transparent)]
+    Broken(#[from] Broken),
+    /// The head of the audit log outside the database.
+    #[error(transparent)]
+    Head(#[from] HeadError),
     /// A closed account stays closed.
     #[error("{0} is closed for good")]
     Closed(AccountId),
+    /// A file that is to be made is there.
+    #[error("{} is there already: nothing is overwritten", .0.display())]
+    Exists(PathBuf),
+    /// What PostgreSQL has tools of its own for.
+    #[error(
+        "that database is PostgreSQL: pg_dump copies it while the bridge runs, pg_restore brings it back"
+    )]
+    OnlySqlite,
     /// Another bridge serves this data directory.
     #[error("{} is already served by another conclave-bridge (process {pid}); two can't share it", dir.display())]
     Served {
@@ -78,8 +121,13 @@ impl StoreError {
             Self::Database(sqlx::Error::Database(e)) => is_lasting(e.as_ref()),
             Self::Database(sqlx::Error::Encode(_)) => true,
             Self::Database(_) | Self::File { .. } => false,
-            Self::PinTaken | Self::NoSuchAccount(_) | Self::Closed(_) => true,
+            Self::PinTaken | Self::NoSuchAccount(_) | Self::Closed(_) | Self::NoBookings(_) => true,
+            Self::NoSuchBooking(_) | Self::Cancelled(_) | Self::Over(_) => true,
+            Self::NoSuchInvitee(_) | Self::Withdrawn(_) | Self::OnePinForAll(_) => true,
+            Self::NoSuchPerson | Self::OtherKeys(_) | Self::Broken(_) => true,
+            Self::Head(_) => false,
             Self::Served { .. } | Self::NameServed { .. } | Self::Url(_) => true,
+            Self::Exists(_) | Self::OnlySqlite => true,
             Self::Newer(_) | Self::Foreign(_) | Self::Damaged(_) | Self::Bad { .. } => true,
         }
     }

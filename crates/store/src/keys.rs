@@ -13,7 +13,8 @@ use rand_core::CryptoRng;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::sql::DATABASE;
+pub use error::{KeysError, OtherKeys};
+pub use file::KeysFile;
 
 use crate::audit::AuditKey;
 use crate::seal::{self, SealError, SealedPin};

@@ -1,4 +1,4 @@
-//! Accounts, conference records and calls in a database: SQLite or PostgreSQL, by the same statements.
+//! Accounts, bookings, what happened in conferences and an audit log in a database: SQLite or PostgreSQL, behind one trait.
 //!
 //! It is *not* a judge: whether a door opens now is for `conclave-accounts` to say, and it keeps no PIN in
 //! the clear: keyed hashes, and Guest PINs encrypted ([`StoredPin`]).
@@ -6,56 +6,74 @@
 //! ```
 //! # use chrono::DateTime;
 //! use conclave_accounts::{Owner, Pin, Source, Terms};
-//! use conclave_store::{Keys, NewAccount, SqlStore, Store, StoredPin};
+//! use conclave_store::{Act, Auditor, FreshKeys, Keys, NewAccount, SqlStore, Store, StoredPin};
+//! # use rand::{SeedableRng, rngs::StdRng};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let scratch = tempfile::tempdir()?;
-//! # let (dir, now, random) = (scratch.path(), DateTime::UNIX_EPOCH, [7; 32]);
-//! let keys = Keys::load_or_create(dir, random)?;
-//! let store = SqlStore::open(dir).await?;
+//! # let (dir, now, nonce) = (scratch.path(), DateTime::UNIX_EPOCH, [7; 24]);
+//! # let mut random = StdRng::seed_from_u64(1);
+//! let keys = Keys::load_or_create(dir, FreshKeys::draw(&mut random))?;
+//! let store = SqlStore::open(dir, Auditor::new(dir, &keys, Box::new(random))).await?;
 //! let [host, guest] = [Pin::parse("482913507264")?, Pin::parse("7305918246")?];
 //! let account = NewAccount {
 //!     owner: Owner::new("Ada Lovelace", "ada@example.org")?,
 //!     terms: Terms::default(),
+//!     department: None,
+//!     cost_code: None,
 //!     bookings: true,
 //!     host: StoredPin::host(&host, &keys),
 //!     guest: StoredPin::guest(&guest, &keys, nonce),
 //! };
-//! let account = store.add_account(account, now).await?;
+//! let by = Act::new("root@bridge1", now);
+//! let account = store.add_accounts(vec![account], &by).await?.remove(0);
 //!
 //! let caller = Source::new("berlin", "+4930123456");
-//! let found = keys.lookups(&guest).current.lookup;
-//! let door = store.door(&found, &caller, now).await?.expect("it was just made");
-//! assert_eq!(door.account, account.id);
+//! let lookups: Vec<_> = keys.lookups(&guest).iter().map(|under| under.lookup).collect();
+//! let found = store.door(&lookups, &caller, now).await?.expect("it was just made");
+//! assert_eq!(found.door.account, account.id);
 //! # Ok(())
 //! # }
 //! ```
 
 mod account;
+mod act;
 mod audit;
+mod booking;
 mod disk;
 mod error;
 mod head;
 mod keys;
 mod lock;
+mod porter;
 mod record;
 mod recorder;
+mod report;
+mod seal;
+mod secret;
 mod sql;
 mod store;
 mod subject;
 
-pub use account::{Find, NewAccount, PinCount, StoredPin};
+pub use account::{AccountChange, Find, NewAccount, PinCount, StoredPin};
+pub use act::{Act, Page};
 pub use audit::{Anchor, AuditKey, Broken, Draft, Fault, Head, Mac, Sealed, Verified, Verifier};
+pub use booking::{
+    BookingChange, BookingFilter, Letter, LetterKind, NewBooking, NewInvitee, SealedGuestPin,
+};
 pub use error::StoreError;
 pub use head::{HeadError, HeadFile};
 pub use keys::{
     Fingerprint, FreshKeys, KeyName, KeyedLookup, Keys, KeysError, KeysFile, Lookups, OtherKeys,
 };
+pub use porter::Porter;
 pub use record::{CallMedia, CallRow, ConferenceRow, Entry, EventRow, Period, RunId, Visit};
 pub use recorder::{Recorder, RecorderError};
-pub use sql::{Postgres, SqlStore};
-pub use store::{Books, KNOWN_FOR, PIN_REST, Store};
+pub use report::{AuditPage, AuditRow, Hint, Keep, Person, ReportFilter, Swept, UsageRow};
+pub use seal::{SealError, SealedPin};
+pub use sql::{Auditor, Postgres, Restored, SqlStore};
+pub use store::{Books, Found, KNOWN_FOR, PIN_REST, Store, Totals};
 pub use subject::{Commitment, Subject, SubjectKind};
 
 #[doc = include_str!("../README.md")]

@@ -1,7 +1,7 @@
 //! What is written down as it happens, and how it is read again.
 
 use chrono::{DateTime, Utc};
-use conclave_accounts::{AccountId, BookingId, CallId, Role, Source};
+use conclave_accounts::{AccountId, Alert, BookingId, CallId, Role, Source};
 use conclave_conference::{LeaveReason, Record};
 use serde::Serialize;
 
@@ -38,6 +38,13 @@ pub enum Entry {
         call: CallId,
         /// How it was.
         media: CallMedia,
+    },
+    /// The watch on guessing has something for the operator.
+    Alert {
+        /// What it is.
+        alert: Alert,
+        /// When it was noticed.
+        at: DateTime<Utc>,
     },
     /// A call ended.
     CallEnded {
@@ -83,8 +90,14 @@ pub struct ConferenceRow {
     pub account: AccountId,
     /// That person's name.
     pub owner: String,
+    /// Where that person works.
+    pub department: Option<String>,
+    /// Whom its costs are charged to.
+    pub cost_code: Option<String>,
     /// The booking, if it was one.
     pub booking: Option<BookingId>,
+    /// That booking's title.
+    pub title: Option<String>,
     /// When its first call arrived.
     pub started: DateTime<Utc>,
     /// When its last call left; `None` while it runs.
@@ -125,6 +138,14 @@ pub struct CallRow {
 pub struct Visit {
     /// The conference's number in the books.
     pub conference: u64,
+    /// Whose account it was held on.
+    pub account: AccountId,
+    /// That person's name.
+    pub owner: String,
+    /// The booking, if it was one.
+    pub booking: Option<BookingId>,
+    /// That booking's title.
+    pub title: Option<String>,
     /// As what it came.
     pub role: Role,
     /// The invitee's name of a personal PIN.

@@ -3,11 +3,16 @@
 use std::future::Future;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use conclave_accounts::{Account, AccountId, AccountState, Door, PinLookup, Role, Source};
+use conclave_accounts::{
+    Account, AccountId, AccountState, Booking, BookingId, Door, DoorkeeperState, InviteeId, Notice,
+    PinLookup, Role, Source,
+};
 
 use crate::error::Result;
 use crate::{
-    CallRow, ConferenceRow, Entry, EventRow, Find, NewAccount, Period, PinCount, RunId, StoredPin,
+    AccountChange, Act, AuditPage, AuditRow, BookingChange, BookingFilter, CallRow, ConferenceRow,
+    Entry, EventRow, Find, Hint, Keep, Letter, NewAccount, NewBooking, NewInvitee, Page, Period,
+    Person, PinCount, ReportFilter, RunId, SealedGuestPin, StoredPin, Swept, UsageRow, Verified,
 };
 
 /// A PIN that was taken out of use is not given again for so long.
@@ -16,12 +21,32 @@ pub const PIN_REST: TimeDelta = TimeDelta::days(400);
 /// A number that was admitted on an account counts as known there for so long.
 pub const KNOWN_FOR: TimeDelta = TimeDelta::days(90);
 
+/// What is behind a PIN.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// The door, whether or not it opens now.
+    pub door: Door,
+    /// The lookup that led there, where that isn't the current key's and the PIN is in use.
+    pub under_old_key: Option<PinLookup>,
+    /// Whether the PIN is kept encrypted, too.
+    pub sealed: bool,
+}
+
+/// How many there are whose PINs would be recognised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Accounts.
+    pub accounts: u64,
+    /// Bookings that aren't over.
+    pub bookings: u64,
+}
+
 /// The books: what happened, run by run.
 ///
 /// The futures of all methods are `Send`. Whoever calls tells the time.
 pub trait Books: Send + Sync + 'static {
-    /// Opens a new run. What an earlier one left open, because it was killed, is closed as `interrupted` at the
-    /// last moment that run was seen. For the one process that serves, not for others.
+    /// Opens a new run of this bridge. What an earlier one left open, because it was killed, is closed as
+    /// `interrupted` at the last moment that run was seen. For the process that serves, not for others.
     fn begin_run(&self, now: DateTime<Utc>) -> impl Future<Output = Result<RunId>> + Send;
 
     /// Writes the entries down in their order, all or none. An entry about a call or conference of which the
@@ -45,60 +70,249 @@ pub trait Books: Send + Sync + 'static {
 }
 
 /// A database of the bridge. Several processes may use the same one at the same time.
+///
+/// What an operator does goes into the audit log in the same transaction: such methods take an [`Act`], which
+/// says who did it and when.
 pub trait Store: Books {
-    /// What is behind a PIN for a caller from `source`: the door, whether or not it opens now.
+    // The door.
+
+    /// What is behind a PIN for a caller from `source`: the door, whether or not it opens now. `pin` has the
+    /// lookups of one PIN under each key, the current first; one found under an older key is
+    /// [rehashed](Self::rehash_pin) by whoever serves.
     fn door(
         &self,
-        pin: &PinLookup,
+        pin: &[PinLookup],
         source: &Source,
         now: DateTime<Utc>,
-    ) -> impl Future<Output = Result<Option<Door>>> + Send;
+    ) -> impl Future<Output = Result<Option<Found>>> + Send;
 
-    /// Makes an account. [`StoreError::PinTaken`](crate::StoreError::PinTaken) asks for other PINs; nothing is
-    /// made then.
-    fn add_account(
+    /// Keeps a PIN under the current key from now on.
+    fn rehash_pin(
         &self,
-        new: NewAccount,
+        old: &PinLookup,
+        new: &StoredPin,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// How many PINs in use are kept under each key, by the key's id.
+    fn pins_by_key(&self) -> impl Future<Output = Result<Vec<(u32, u64)>>> + Send;
+
+    /// How many PINs of each kind would be recognised, by length. Kept as counts: free of cost however many.
+    fn pins(&self) -> impl Future<Output = Result<Vec<PinCount>>> + Send;
+
+    // The watch on guessing: a log that all bridges of a database share.
+
+    /// Ends consent in all bridges of this database.
+    fn end_consent(&self, act: &Act) -> impl Future<Output = Result<()>> + Send;
+
+    /// Adds a notice to the end of the log; gives back its place.
+    fn append_notice(&self, notice: &Notice) -> impl Future<Output = Result<u64>> + Send;
+
+    /// The notices after a place, in order, at most `limit`.
+    fn notices_after(
+        &self,
+        place: u64,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<(u64, Notice)>>> + Send;
+
+    /// The latest snapshot: the place up to which it knows the log, and the state there.
+    fn watch_snapshot(&self) -> impl Future<Output = Result<(u64, DoorkeeperState)>> + Send;
+
+    /// Keeps a snapshot and drops the notices that it makes superfluous: those it knows and that are older
+    /// than ten minutes, so that a bridge that lags behind finds them still. An older snapshot than the one kept
+    /// is ignored.
+    fn keep_watch_snapshot(
+        &self,
+        place: u64,
+        state: &DoorkeeperState,
         now: DateTime<Utc>,
-    ) -> impl Future<Output = Result<Account>> + Send;
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    // Accounts.
+
+    /// Makes accounts, all or none. [`StoreError::PinTaken`](crate::StoreError::PinTaken) asks for other PINs.
+    fn add_accounts(
+        &self,
+        new: Vec<NewAccount>,
+        act: &Act,
+    ) -> impl Future<Output = Result<Vec<Account>>> + Send;
 
     /// One account.
     fn account(&self, id: AccountId) -> impl Future<Output = Result<Option<Account>>> + Send;
 
     /// The accounts that match, by their ids.
-    fn accounts(&self, find: &Find) -> impl Future<Output = Result<Vec<Account>>> + Send;
+    fn accounts(
+        &self,
+        find: &Find,
+        page: Page,
+    ) -> impl Future<Output = Result<Vec<Account>>> + Send;
 
-    /// Suspends an account, makes it active again, or closes it for good; its PINs then rest.
+    /// Whether there is any account.
+    fn has_accounts(&self) -> impl Future<Output = Result<bool>> + Send;
+
+    /// How many accounts and bookings have a PIN that would be recognised. Kept as counts.
+    fn totals(&self) -> impl Future<Output = Result<Totals>> + Send;
+
+    /// Changes what is given in the change.
+    fn change_account(
+        &self,
+        id: AccountId,
+        change: &AccountChange,
+        act: &Act,
+    ) -> impl Future<Output = Result<Account>> + Send;
+
+    /// Suspends an account, makes it active again, or closes it for good: its PINs and those of its bookings then
+    /// rest, and its bookings that aren't over are cancelled.
     fn set_state(
         &self,
         id: AccountId,
         state: AccountState,
-        now: DateTime<Utc>,
+        act: &Act,
     ) -> impl Future<Output = Result<()>> + Send;
 
     /// Gives the account another PIN for the role. The old one opens nothing from now on and rests for
-    /// [`PIN_REST`].
+    /// [`PIN_REST`]; a suspicion of the old one (see `Doorkeeper`) is lifted.
     fn reset_pin(
         &self,
         id: AccountId,
         role: Role,
         pin: StoredPin,
-        now: DateTime<Utc>,
+        act: &Act,
     ) -> impl Future<Output = Result<()>> + Send;
 
-    /// How many PINs of each kind are in use, by length; those of suspended accounts are not among them.
-    fn pins(&self) -> impl Future<Output = Result<Vec<PinCount>>> + Send;
+    /// The Guest PIN of an account, encrypted; none where it was taken in before Guest PINs were kept.
+    fn guest_pin(
+        &self,
+        id: AccountId,
+    ) -> impl Future<Output = Result<Option<SealedGuestPin>>> + Send;
 
-    /// The conferences that started in the period, by their start.
+    // Bookings.
+
+    /// Books. The letters that are due go into the outbox in the same transaction.
+    fn book(&self, new: NewBooking, act: &Act) -> impl Future<Output = Result<Booking>> + Send;
+
+    /// Changes what is given in the change and counts the sequence up. PINs stay.
+    fn change_booking(
+        &self,
+        id: BookingId,
+        change: &BookingChange,
+        act: &Act,
+    ) -> impl Future<Output = Result<Booking>> + Send;
+
+    /// Calls a booking off: its PINs open nothing any more. Who is in stays until the booked end.
+    fn cancel_booking(
+        &self,
+        id: BookingId,
+        act: &Act,
+    ) -> impl Future<Output = Result<Booking>> + Send;
+
+    /// Invites one more person by name.
+    fn invite(
+        &self,
+        id: BookingId,
+        new: NewInvitee,
+        act: &Act,
+    ) -> impl Future<Output = Result<Booking>> + Send;
+
+    /// Takes one invitation back: that PIN opens nothing any more, the others go on.
+    fn withdraw(&self, id: InviteeId, act: &Act) -> impl Future<Output = Result<Booking>> + Send;
+
+    /// One booking.
+    fn booking(&self, id: BookingId) -> impl Future<Output = Result<Option<Booking>>> + Send;
+
+    /// The bookings that match, by their ids.
+    fn bookings(
+        &self,
+        filter: &BookingFilter,
+        page: Page,
+    ) -> impl Future<Output = Result<Vec<Booking>>> + Send;
+
+    /// The other bookings of the same owner (all accounts of that e-mail address) that share a moment with it.
+    fn clashes(&self, id: BookingId) -> impl Future<Output = Result<Vec<BookingId>>> + Send;
+
+    /// The Guest PINs of a booking, encrypted: one for all, or one for each invitee who is still invited.
+    fn booking_pins(
+        &self,
+        id: BookingId,
+    ) -> impl Future<Output = Result<Vec<SealedGuestPin>>> + Send;
+
+    /// Until when these bookings, which are in use now, last: for conferences that run while a booking is moved.
+    fn ends_of(
+        &self,
+        ids: &[BookingId],
+        now: DateTime<Utc>,
+    ) -> impl Future<Output = Result<Vec<(BookingId, DateTime<Utc>)>>> + Send;
+
+    // The outbox.
+
+    /// The letters that are due, the oldest first, at most `limit`; each is this bridge's for `lease` from now on.
+    fn due_letters(
+        &self,
+        limit: u32,
+        lease: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> impl Future<Output = Result<Vec<Letter>>> + Send;
+
+    /// A letter was taken by the mail server.
+    fn letter_sent(&self, id: u64, now: DateTime<Utc>) -> impl Future<Output = Result<()>> + Send;
+
+    /// A letter was not taken: it is tried again at `again`, or given up where there is no such moment.
+    fn letter_failed(
+        &self,
+        id: u64,
+        why: &str,
+        again: Option<DateTime<Utc>>,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    // Reports.
+
+    /// The conferences that match, by their start.
     fn conferences(
         &self,
-        period: Period,
+        filter: &ReportFilter,
     ) -> impl Future<Output = Result<Vec<ConferenceRow>>> + Send;
 
-    /// The calls that were answered in the period, by that moment; a call that was in several conferences has
-    /// a row for each.
-    fn calls(&self, period: Period) -> impl Future<Output = Result<Vec<CallRow>>> + Send;
+    /// The calls that match, by the moment they were answered; a call that was in several conferences has a row for
+    /// each.
+    fn calls(&self, filter: &ReportFilter) -> impl Future<Output = Result<Vec<CallRow>>> + Send;
 
     /// What happened in one conference, in order: its number is that of [`ConferenceRow::id`].
     fn events(&self, conference: u64) -> impl Future<Output = Result<Vec<EventRow>>> + Send;
+
+    /// What each account's conferences that started in the period came to.
+    fn usage(&self, period: Period) -> impl Future<Output = Result<Vec<UsageRow>>> + Send;
+
+    /// Accounts whose Host PIN was used from at least `numbers` different numbers in the period, or by two Hosts at
+    /// once: it looks shared.
+    fn hints(&self, period: Period, numbers: u32)
+    -> impl Future<Output = Result<Vec<Hint>>> + Send;
+
+    // The audit log.
+
+    /// Writes down what an operator did that changed nothing else in the database.
+    fn note(
+        &self,
+        kind: &str,
+        body: &serde_json::Value,
+        act: &Act,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// The entries that match, in order, with the names as far as they aren't erased.
+    fn audit(&self, page: &AuditPage) -> impl Future<Output = Result<Vec<AuditRow>>> + Send;
+
+    /// Verifies the whole chain, from the anchor to the head that is kept outside the database.
+    fn verify_audit(&self) -> impl Future<Output = Result<Verified>> + Send;
+
+    // Persons, retention, copies.
+
+    /// Everything that is kept of the person with that e-mail address: accounts, bookings, invitations, calls.
+    fn export_person(&self, email: &str) -> impl Future<Output = Result<Person>> + Send;
+
+    /// Erases that person: closes the accounts, forgets name, address, numbers and titles everywhere. The audit
+    /// chain stays verifiable, since it never held them.
+    fn erase_person(&self, email: &str, act: &Act) -> impl Future<Output = Result<Person>> + Send;
+
+    /// What is to be done now and then: drops what was kept for long enough, masks numbers, retires the PINs of
+    /// bookings that are over. In steps of bounded size. A log that was tampered with keeps its front, where it may
+    /// still be looked into; the rest is swept all the same.
+    fn sweep(&self, keep: &Keep, now: DateTime<Utc>) -> impl Future<Output = Result<Swept>> + Send;
 }

@@ -18,6 +18,10 @@ pub enum SubjectKind {
     Email,
     /// A telephone number.
     Number,
+    /// Whoever works on the bridge.
+    Operator,
+    /// What a booking is about.
+    Title,
 }
 
 impl SubjectKind {
@@ -27,14 +31,22 @@ impl SubjectKind {
             Self::Person => "person",
             Self::Email => "email",
             Self::Number => "number",
+            Self::Operator => "operator",
+            Self::Title => "title",
         }
     }
 
     /// From the word that a store kept.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Person, Self::Email, Self::Number]
-            .into_iter()
-            .find(|kind| kind.word() == word)
+        [
+            Self::Person,
+            Self::Email,
+            Self::Number,
+            Self::Operator,
+            Self::Title,
+        ]
+        .into_iter()
+        .find(|kind| kind.word() == word)
     }
 }
 

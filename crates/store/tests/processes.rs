@@ -12,13 +12,18 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use chrono::{DateTime, Utc};
-use conclave_accounts::{AccountId, CallId, ConferenceKey, Owner, Pin, Role, Source, Terms};
+use conclave_accounts::{AccountId, CallId, ConferenceKey, Owner, Pin, Role, Terms};
 use conclave_conference::{ConferenceId, Fact, LeaveReason, Record};
 use conclave_store::{
-    Books, Entry, Find, Keys, NewAccount, Period, Recorder, SqlStore, Store, StoreError, StoredPin,
+    Auditor, Books, Entry, Find, FreshKeys, Keys, NewAccount, Recorder, SqlStore, Store,
+    StoreError, StoredPin,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+
+mod common;
+
+use common::{Asked, caller};
 
 /// Set for the other process: its data directory, and what it is to do there.
 const DIR: &str = "CONCLAVE_STORE_TEST_DIR";
@@ -28,16 +33,18 @@ fn now() -> DateTime<Utc> {
     SystemTime::now().into()
 }
 
-fn caller() -> Source {
-    Source::new("berlin", "+4930123456")
+fn keys(dir: &Path) -> Keys {
+    let mut random = StdRng::seed_from_u64(std::process::id().into());
+    Keys::load_or_create(dir, FreshKeys::draw(&mut random)).unwrap()
+}
+
+fn auditor(dir: &Path, keys: &Keys) -> Auditor {
+    let random = StdRng::seed_from_u64(std::process::id().into());
+    Auditor::new(dir, keys, Box::new(random))
 }
 
 fn numbered(prefix: u32, n: u32) -> Pin {
     Pin::parse(&format!("{prefix:02}{n:06}")).unwrap()
-}
-
-fn fresh(seed: u64) -> FreshKeys {
-    FreshKeys::draw(&mut StdRng::seed_from_u64(seed))
 }
 
 /// The account that gets the PINs number `n` of the series `2 * prefix` and the next.
@@ -45,9 +52,11 @@ fn account(keys: &Keys, prefix: u32, n: u32) -> NewAccount {
     NewAccount {
         owner: Owner::new(&format!("Person {prefix}-{n}"), "person@example.org").unwrap(),
         terms: Terms::default(),
+        department: None,
+        cost_code: None,
         bookings: true,
         host: StoredPin::host(&numbered(2 * prefix, n), keys),
-        guest: StoredPin::host(&numbered(2 * prefix + 1, n), keys),
+        guest: StoredPin::guest(&numbered(2 * prefix + 1, n), keys, [7; 24]),
     }
 }
 
@@ -85,8 +94,8 @@ async fn the_other_process() {
 
 /// Calls come and go, accounts are made; each is told on standard output once it is acknowledged.
 async fn serve_until_killed(dir: &Path) {
-    let keys = Keys::load_or_create(dir, [5; 32]).unwrap();
-    let store = SqlStore::serve(dir).await.unwrap();
+    let keys = keys(dir);
+    let store = SqlStore::serve(dir, auditor(dir, &keys)).await.unwrap();
     let run = store.begin_run(now()).await.unwrap();
     let recorder = Recorder::start(store.clone(), run);
     let host = store
@@ -117,6 +126,7 @@ async fn serve_until_killed(dir: &Path) {
             call,
             role: Role::Host,
             holder: None,
+            invitee: None,
             waits_for: None,
         }));
         recorder.record(conference(Fact::Admitted { call }));
@@ -144,10 +154,10 @@ async fn serve_until_killed(dir: &Path) {
 }
 
 async fn add_accounts(dir: &Path, prefix: u32, count: u32) {
-    let keys = Keys::load_or_create(dir, fresh(6)).unwrap();
+    let keys = keys(dir);
     for n in 0..count {
         // As the command line does it: open, do, close.
-        let store = SqlStore::open(dir).await.unwrap();
+        let store = SqlStore::open(dir, auditor(dir, &keys)).await.unwrap();
         store
             .add_account(account(&keys, prefix, n), now())
             .await
@@ -205,21 +215,21 @@ async fn what_a_killed_process_had_acknowledged_is_there() {
             told.len()
         );
 
-        let keys = Keys::load_or_create(dir.path(), [8; 32]).unwrap();
-        let store = SqlStore::serve(dir.path())
+        let keys = keys(dir.path());
+        let store = SqlStore::serve(dir.path(), auditor(dir.path(), &keys))
             .await
             .expect("the lock went with the process");
         for (_, n, _) in of("account") {
             for pin in [numbered(0, *n), numbered(1, *n)] {
                 let door = store
-                    .door(&keys.lookups(&pin).current.lookup, &caller(), now())
+                    .leads(&keys.lookups(&pin).current.lookup, &caller(), now())
                     .await
                     .unwrap();
                 assert!(door.is_some(), "account {n} is lost");
             }
         }
         store.begin_run(now()).await.unwrap();
-        let calls = store.calls(Period::default()).await.unwrap();
+        let calls = store.all_calls().await;
         let newest = *old.iter().max().unwrap() as usize;
         assert!(
             calls.len() >= newest,
@@ -241,7 +251,9 @@ async fn what_a_killed_process_had_acknowledged_is_there() {
                 "call {n}: {ended:?} {left:?}"
             );
         }
-        let conferences = store.conferences(Period::default()).await.unwrap();
+        // Chained from the first entry to the last, and no further than the head that was noted.
+        assert!(store.verify_audit().await.unwrap().entries > 0);
+        let conferences = store.all_conferences().await;
         assert_eq!(conferences[0].reason.as_deref(), Some("interrupted"));
         let lived = conferences[0].ended.unwrap() - conferences[0].started;
         assert!(
@@ -254,12 +266,14 @@ async fn what_a_killed_process_had_acknowledged_is_there() {
 #[tokio::test]
 async fn commands_and_the_bridge_write_at_the_same_time() {
     let dir = tempfile::tempdir().unwrap();
-    let keys = Keys::load_or_create(dir.path(), fresh(4)).unwrap();
+    let keys = keys(dir.path());
     // All at once from an empty directory: the schema is made under the others' eyes.
     let mut commands = ["accounts-1", "accounts-2"].map(|part| other_process(part, dir.path()));
-    let store = SqlStore::serve(dir.path()).await.unwrap();
+    let store = SqlStore::serve(dir.path(), auditor(dir.path(), &keys))
+        .await
+        .unwrap();
     assert!(matches!(
-        SqlStore::serve(dir.path()).await,
+        SqlStore::serve(dir.path(), auditor(dir.path(), &keys)).await,
         Err(StoreError::Served { .. })
     ));
     let run = store.begin_run(now()).await.unwrap();
@@ -285,17 +299,14 @@ async fn commands_and_the_bridge_write_at_the_same_time() {
     }
     recorder.finish().await.unwrap();
     assert_eq!(recorder.dropped(), 0);
-    assert_eq!(
-        store.calls(Period::default()).await.unwrap().len() as u64,
-        calls
-    );
-    let accounts = store.accounts(&Find::All).await.unwrap();
+    assert_eq!(store.all_calls().await.len() as u64, calls);
+    let accounts = store.list(&Find::All).await;
     assert_eq!(accounts.len(), 120);
     assert_eq!(accounts[0].id, AccountId(1));
     for prefix in [1, 2] {
         for n in 0..60 {
             let door = store
-                .door(
+                .leads(
                     &keys.lookups(&numbered(2 * prefix, n)).current.lookup,
                     &caller(),
                     now(),

@@ -5,18 +5,26 @@
 
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
 use conclave_accounts::{CallId, Owner, Pin, PinKey, Source, Terms};
 use conclave_conference::LeaveReason;
 use conclave_store::{
-    Books, CallRow, Entry, Find, NewAccount, Period, Postgres, Recorder, RunId, SqlStore, Store,
-    StoreError, StoredPin,
+    Auditor, Books, CallRow, Entry, Find, FreshKeys, Keys, NewAccount, Postgres, Recorder, RunId,
+    SqlStore, StoreError, StoredPin,
 };
 use conclave_testbed::Postgres as Server;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use tokio::time::sleep;
 
-fn at(seconds: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+mod common;
+
+use common::{Asked, at};
+
+/// Each process has a data directory of its own here, which is gone afterwards: no test of this file asks for the head.
+fn auditor() -> Auditor {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = Keys::load_or_create(dir.path(), FreshKeys::draw(&mut StdRng::seed_from_u64(9)));
+    Auditor::new(&dir.keep(), &keys.unwrap(), Box::new(common::random()))
 }
 
 fn bridge(url: &str, name: &str) -> Postgres {
@@ -43,6 +51,8 @@ fn account(n: u32) -> NewAccount {
     NewAccount {
         owner: Owner::new("Ada", "ada@example.org").unwrap(),
         terms: Terms::default(),
+        department: None,
+        cost_code: None,
         bookings: true,
         host: pin(2 * n),
         guest: pin(2 * n + 1),
@@ -50,7 +60,7 @@ fn account(n: u32) -> NewAccount {
 }
 
 async fn calls(store: &SqlStore) -> Vec<CallRow> {
-    store.calls(Period::default()).await.unwrap()
+    store.all_calls().await
 }
 
 /// Tries until it works: somebody else has to notice something first.
@@ -69,9 +79,9 @@ async fn in_time<T>(mut work: impl AsyncFnMut() -> Result<T, StoreError>) -> T {
 async fn bridges_of_two_names_share_a_database() {
     let server = Server::shared();
     let url = server.new_database();
-    let berlin = SqlStore::serve_postgres(&bridge(&url, "berlin")).await;
+    let berlin = SqlStore::serve_postgres(&bridge(&url, "berlin"), auditor()).await;
     let berlin = berlin.unwrap();
-    let paris = SqlStore::serve_postgres(&bridge(&url, "paris")).await;
+    let paris = SqlStore::serve_postgres(&bridge(&url, "paris"), auditor()).await;
     let paris = paris.unwrap();
     let runs = [
         berlin.begin_run(at(0)).await.unwrap(),
@@ -90,7 +100,7 @@ async fn bridges_of_two_names_share_a_database() {
 
     // Paris was killed and starts again; Berlin's call goes on.
     paris.close().await;
-    let paris = SqlStore::serve_postgres(&bridge(&url, "paris")).await;
+    let paris = SqlStore::serve_postgres(&bridge(&url, "paris"), auditor()).await;
     let paris = paris.unwrap();
     let run = paris.begin_run(at(100)).await.unwrap();
     let ends = |calls: &[CallRow]| -> Vec<_> {
@@ -111,10 +121,12 @@ async fn bridges_of_two_names_share_a_database() {
 async fn one_serves_under_a_name() {
     let server = Server::shared();
     let main = bridge(&server.new_database(), "main");
-    let first = SqlStore::serve_postgres(&main).await.unwrap();
+    let first = SqlStore::serve_postgres(&main, auditor()).await.unwrap();
     let clone = first.clone();
     drop(first);
-    let refused = SqlStore::serve_postgres(&main).await.unwrap_err();
+    let refused = SqlStore::serve_postgres(&main, auditor())
+        .await
+        .unwrap_err();
     assert!(refused.is_lasting());
     let words = refused.to_string();
     assert!(
@@ -123,14 +135,14 @@ async fn one_serves_under_a_name() {
             && words.contains("127.0.0.1, since"),
         "{words}"
     );
-    SqlStore::connect(&main)
+    SqlStore::connect(&main, auditor())
         .await
         .expect("commands work beside it");
     drop(clone);
-    let second = SqlStore::serve_postgres(&main).await;
+    let second = SqlStore::serve_postgres(&main, auditor()).await;
     let second = second.expect("the lock went with the store");
     second.close().await;
-    SqlStore::serve_postgres(&main)
+    SqlStore::serve_postgres(&main, auditor())
         .await
         .expect("the lock was given back");
 }
@@ -139,7 +151,7 @@ async fn one_serves_under_a_name() {
 async fn a_server_that_was_stopped_is_found_again() {
     let mut server = Server::start();
     let main = bridge(&server.new_database(), "main");
-    let store = SqlStore::serve_postgres(&main).await.unwrap();
+    let store = SqlStore::serve_postgres(&main, auditor()).await.unwrap();
     store.add_account(account(1), at(0)).await.unwrap();
     let run = store.begin_run(at(0)).await.unwrap();
     let recorder = Recorder::start(store.clone(), run);
@@ -149,7 +161,7 @@ async fn a_server_that_was_stopped_is_found_again() {
     server.stop();
     let since = Instant::now();
     let lost = store
-        .door(&pin(2).lookup, &Source::withheld("berlin"), at(11))
+        .leads(&pin(2).lookup, &Source::withheld("berlin"), at(11))
         .await
         .unwrap_err();
     assert!(!lost.is_lasting(), "{lost}");
@@ -161,7 +173,7 @@ async fn a_server_that_was_stopped_is_found_again() {
     server.start_again();
     let door = async || {
         store
-            .door(&pin(2).lookup, &Source::withheld("berlin"), at(12))
+            .leads(&pin(2).lookup, &Source::withheld("berlin"), at(12))
             .await
     };
     assert!(in_time(door).await.is_some());
@@ -176,7 +188,7 @@ async fn a_server_that_was_stopped_is_found_again() {
     assert_eq!(trunks, ["before", "meanwhile", "after"]);
 
     // The lock on the name is taken again without being asked.
-    let refused = async || match SqlStore::serve_postgres(&main).await {
+    let refused = async || match SqlStore::serve_postgres(&main, auditor()).await {
         Err(StoreError::NameServed { .. }) => Ok(()),
         Err(error) => Err(error),
         // Ours for a moment: whose it is, is asked again every two seconds.
@@ -193,7 +205,7 @@ async fn a_server_that_was_stopped_is_found_again() {
 async fn what_can_never_be_written_is_told_from_what_can_be_later() {
     let server = Server::shared();
     let main = bridge(&server.new_database(), "main");
-    let store = SqlStore::serve_postgres(&main).await.unwrap();
+    let store = SqlStore::serve_postgres(&main, auditor()).await.unwrap();
     let run = store.begin_run(at(0)).await.unwrap();
     // PostgreSQL's texts can't hold this character.
     let poison = store.write(run, &[answered(1, "a\0b")], at(1)).await;
@@ -229,7 +241,7 @@ async fn writers_take_turns() {
         .map(|writer| {
             let main = main.clone();
             tokio::spawn(async move {
-                let store = SqlStore::connect(&main).await.unwrap();
+                let store = SqlStore::connect(&main, auditor()).await.unwrap();
                 for n in 0..10 {
                     let new = account(writer * 10 + n);
                     store.add_account(new, at(0)).await.unwrap();
@@ -247,19 +259,26 @@ async fn writers_take_turns() {
     for writer in writers {
         writer.await.unwrap();
     }
-    let store = SqlStore::connect(&main).await.unwrap();
-    assert_eq!(store.accounts(&Find::All).await.unwrap().len(), 70);
+    let store = SqlStore::connect(&main, auditor()).await.unwrap();
+    assert_eq!(store.list(&Find::All).await.len(), 70);
 }
 
 #[tokio::test]
 async fn a_later_database_is_refused() {
     let server = Server::shared();
     let main = bridge(&server.new_database(), "main");
-    SqlStore::connect(&main).await.unwrap().close().await;
+    SqlStore::connect(&main, auditor())
+        .await
+        .unwrap()
+        .close()
+        .await;
     let name = main.url.rsplit_once('/').unwrap().1;
     let check = async |statement: &str, expected: &str| {
         server.run(name, statement);
-        let refused = SqlStore::connect(&main).await.unwrap_err().to_string();
+        let refused = SqlStore::connect(&main, auditor())
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(
             refused.contains(expected) && refused.contains(name),
             "{refused}"
@@ -286,7 +305,7 @@ async fn nobody_is_told_the_password() {
         let at = bridge(&url, "main");
         let debug = format!("{at:?}");
         assert!(!debug.contains("s3cret"), "{debug}");
-        match SqlStore::connect(&at).await {
+        match SqlStore::connect(&at, auditor()).await {
             Ok(store) => {
                 let debug = format!("{store:?}");
                 assert!(!debug.contains("s3cret"), "{debug}");

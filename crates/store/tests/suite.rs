@@ -3,43 +3,20 @@
 // Helpers of tests are tests.
 #![allow(clippy::unwrap_used)]
 
-use chrono::{DateTime, TimeDelta, Utc};
 use conclave_accounts::{
-    AccountId, AccountState, Announce, CallId, ConferenceKey, HostLeaves, Owner, Pin, PinKey,
+    AccountId, AccountState, Announce, CallId, ConferenceKey, Door, HostLeaves, Owner, Pin, PinKey,
     PinLookup, Role, Source, Terms,
 };
-use conclave_conference::{
-    Actor, Command, ConferenceId, EndReason, Fact, LeaveReason, Record, Refusal, WaitFor,
-};
+use conclave_conference::{Actor, Command, EndReason, Fact, LeaveReason, Refusal, WaitFor};
 use conclave_store::{
-    CallMedia, Entry, Find, NewAccount, Period, PinCount, Postgres, RunId, SqlStore, Store,
-    StoreError, StoredPin,
+    Books, CallMedia, Entry, Find, NewAccount, Period, PinCount, ReportFilter, SqlStore, Store,
+    StoreError, StoredPin, Totals,
 };
 use std::time::Duration;
 
-macro_rules! databases {
-    ($($test:ident),+ $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test]
-            async fn $test() {
-                let dir = tempfile::tempdir().unwrap();
-                super::$test(super::SqlStore::serve(dir.path()).await.unwrap()).await;
-            })+
-        }
+mod common;
 
-        mod postgres {
-            $(#[tokio::test]
-            async fn $test() {
-                let server = conclave_testbed::Postgres::shared();
-                let at = super::Postgres {
-                    url: server.new_database(),
-                    bridge: "main".to_owned(),
-                };
-                super::$test(super::SqlStore::serve_postgres(&at).await.unwrap()).await;
-            })+
-        }
-    };
-}
+use common::{Asked, Bed, Told, act, at, caller, databases, days};
 
 databases!(
     accounts_are_found_as_they_were_made,
@@ -54,14 +31,6 @@ databases!(
     wrong_pins_are_counted,
 );
 
-fn at(seconds: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
-}
-
-fn days(days: i64) -> TimeDelta {
-    TimeDelta::days(days)
-}
-
 fn pin(digits: &str) -> StoredPin {
     StoredPin::of(&Pin::parse(digits).unwrap(), &PinKey::new([9; 32]))
 }
@@ -74,17 +43,16 @@ fn new(name: &str, host: &str, guest: &str) -> NewAccount {
     NewAccount {
         owner: Owner::new(name, &format!("{}@example.org", name.to_lowercase())).unwrap(),
         terms: Terms::default(),
+        department: None,
+        cost_code: None,
         bookings: true,
         host: pin(host),
         guest: pin(guest),
     }
 }
 
-fn caller() -> Source {
-    Source::new("berlin", "+4930123456")
-}
-
-async fn accounts_are_found_as_they_were_made(store: impl Store) {
+async fn accounts_are_found_as_they_were_made(bed: Bed) {
+    let store = bed.serve().await;
     let terms = Terms {
         lock: false,
         consent: true,
@@ -110,7 +78,7 @@ async fn accounts_are_found_as_they_were_made(store: impl Store) {
     assert_eq!(ada.state, AccountState::Active);
     assert!(!ada.bookings && bob.bookings);
 
-    let find = async |typed: &str| store.accounts(&Find::parse(typed)).await.unwrap();
+    let find = async |typed: &str| store.list(&Find::parse(typed)).await;
     assert_eq!(find("").await, [ada.clone(), bob.clone()]);
     assert_eq!(find("ADA@Example.org").await, std::slice::from_ref(&ada));
     assert_eq!(find("da").await, std::slice::from_ref(&ada));
@@ -123,24 +91,34 @@ async fn accounts_are_found_as_they_were_made(store: impl Store) {
     assert_eq!(store.account(AccountId(u64::MAX)).await.unwrap(), None);
 }
 
-async fn a_pin_leads_to_its_door(store: impl Store) {
+async fn a_pin_leads_to_its_door(bed: Bed) {
+    let store = bed.serve().await;
     let ada = store
         .add_account(new("Ada", "111111", "222222"), at(0))
         .await
         .unwrap();
-    let door = async |digits: &str| store.door(&lookup(digits), &caller(), at(1)).await.unwrap();
+    let door = async |digits: &str| {
+        store
+            .leads(&lookup(digits), &caller(), at(1))
+            .await
+            .unwrap()
+    };
     assert_eq!(door("111111").await, Some(ada.door(Role::Host)));
     assert_eq!(door("222222").await, Some(ada.door(Role::Guest)));
     assert_eq!(door("333333").await, None);
 
     store
-        .set_state(ada.id, AccountState::Suspended, at(2))
+        .set_state(ada.id, AccountState::Suspended, &act(at(2)))
         .await
         .unwrap();
     assert_eq!(door("111111").await.unwrap().state, AccountState::Suspended);
-    assert_eq!(store.pins().await.unwrap(), []);
+    assert_eq!(
+        store.pins().await.unwrap().len(),
+        2,
+        "who is suspended may come back"
+    );
     store
-        .set_state(ada.id, AccountState::Active, at(3))
+        .set_state(ada.id, AccountState::Active, &act(at(3)))
         .await
         .unwrap();
     assert_eq!(door("111111").await, Some(ada.door(Role::Host)));
@@ -168,7 +146,7 @@ async fn a_pin_leads_to_its_door(store: impl Store) {
         ..pin("1234")
     };
     store
-        .reset_pin(ada.id, Role::Host, forced, at(4))
+        .reset_pin(ada.id, Role::Host, forced, &act(at(4)))
         .await
         .unwrap();
     let counts = store.pins().await.unwrap();
@@ -176,7 +154,8 @@ async fn a_pin_leads_to_its_door(store: impl Store) {
     assert!(host.is_some_and(|host| host.forced && host.digits == 4));
 }
 
-async fn pins_rest_before_they_come_again(store: impl Store) {
+async fn pins_rest_before_they_come_again(bed: Bed) {
+    let store = bed.serve().await;
     let taken = |result: Result<_, StoreError>| matches!(result, Err(StoreError::PinTaken));
     let ada = store
         .add_account(new("Ada", "111111", "222222"), at(0))
@@ -199,28 +178,33 @@ async fn pins_rest_before_they_come_again(store: impl Store) {
         );
     }
     assert_eq!(
-        store.accounts(&Find::All).await.unwrap(),
+        store.list(&Find::All).await,
         std::slice::from_ref(&ada),
         "half an account was left"
     );
 
     store
-        .reset_pin(ada.id, Role::Host, pin("777777"), at(10))
+        .reset_pin(ada.id, Role::Host, pin("777777"), &act(at(10)))
         .await
         .unwrap();
+    // It is known, so that it is no guess, and opens nothing.
+    let gone = Door {
+        state: AccountState::Closed,
+        ..ada.door(Role::Host)
+    };
     let door = async |digits: &str| {
         store
-            .door(&lookup(digits), &caller(), at(11))
+            .leads(&lookup(digits), &caller(), at(11))
             .await
             .unwrap()
     };
-    assert_eq!(door("111111").await, None);
+    assert_eq!(door("111111").await, Some(gone.clone()));
     assert_eq!(door("777777").await, Some(ada.door(Role::Host)));
     assert_eq!(door("222222").await, Some(ada.door(Role::Guest)));
 
     let again = async |when| {
         store
-            .reset_pin(ada.id, Role::Host, pin("111111"), when)
+            .reset_pin(ada.id, Role::Host, pin("111111"), &act(when))
             .await
     };
     assert!(taken(again(at(9) + days(400)).await));
@@ -231,9 +215,9 @@ async fn pins_rest_before_they_come_again(store: impl Store) {
     );
     again(at(10) + days(400)).await.unwrap();
     assert_eq!(door("111111").await, Some(ada.door(Role::Host)));
-    assert_eq!(door("777777").await, None);
+    assert_eq!(door("777777").await, Some(gone));
     let nobody = store
-        .reset_pin(AccountId(99), Role::Host, pin("888888"), at(0))
+        .reset_pin(AccountId(99), Role::Host, pin("888888"), &act(at(0)))
         .await;
     assert!(matches!(
         nobody,
@@ -241,40 +225,35 @@ async fn pins_rest_before_they_come_again(store: impl Store) {
     ));
 }
 
-async fn a_closed_account_stays_closed(store: impl Store) {
+async fn a_closed_account_stays_closed(bed: Bed) {
+    let store = bed.serve().await;
     let ada = store
         .add_account(new("Ada", "111111", "222222"), at(0))
         .await
         .unwrap();
     store
-        .set_state(ada.id, AccountState::Closed, at(1))
+        .set_state(ada.id, AccountState::Closed, &act(at(1)))
         .await
         .unwrap();
-    assert_eq!(
-        store
-            .door(&lookup("111111"), &caller(), at(2))
-            .await
-            .unwrap(),
-        None
-    );
-    assert_eq!(
-        store
-            .door(&lookup("222222"), &caller(), at(2))
-            .await
-            .unwrap(),
-        None
-    );
+    for digits in ["111111", "222222"] {
+        let door = store.leads(&lookup(digits), &caller(), at(2)).await;
+        assert_eq!(door.unwrap().unwrap().state, AccountState::Closed);
+    }
+    assert_eq!(store.pins().await.unwrap(), []);
+    assert_eq!(store.totals().await.unwrap(), Totals::default());
     let closed = |result| matches!(result, Err(StoreError::Closed(id)) if id == ada.id);
     assert!(closed(
-        store.set_state(ada.id, AccountState::Active, at(2)).await
+        store
+            .set_state(ada.id, AccountState::Active, &act(at(2)))
+            .await
     ));
     assert!(closed(
         store
-            .reset_pin(ada.id, Role::Guest, pin("333333"), at(2))
+            .reset_pin(ada.id, Role::Guest, pin("333333"), &act(at(2)))
             .await
     ));
     let nobody = store
-        .set_state(AccountId(99), AccountState::Active, at(2))
+        .set_state(AccountId(99), AccountState::Active, &act(at(2)))
         .await;
     assert!(matches!(
         nobody,
@@ -282,98 +261,22 @@ async fn a_closed_account_stays_closed(store: impl Store) {
     ));
 }
 
-/// A conference of one account, told entry by entry.
-struct Told<S> {
-    store: S,
-    run: RunId,
-    account: AccountId,
-    entries: Vec<Entry>,
+/// A run, and Ada's account.
+async fn told(bed: &Bed) -> (Told<SqlStore>, AccountId) {
+    let store = bed.serve().await;
+    let ada = store
+        .add_account(new("Ada", "111111", "222222"), at(0))
+        .await;
+    (Told::new(store).await, ada.unwrap().id)
 }
 
-impl<S: Store> Told<S> {
-    async fn new(store: S) -> Self {
-        let account = store
-            .add_account(new("Ada", "111111", "222222"), at(0))
-            .await
-            .unwrap()
-            .id;
-        let run = store.begin_run(at(0)).await.unwrap();
-        Self {
-            store,
-            run,
-            account,
-            entries: Vec::new(),
-        }
-    }
-
-    fn answered(&mut self, call: u64, seconds: i64, source: Source) {
-        self.entries.push(Entry::CallAnswered {
-            call: CallId(call),
-            at: at(seconds),
-            source,
-        });
-    }
-
-    fn ended(&mut self, call: u64, seconds: i64, reason: LeaveReason) {
-        self.entries.push(Entry::CallEnded {
-            call: CallId(call),
-            at: at(seconds),
-            reason,
-        });
-    }
-
-    fn fact(&mut self, conference: u32, seconds: i64, fact: Fact) {
-        let record = Record {
-            at: at(seconds),
-            conference: ConferenceId(conference),
-            fact,
-        };
-        self.entries.push(Entry::Conference(record));
-    }
-
-    fn started(&mut self, conference: u32, seconds: i64) {
-        let account = self.account;
-        self.fact(
-            conference,
-            seconds,
-            Fact::Started {
-                key: ConferenceKey::Account(account),
-                account,
-            },
-        );
-    }
-
-    fn admitted(&mut self, conference: u32, call: u64, seconds: i64, role: Role) {
-        let call = CallId(call);
-        self.fact(
-            conference,
-            seconds,
-            Fact::Arrived {
-                call,
-                role,
-                holder: None,
-                waits_for: None,
-            },
-        );
-        self.fact(conference, seconds, Fact::Admitted { call });
-    }
-
-    async fn written(&mut self, seconds: i64) {
-        let entries = std::mem::take(&mut self.entries);
-        self.store
-            .write(self.run, &entries, at(seconds))
-            .await
-            .unwrap();
-    }
-}
-
-async fn a_number_is_known_for_ninety_days(store: impl Store) {
-    let mut told = Told::new(store).await;
+async fn a_number_is_known_for_ninety_days(bed: Bed) {
+    let (mut told, ada) = told(&bed).await;
     told.store
         .add_account(new("Bob", "333333", "444444"), at(0))
         .await
         .unwrap();
-    told.started(1, 0);
+    told.started(1, 0, ada);
     told.answered(1, 0, caller());
     told.answered(2, 0, Source::withheld("berlin"));
     told.answered(3, 0, Source::new("berlin", "+49301111"));
@@ -383,6 +286,7 @@ async fn a_number_is_known_for_ninety_days(store: impl Store) {
         call: CallId(3),
         role: Role::Guest,
         holder: None,
+        invitee: None,
         waits_for: Some(WaitFor::Host),
     };
     told.fact(1, 10, arrived);
@@ -390,7 +294,7 @@ async fn a_number_is_known_for_ninety_days(store: impl Store) {
 
     let known = async |digits, source: Source, when| {
         told.store
-            .door(&lookup(digits), &source, when)
+            .leads(&lookup(digits), &source, when)
             .await
             .unwrap()
             .unwrap()
@@ -430,7 +334,7 @@ async fn a_number_is_known_for_ninety_days(store: impl Store) {
     told.store.begin_run(at(10) + days(90)).await.unwrap();
     assert!(
         told.store
-            .door(&lookup("222222"), &caller(), at(10) + days(90))
+            .leads(&lookup("222222"), &caller(), at(10) + days(90))
             .await
             .unwrap()
             .unwrap()
@@ -440,7 +344,7 @@ async fn a_number_is_known_for_ninety_days(store: impl Store) {
     assert!(
         !told
             .store
-            .door(&lookup("222222"), &caller(), at(11))
+            .leads(&lookup("222222"), &caller(), at(11))
             .await
             .unwrap()
             .unwrap()
@@ -448,16 +352,17 @@ async fn a_number_is_known_for_ninety_days(store: impl Store) {
     );
 }
 
-async fn a_conference_is_told_from_start_to_end(store: impl Store) {
-    let mut told = Told::new(store).await;
+async fn a_conference_is_told_from_start_to_end(bed: Bed) {
+    let (mut told, ada) = told(&bed).await;
     told.answered(1, 1, caller());
     told.answered(2, 2, Source::withheld("berlin"));
     told.answered(3, 3, caller());
-    told.started(7, 4);
+    told.started(7, 4, ada);
     let guest = Fact::Arrived {
         call: CallId(2),
         role: Role::Guest,
         holder: Some("Grace".into()),
+        invitee: None,
         waits_for: Some(WaitFor::Host),
     };
     told.fact(7, 4, guest);
@@ -524,7 +429,7 @@ async fn a_conference_is_told_from_start_to_end(store: impl Store) {
     });
     told.written(10).await;
 
-    let now = told.store.conferences(Period::default()).await.unwrap();
+    let now = told.store.all_conferences().await;
     assert_eq!((now[0].ended, &now[0].reason), (None, &None), "it runs yet");
     told.fact(
         7,
@@ -544,12 +449,12 @@ async fn a_conference_is_told_from_start_to_end(store: impl Store) {
     told.ended(1, 11, LeaveReason::HungUp);
     told.written(12).await;
 
-    let [conference] = &told.store.conferences(Period::default()).await.unwrap()[..] else {
+    let [conference] = &told.store.all_conferences().await[..] else {
         panic!("not one")
     };
     assert_eq!(
         (conference.account, conference.owner.as_str()),
-        (told.account, "Ada")
+        (ada, "Ada")
     );
     assert_eq!(
         (conference.started, conference.ended),
@@ -558,7 +463,7 @@ async fn a_conference_is_told_from_start_to_end(store: impl Store) {
     assert_eq!((conference.calls, conference.admitted), (2, 2));
     assert_eq!(conference.reason.as_deref(), Some("last-left"));
 
-    let calls = told.store.calls(Period::default()).await.unwrap();
+    let calls = told.store.all_calls().await;
     let [host, guest, refused] = &calls[..] else {
         panic!("{calls:#?}")
     };
@@ -628,22 +533,20 @@ async fn a_conference_is_told_from_start_to_end(store: impl Store) {
     assert_eq!(told_of, expected);
 
     let in_period = async |from, to| {
-        told.store
-            .calls(Period {
-                from: Some(from),
-                to: Some(to),
-            })
-            .await
-            .unwrap()
-            .len()
+        let period = Period {
+            from: Some(from),
+            to: Some(to),
+        };
+        let calls = told.store.calls(&ReportFilter::all(period)).await;
+        calls.unwrap().len()
     };
     assert_eq!(in_period(at(1), at(3)).await, 2, "from is in, to is not");
     assert_eq!(in_period(at(4), at(100)).await, 0);
 }
 
-async fn what_was_open_is_closed_as_interrupted(store: impl Store) {
-    let mut told = Told::new(store).await;
-    told.started(1, 1);
+async fn what_was_open_is_closed_as_interrupted(bed: Bed) {
+    let (mut told, ada) = told(&bed).await;
+    told.started(1, 1, ada);
     told.answered(1, 1, caller());
     told.answered(2, 2, caller());
     told.admitted(1, 1, 3, Role::Host);
@@ -653,7 +556,7 @@ async fn what_was_open_is_closed_as_interrupted(store: impl Store) {
 
     let next = told.store.begin_run(at(5000)).await.unwrap();
     assert_ne!(next, told.run);
-    let calls = told.store.calls(Period::default()).await.unwrap();
+    let calls = told.store.all_calls().await;
     let visit = calls[0].visit.as_ref().unwrap();
     assert_eq!(
         (calls[0].ended, calls[0].reason.as_deref()),
@@ -667,7 +570,7 @@ async fn what_was_open_is_closed_as_interrupted(store: impl Store) {
         (calls[1].ended, calls[1].reason.as_deref()),
         (Some(at(4)), Some("hung-up"))
     );
-    let conferences = told.store.conferences(Period::default()).await.unwrap();
+    let conferences = told.store.all_conferences().await;
     assert_eq!(
         (conferences[0].ended, conferences[0].reason.as_deref()),
         (Some(at(20)), Some("interrupted"))
@@ -675,12 +578,12 @@ async fn what_was_open_is_closed_as_interrupted(store: impl Store) {
 
     // The next run numbers its calls and conferences anew; the old ones keep their rows.
     told.run = next;
-    told.started(1, 5001);
+    told.started(1, 5001, ada);
     told.answered(1, 5001, caller());
     told.admitted(1, 1, 5002, Role::Host);
     told.written(5003).await;
     told.store.end_run(next, at(5004)).await.unwrap();
-    let calls = told.store.calls(Period::default()).await.unwrap();
+    let calls = told.store.all_calls().await;
     assert_eq!(calls.len(), 3);
     assert_eq!(
         (calls[2].ended, calls[2].reason.as_deref()),
@@ -689,8 +592,8 @@ async fn what_was_open_is_closed_as_interrupted(store: impl Store) {
     assert_eq!(calls[0].ended, Some(at(20)));
 }
 
-async fn entries_about_nobody_are_left_out(store: impl Store) {
-    let mut told = Told::new(store).await;
+async fn entries_about_nobody_are_left_out(bed: Bed) {
+    let (mut told, _) = told(&bed).await;
     told.ended(5, 1, LeaveReason::HungUp);
     told.entries.push(Entry::WrongPin {
         call: CallId(5),
@@ -716,15 +619,15 @@ async fn entries_about_nobody_are_left_out(store: impl Store) {
     );
     told.answered(6, 2, caller());
     told.written(3).await;
-    let calls = told.store.calls(Period::default()).await.unwrap();
+    let calls = told.store.all_calls().await;
     assert_eq!((calls.len(), calls[0].answered), (1, at(2)));
-    assert_eq!(told.store.conferences(Period::default()).await.unwrap(), []);
+    assert_eq!(told.store.all_conferences().await, []);
 }
 
-async fn a_caller_may_visit_two_conferences(store: impl Store) {
-    let mut told = Told::new(store).await;
+async fn a_caller_may_visit_two_conferences(bed: Bed) {
+    let (mut told, ada) = told(&bed).await;
     told.answered(1, 1, caller());
-    told.started(1, 2);
+    told.started(1, 2, ada);
     told.admitted(1, 1, 2, Role::Guest);
     told.fact(
         1,
@@ -741,7 +644,7 @@ async fn a_caller_may_visit_two_conferences(store: impl Store) {
             reason: EndReason::LastLeft,
         },
     );
-    told.started(2, 4);
+    told.started(2, 4, ada);
     told.admitted(2, 1, 4, Role::Host);
     told.fact(
         2,
@@ -753,7 +656,7 @@ async fn a_caller_may_visit_two_conferences(store: impl Store) {
     );
     told.ended(1, 5, LeaveReason::HungUp);
     told.written(5).await;
-    let calls = told.store.calls(Period::default()).await.unwrap();
+    let calls = told.store.all_calls().await;
     let visits: Vec<_> = calls
         .iter()
         .map(|c| c.visit.as_ref().unwrap())
@@ -769,8 +672,8 @@ async fn a_caller_may_visit_two_conferences(store: impl Store) {
     assert_eq!(calls[0].id, calls[1].id);
 }
 
-async fn wrong_pins_are_counted(store: impl Store) {
-    let mut told = Told::new(store).await;
+async fn wrong_pins_are_counted(bed: Bed) {
+    let (mut told, _) = told(&bed).await;
     told.answered(1, 1, caller());
     for mistyped in [true, false, false] {
         told.entries.push(Entry::WrongPin {
@@ -781,7 +684,7 @@ async fn wrong_pins_are_counted(store: impl Store) {
     }
     told.ended(1, 3, LeaveReason::NoValidPin);
     told.written(3).await;
-    let calls = told.store.calls(Period::default()).await.unwrap();
+    let calls = told.store.all_calls().await;
     assert_eq!(
         (calls[0].wrong_pins, calls[0].reason.as_deref()),
         (3, Some("no-valid-pin"))

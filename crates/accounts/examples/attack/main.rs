@@ -14,13 +14,16 @@ use conclave_accounts::{Odds, PinPolicy};
 use grid::{longest, median};
 use siege::{Plan, Report, Siege};
 
+/// A table's name, and what prints it for a seed.
+type Table = (&'static str, fn(u64));
+
 fn main() {
     let seed = std::env::args()
         .nth(1)
         .and_then(|seed| seed.parse().ok())
         .unwrap_or(1);
     let wanted = std::env::args().nth(2);
-    let tables: [(&str, fn(u64)); 4] = [
+    let tables: [Table; 4] = [
         ("odds", grid::odds),
         ("waits", grid::waits),
         ("rates", rates),

@@ -12,7 +12,7 @@ use super::text::{self, LONGEST, MOST_PIN_KEYS, Text};
 use super::{FreshKeys, Keys, KeysError, NumberedKey};
 use crate::disk;
 use crate::secret::Secret;
-use crate::sqlite::DATABASE;
+use crate::sql::DATABASE;
 
 const FILE: &str = "keys";
 /// Held while the file is replaced. It is not needed to make the first one.

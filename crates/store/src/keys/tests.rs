@@ -8,7 +8,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use super::*;
-use crate::sqlite::DATABASE;
+use crate::sql::DATABASE;
 
 const FILE: &str = "keys";
 

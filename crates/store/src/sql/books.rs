@@ -1,14 +1,15 @@
 //! What happened, written down.
 
 use chrono::{DateTime, Utc};
-use conclave_accounts::{CallId, ConferenceKey};
+use conclave_accounts::{Alert, CallId, Ceiling, ConferenceKey};
 use conclave_conference::{Actor, Command, Fact, Record, Refusal, WaitFor};
 
 use super::accounts::role_word;
+use super::audit::{Deed, Note};
 use super::{Arg, SqlStore, Turn, args};
 use crate::error::{Result, bad};
 use crate::store::{Books, KNOWN_FOR};
-use crate::{CallMedia, Entry, RunId};
+use crate::{CallMedia, Entry, RunId, SubjectKind};
 
 pub(super) const BEGIN_RUN: &str =
     "INSERT INTO runs (bridge, started_at, seen_at) VALUES ($1, $2, $2) RETURNING id";
@@ -54,8 +55,8 @@ pub(super) const STARTED: &str =
     "INSERT INTO conferences (run, conference, account, booking, started_at)
     SELECT $1, $2, id, $4, $5 FROM accounts WHERE id = $3";
 pub(super) const ARRIVED: &str =
-    "INSERT INTO attendances (conference, call, role, holder, waits_for, arrived_at)
-    SELECT c.id, k.id, $4, $5, $6, $7 FROM conferences c, calls k
+    "INSERT INTO attendances (conference, call, role, holder, waits_for, arrived_at, invitee)
+    SELECT c.id, k.id, $4, $5, $6, $7, $8 FROM conferences c, calls k
     WHERE c.run = $1 AND c.conference = $2 AND k.run = $1 AND k.call = $3";
 pub(super) const ADMITTED: &str = "UPDATE attendances SET admitted_at = COALESCE(admitted_at, $4)
     WHERE call = (SELECT id FROM calls WHERE run = $1 AND call = $3)
@@ -76,6 +77,9 @@ pub(super) const EVENT: &str =
         (SELECT id FROM calls WHERE run = $1 AND call = $7), $8
     FROM conferences WHERE run = $1 AND conference = $2";
 
+pub(super) const CALL: &str = "SELECT id, number FROM calls WHERE run = $1 AND call = $2";
+pub(super) const CONFERENCE: &str = "SELECT id FROM conferences WHERE run = $1 AND conference = $2";
+
 impl Books for SqlStore {
     async fn begin_run(&self, now: DateTime<Utc>) -> Result<RunId> {
         let mut turn = self.db.begin().await?;
@@ -91,7 +95,7 @@ impl Books for SqlStore {
 
     async fn write(&self, run: RunId, entries: &[Entry], now: DateTime<Utc>) -> Result<()> {
         let mut pen = Pen {
-            turn: self.db.begin().await?,
+            deed: self.deed().await?,
             run,
         };
         for entry in entries {
@@ -102,8 +106,8 @@ impl Books for SqlStore {
                 );
             }
         }
-        pen.turn.run(SEEN, args![run, now]).await?;
-        pen.turn.commit().await
+        pen.deed.turn.run(SEEN, args![run, now]).await?;
+        pen.deed.commit().await
     }
 
     async fn still_running(&self, run: RunId, now: DateTime<Utc>) -> Result<()> {
@@ -135,7 +139,7 @@ async fn close_open(turn: &mut Turn, bridge: &str) -> Result<()> {
 
 /// Writes one entry after the other within one turn. Each method says whether there was anything to write to.
 struct Pen {
-    turn: Turn,
+    deed: Deed,
     run: RunId,
 }
 
@@ -149,15 +153,36 @@ impl Pen {
                     .await
             }
             Entry::WrongPin { call, at, mistyped } => {
-                self.done(WRONG_PIN, args![run, *call, *at, *mistyped])
-                    .await
+                let written = self
+                    .done(WRONG_PIN, args![run, *call, *at, *mistyped])
+                    .await?;
+                let kind = if *mistyped {
+                    "pin.mistyped"
+                } else {
+                    "pin.wrong"
+                };
+                if written {
+                    let note = self.about_call(Note::at(kind, *at), *call).await?;
+                    self.deed.note(note).await?;
+                }
+                Ok(written)
             }
             Entry::Media { call, media } => self.media(*call, media).await,
             Entry::CallEnded { call, at, reason } => {
                 self.done(CALL_ENDED, args![run, *call, *at, reason.as_str()])
                     .await
             }
-            Entry::Conference(record) => self.record(record).await,
+            Entry::Conference(record) => {
+                let written = self.record(record).await?;
+                if written {
+                    self.audit(record).await?;
+                }
+                Ok(written)
+            }
+            Entry::Alert { alert, at } => {
+                self.deed.note(alarm(alert, *at)).await?;
+                Ok(true)
+            }
         }
     }
 
@@ -183,6 +208,7 @@ impl Pen {
                 call,
                 role,
                 holder,
+                invitee,
                 waits_for,
             } => {
                 let (role, holder) = (role_word(*role), holder.as_deref());
@@ -190,7 +216,9 @@ impl Pen {
                     WaitFor::Host => "host",
                     WaitFor::Consent => "consent",
                 });
-                let args = args![run, conference, *call, role, holder, waits_for, at];
+                let args = args![
+                    run, conference, *call, role, holder, waits_for, at, *invitee
+                ];
                 self.done(ARRIVED, args).await
             }
             Fact::Admitted { call } => {
@@ -241,6 +269,75 @@ impl Pen {
         }
     }
 
+    /// What of it belongs into the audit log: who was let in, refused, gave commands.
+    async fn audit(&mut self, record: &Record) -> Result<()> {
+        let conference = self.conference(record).await?;
+        let note = |kind: &str| Note::at(kind, record.at).number("conference", conference);
+        let note = match &record.fact {
+            Fact::Started { key, account } => {
+                let note = note("conference.started").number("account", account.0);
+                match key {
+                    ConferenceKey::Account(_) => note,
+                    ConferenceKey::Booking(id) => note.number("booking", id.0),
+                }
+            }
+            Fact::Admitted { call } => self.about_call(note("call.admitted"), *call).await?,
+            Fact::Refused { call, why } => {
+                let note = note("call.refused").word("why", refusal_word(*why));
+                self.about_call(note, *call).await?
+            }
+            Fact::AnotherHost { call } => {
+                self.about_call(note("conference.another-host"), *call)
+                    .await?
+            }
+            Fact::Command {
+                by,
+                command,
+                refused,
+            } => {
+                let (command, about) = command_words(*command);
+                let mut note = note(&format!("command.{command}"));
+                if let Some(why) = refused {
+                    note = note.word("refused", refusal_word(*why));
+                }
+                if let Some(about) = about {
+                    let (id, _) = self.call(about).await?;
+                    note = note.number("about", id);
+                }
+                match by {
+                    Actor::Caller(call) => self.about_call(note, *call).await?,
+                    Actor::Operator => note.word("by", "operator"),
+                }
+            }
+            Fact::Ended { reason } => note("conference.ended").word("reason", reason.as_str()),
+            _ => return Ok(()),
+        };
+        self.deed.note(note).await
+    }
+
+    async fn about_call(&mut self, note: Note, call: CallId) -> Result<Note> {
+        let (id, number) = self.call(call).await?;
+        let note = note.number("call", id);
+        Ok(match number {
+            Some(number) => note.secret("number", SubjectKind::Number, &number),
+            None => note,
+        })
+    }
+
+    /// A call's number in the books, and its caller's.
+    async fn call(&mut self, call: CallId) -> Result<(u64, Option<String>)> {
+        let row = self.deed.turn.one(CALL, args![self.run, call]).await?;
+        let row = row.ok_or_else(|| bad("call", "it is not in the books"))?;
+        Ok((row.id("id")?, row.text_opt("number")?))
+    }
+
+    async fn conference(&mut self, record: &Record) -> Result<u64> {
+        let args = args![self.run, record.conference.0];
+        let row = self.deed.turn.one(CONFERENCE, args).await?;
+        let row = row.ok_or_else(|| bad("conference", "it is not in the books"))?;
+        row.id("id")
+    }
+
     async fn event(
         &mut self,
         record: &Record,
@@ -259,7 +356,7 @@ impl Pen {
     }
 
     async fn done(&mut self, statement: &'static str, args: &[Arg<'_>]) -> Result<bool> {
-        Ok(self.turn.run(statement, args).await? > 0)
+        Ok(self.deed.turn.run(statement, args).await? > 0)
     }
 }
 
@@ -279,6 +376,21 @@ impl Happened {
             about: None,
             refusal: None,
         }
+    }
+}
+
+fn alarm(alert: &Alert, at: DateTime<Utc>) -> Note {
+    let (kind, ceiling) = match alert {
+        Alert::CeilingReached { ceiling, .. } => ("alarm.reached", Some(ceiling)),
+        Alert::Quiet { ceiling, .. } => ("alarm.quiet", Some(ceiling)),
+        Alert::Ended { ceiling, .. } => ("alarm.ended", Some(ceiling)),
+        _ => ("alarm.other", None),
+    };
+    let note = Note::at(kind, at);
+    match ceiling {
+        Some(Ceiling::WrongPins) => note.word("ceiling", "wrong-pins"),
+        Some(Ceiling::TypingErrors) => note.word("ceiling", "typing-errors"),
+        None => note,
     }
 }
 

@@ -3,56 +3,201 @@
 use conclave_accounts::{AccountId, BookingId};
 
 use super::accounts::role_from;
-use super::{Db, Row, args};
+use super::{Row, SqlStore, args};
 use crate::error::Result;
-use crate::{CallMedia, CallRow, ConferenceRow, EventRow, Period, Visit};
+use crate::{
+    CallMedia, CallRow, ConferenceRow, EventRow, Hint, Period, ReportFilter, UsageRow, Visit,
+};
 
-pub(super) const CONFERENCES: &str = "
-    SELECT c.id, c.account, a.name AS owner, c.booking, c.started_at, c.ended_at, c.reason,
-        (SELECT COUNT(DISTINCT t.call) FROM attendances t WHERE t.conference = c.id) AS calls,
-        (SELECT COUNT(DISTINCT t.call) FROM attendances t WHERE t.conference = c.id AND t.admitted_at IS NOT NULL)
-            AS admitted
-    FROM conferences c JOIN accounts a ON a.id = c.account
-    WHERE c.started_at >= $1 AND c.started_at < $2 ORDER BY c.started_at, c.id";
-pub(super) const CALLS: &str = "
-    SELECT k.id, k.trunk, k.number, k.answered_at, k.ended_at, k.reason, k.codec, k.encryption, k.packets_lost,
-        k.jitter_ms, k.mos, (SELECT COUNT(*) FROM wrong_pins w WHERE w.call = k.id) AS wrong_pins,
-        t.conference, t.role, t.holder, t.arrived_at, t.admitted_at, t.departed_at, t.reason AS visit_reason
-    FROM calls k LEFT JOIN attendances t ON t.call = k.id
-    WHERE k.answered_at >= $1 AND k.answered_at < $2 ORDER BY k.answered_at, k.id, t.id";
+/// `$1` from, `$2` to, `$3` the last row of the page before (0: none), `$4` the limit, `$5` the department ('' for
+/// all), `$6` the account and `$7` the booking (0 for all). Each way to narrow the list enters by an index of its own.
+macro_rules! conferences {
+    ($entry:literal) => {
+        concat!(
+            "SELECT c.id, c.account, a.name AS owner, a.department, a.cost_code, c.booking, b.title,
+                c.started_at, c.ended_at, c.reason,
+                (SELECT COUNT(DISTINCT t.call) FROM attendances t WHERE t.conference = c.id) AS calls,
+                (SELECT COUNT(DISTINCT t.call) FROM attendances t
+                    WHERE t.conference = c.id AND t.admitted_at IS NOT NULL) AS admitted
+            FROM conferences c JOIN accounts a ON a.id = c.account LEFT JOIN bookings b ON b.id = c.booking
+            WHERE c.started_at >= COALESCE((SELECT x.started_at FROM conferences x WHERE x.id = $3), $1)
+                AND c.started_at < $2
+                AND (c.started_at > COALESCE((SELECT x.started_at FROM conferences x WHERE x.id = $3), $1)
+                    OR c.id > $3)
+                AND ($5 = '' OR lower(a.department) = lower($5))
+                AND ($6 = 0 OR c.account = $6) AND ($7 = 0 OR c.booking = $7) AND ",
+            $entry,
+            " ORDER BY c.started_at, c.id LIMIT $4"
+        )
+    };
+}
+pub(super) const CONFERENCES: &str = conferences!("$6 = 0");
+pub(super) const CONFERENCES_OF_ACCOUNT: &str = conferences!("c.account = $6");
+pub(super) const CONFERENCES_OF_BOOKING: &str = conferences!("c.booking = $7");
+
+/// As above; `$8` is the conference (0 for all), `$9` the caller's number ('' for all). A page has so many calls, each
+/// with all of its visits.
+macro_rules! calls {
+    ($entry:literal) => {
+        concat!(
+            "WITH page AS (
+                SELECT k.id, k.answered_at FROM calls k
+                WHERE k.answered_at >= COALESCE((SELECT x.answered_at FROM calls x WHERE x.id = $3), $1)
+                    AND k.answered_at < $2
+                    AND (k.answered_at > COALESCE((SELECT x.answered_at FROM calls x WHERE x.id = $3), $1)
+                        OR k.id > $3)
+                    AND ($9 = '' OR k.number = $9)
+                    AND (($5 = '' AND $6 = 0 AND $7 = 0 AND $8 = 0) OR EXISTS (
+                        SELECT 1 FROM attendances t JOIN conferences c ON c.id = t.conference
+                            JOIN accounts a ON a.id = c.account
+                        WHERE t.call = k.id AND ($5 = '' OR lower(a.department) = lower($5))
+                            AND ($6 = 0 OR c.account = $6) AND ($7 = 0 OR c.booking = $7)
+                            AND ($8 = 0 OR c.id = $8)))
+                    AND ",
+            $entry,
+            " ORDER BY k.answered_at, k.id LIMIT $4)
+            SELECT k.id, k.trunk, k.number, k.answered_at, k.ended_at, k.reason, k.codec, k.encryption,
+                k.packets_lost, k.jitter_ms, k.mos,
+                (SELECT COUNT(*) FROM wrong_pins w WHERE w.call = k.id) AS wrong_pins,
+                t.conference, t.role, t.holder, t.arrived_at, t.admitted_at, t.departed_at,
+                t.reason AS visit_reason, c.account, a.name AS owner, c.booking, b.title
+            FROM page p JOIN calls k ON k.id = p.id
+                LEFT JOIN attendances t ON t.call = k.id
+                LEFT JOIN conferences c ON c.id = t.conference
+                LEFT JOIN accounts a ON a.id = c.account LEFT JOIN bookings b ON b.id = c.booking
+            WHERE ($5 = '' OR lower(a.department) = lower($5)) AND ($6 = 0 OR c.account = $6)
+                AND ($7 = 0 OR c.booking = $7) AND ($8 = 0 OR c.id = $8)
+            ORDER BY p.answered_at, p.id, t.id"
+        )
+    };
+}
+pub(super) const CALLS: &str = calls!("$9 = ''");
+pub(super) const CALLS_OF_ACCOUNT: &str = calls!(
+    "k.id IN (SELECT y.call FROM conferences z JOIN attendances y ON y.conference = z.id
+        WHERE z.account = $6)"
+);
+pub(super) const CALLS_OF_BOOKING: &str = calls!(
+    "k.id IN (SELECT y.call FROM conferences z JOIN attendances y ON y.conference = z.id
+        WHERE z.booking = $7)"
+);
+pub(super) const CALLS_OF_CONFERENCE: &str =
+    calls!("k.id IN (SELECT y.call FROM attendances y WHERE y.conference = $8)");
+pub(super) const CALLS_OF_NUMBER: &str = calls!("k.number = $9");
+
 pub(super) const EVENTS: &str = "SELECT conference, at, what, call, command, about, refusal
     FROM events WHERE conference = $1 ORDER BY at, id";
 
-pub(super) async fn conferences(db: &Db, period: Period) -> Result<Vec<ConferenceRow>> {
-    let (from, to) = bounds(period);
-    let rows = db.all(CONFERENCES, args![from, to]).await?;
-    rows.iter().map(conference).collect()
+pub(super) const USAGE: &str = "
+    SELECT c.account, a.name AS owner, a.email, a.department, a.cost_code,
+        COUNT(DISTINCT c.id) AS conferences, COUNT(t.admitted_at) AS calls,
+        CAST(COALESCE(SUM(CASE WHEN t.departed_at > t.admitted_at THEN t.departed_at - t.admitted_at ELSE 0 END), 0)
+            AS BIGINT) AS spent
+    FROM conferences c JOIN accounts a ON a.id = c.account LEFT JOIN attendances t ON t.conference = c.id
+    WHERE c.started_at >= $1 AND c.started_at < $2
+    GROUP BY c.account, a.name, a.email, a.department, a.cost_code ORDER BY c.account";
+
+pub(super) const HINTS: &str = "
+    SELECT c.account, a.name AS owner, COUNT(DISTINCT k.number) AS numbers,
+        COUNT(DISTINCT e.id) AS another_host
+    FROM conferences c JOIN accounts a ON a.id = c.account
+        LEFT JOIN attendances t ON t.conference = c.id AND t.role = 'host'
+        LEFT JOIN calls k ON k.id = t.call
+        LEFT JOIN events e ON e.conference = c.id AND e.what = 'another-host'
+    WHERE c.started_at >= $1 AND c.started_at < $2 AND c.booking IS NULL
+    GROUP BY c.account, a.name HAVING COUNT(DISTINCT k.number) >= $3 OR COUNT(DISTINCT e.id) > 0
+    ORDER BY COUNT(DISTINCT k.number) DESC, c.account";
+
+impl SqlStore {
+    pub(super) async fn conferences_of(&self, filter: &ReportFilter) -> Result<Vec<ConferenceRow>> {
+        let sql = match (filter.booking, filter.account) {
+            (Some(_), _) => CONFERENCES_OF_BOOKING,
+            (None, Some(_)) => CONFERENCES_OF_ACCOUNT,
+            (None, None) => CONFERENCES,
+        };
+        let (from, to) = bounds(filter.period);
+        let args = args![
+            from,
+            to,
+            filter.page.after,
+            filter.page.limit(),
+            filter.department.as_deref().unwrap_or(""),
+            filter.account.map_or(0, |account| account.0),
+            filter.booking.map_or(0, |booking| booking.0)
+        ];
+        let rows = self.db.all(sql, args).await?;
+        rows.iter().map(conference_from).collect()
+    }
+
+    pub(super) async fn calls_of(&self, filter: &ReportFilter) -> Result<Vec<CallRow>> {
+        let sql = match filter {
+            ReportFilter {
+                conference: Some(_),
+                ..
+            } => CALLS_OF_CONFERENCE,
+            ReportFilter {
+                booking: Some(_), ..
+            } => CALLS_OF_BOOKING,
+            ReportFilter {
+                number: Some(_), ..
+            } => CALLS_OF_NUMBER,
+            ReportFilter {
+                account: Some(_), ..
+            } => CALLS_OF_ACCOUNT,
+            _ => CALLS,
+        };
+        let (from, to) = bounds(filter.period);
+        let args = args![
+            from,
+            to,
+            filter.page.after,
+            filter.page.limit(),
+            filter.department.as_deref().unwrap_or(""),
+            filter.account.map_or(0, |account| account.0),
+            filter.booking.map_or(0, |booking| booking.0),
+            filter.conference.unwrap_or(0),
+            filter.number.as_deref().unwrap_or("")
+        ];
+        let rows = self.db.all(sql, args).await?;
+        rows.iter().map(call_from).collect()
+    }
+
+    pub(super) async fn events_of(&self, conference: u64) -> Result<Vec<EventRow>> {
+        let rows = self.db.all(EVENTS, args![conference]).await?;
+        rows.iter().map(event_from).collect()
+    }
+
+    pub(super) async fn usage_in(&self, period: Period) -> Result<Vec<UsageRow>> {
+        let (from, to) = bounds(period);
+        let rows = self.db.all(USAGE, args![from, to]).await?;
+        rows.iter().map(usage_from).collect()
+    }
+
+    pub(super) async fn hints_in(&self, period: Period, numbers: u32) -> Result<Vec<Hint>> {
+        let (from, to) = bounds(period);
+        let rows = self.db.all(HINTS, args![from, to, numbers]).await?;
+        rows.iter().map(hint_from).collect()
+    }
 }
 
-pub(super) async fn calls(db: &Db, period: Period) -> Result<Vec<CallRow>> {
-    let (from, to) = bounds(period);
-    let rows = db.all(CALLS, args![from, to]).await?;
-    rows.iter().map(call).collect()
-}
-
-pub(super) async fn events(db: &Db, conference: u64) -> Result<Vec<EventRow>> {
-    let rows = db.all(EVENTS, args![conference]).await?;
-    rows.iter().map(event).collect()
-}
-
-fn bounds(period: Period) -> (i64, i64) {
+/// Milliseconds that both databases can reckon with.
+pub(super) fn bounds(period: Period) -> (i64, i64) {
+    const FAR: i64 = 1 << 53;
+    let millis = |at: chrono::DateTime<chrono::Utc>| at.timestamp_millis();
     (
-        period.from.map_or(i64::MIN, |at| at.timestamp_millis()),
-        period.to.map_or(i64::MAX, |at| at.timestamp_millis()),
+        period.from.map_or(-FAR, millis),
+        period.to.map_or(FAR, millis),
     )
 }
 
-fn conference(row: &Row) -> Result<ConferenceRow> {
+fn conference_from(row: &Row) -> Result<ConferenceRow> {
     Ok(ConferenceRow {
         id: row.id("id")?,
         account: AccountId(row.id("account")?),
         owner: row.text("owner")?,
+        department: row.text_opt("department")?,
+        cost_code: row.text_opt("cost_code")?,
         booking: row.id_opt("booking")?.map(BookingId),
+        title: row.text_opt("title")?,
         started: row.moment("started_at")?,
         ended: row.moment_opt("ended_at")?,
         reason: row.text_opt("reason")?,
@@ -61,19 +206,7 @@ fn conference(row: &Row) -> Result<ConferenceRow> {
     })
 }
 
-fn call(row: &Row) -> Result<CallRow> {
-    let visit = match row.id_opt("conference")? {
-        Some(conference) => Some(Visit {
-            conference,
-            role: role_from(&row.text("role")?)?,
-            holder: row.text_opt("holder")?,
-            arrived: row.moment("arrived_at")?,
-            admitted: row.moment_opt("admitted_at")?,
-            departed: row.moment_opt("departed_at")?,
-            reason: row.text_opt("visit_reason")?,
-        }),
-        None => None,
-    };
+pub(super) fn call_from(row: &Row) -> Result<CallRow> {
     Ok(CallRow {
         id: row.id("id")?,
         trunk: row.text("trunk")?,
@@ -82,7 +215,7 @@ fn call(row: &Row) -> Result<CallRow> {
         ended: row.moment_opt("ended_at")?,
         reason: row.text_opt("reason")?,
         wrong_pins: row.id("wrong_pins")?,
-        visit,
+        visit: visit_from(row)?,
         media: CallMedia {
             codec: row.text_opt("codec")?,
             encryption: row.text_opt("encryption")?,
@@ -93,7 +226,26 @@ fn call(row: &Row) -> Result<CallRow> {
     })
 }
 
-fn event(row: &Row) -> Result<EventRow> {
+fn visit_from(row: &Row) -> Result<Option<Visit>> {
+    let Some(conference) = row.id_opt("conference")? else {
+        return Ok(None);
+    };
+    Ok(Some(Visit {
+        conference,
+        account: AccountId(row.id("account")?),
+        owner: row.text("owner")?,
+        booking: row.id_opt("booking")?.map(BookingId),
+        title: row.text_opt("title")?,
+        role: role_from(&row.text("role")?)?,
+        holder: row.text_opt("holder")?,
+        arrived: row.moment("arrived_at")?,
+        admitted: row.moment_opt("admitted_at")?,
+        departed: row.moment_opt("departed_at")?,
+        reason: row.text_opt("visit_reason")?,
+    }))
+}
+
+fn event_from(row: &Row) -> Result<EventRow> {
     Ok(EventRow {
         conference: row.id("conference")?,
         at: row.moment("at")?,
@@ -102,5 +254,27 @@ fn event(row: &Row) -> Result<EventRow> {
         command: row.text_opt("command")?,
         about: row.id_opt("about")?,
         refusal: row.text_opt("refusal")?,
+    })
+}
+
+fn usage_from(row: &Row) -> Result<UsageRow> {
+    Ok(UsageRow {
+        account: AccountId(row.id("account")?),
+        owner: row.text("owner")?,
+        email: row.text("email")?,
+        department: row.text_opt("department")?,
+        cost_code: row.text_opt("cost_code")?,
+        conferences: row.id("conferences")?,
+        calls: row.id("calls")?,
+        seconds: row.id("spent")? / 1000,
+    })
+}
+
+fn hint_from(row: &Row) -> Result<Hint> {
+    Ok(Hint {
+        account: AccountId(row.id("account")?),
+        owner: row.text("owner")?,
+        numbers: row.id("numbers")?,
+        another_host: row.id("another_host")?,
     })
 }

@@ -58,7 +58,7 @@ pub(super) fn make_dir(dir: &Path) -> Result<()> {
 }
 
 /// The low byte of SQLite's extended result codes says what it is: 11 is SQLITE_CORRUPT, 26 SQLITE_NOTADB.
-fn foreign(path: &Path, error: sqlx::Error) -> StoreError {
+pub(super) fn foreign(path: &Path, error: sqlx::Error) -> StoreError {
     let code = match &error {
         sqlx::Error::Database(e) => e.code().and_then(|code| code.parse::<u32>().ok()),
         _ => None,
@@ -70,7 +70,7 @@ fn foreign(path: &Path, error: sqlx::Error) -> StoreError {
     }
 }
 
-fn unmigrated(path: PathBuf, error: MigrateError) -> StoreError {
+pub(super) fn unmigrated(path: PathBuf, error: MigrateError) -> StoreError {
     match error {
         MigrateError::Execute(e) => foreign(&path, e),
         other => StoreError::unmigrated(path.display().to_string(), other),

@@ -1,0 +1,559 @@
+//! The audit log in the database: each deed of an operator, and what befell conferences, as entries of one chain.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use conclave_accounts::AccountId;
+use rand_core::CryptoRng;
+use serde_json::{Map, Value, json};
+
+use super::{Row, SqlStore, Turn, args, reports};
+use crate::error::{Result, bad};
+use crate::{
+    Act, Anchor, AuditKey, AuditPage, AuditRow, Commitment, Draft, Fingerprint, Head, HeadFile,
+    KeyName, Keys, Mac, Page, Sealed, StoreError, Subject, SubjectKind, Verified, Verifier,
+};
+
+pub(super) const LAST: &str = "SELECT seq, mac FROM audit ORDER BY seq DESC LIMIT 1";
+pub(super) const MARKS: &str = "SELECT name, mark FROM key_marks";
+pub(super) const ADD_MARK: &str =
+    "INSERT INTO key_marks (name, mark) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
+pub(super) const APPEND: &str =
+    "INSERT INTO audit (seq, at, kind, body, mac) VALUES ($1, $2, $3, $4, $5)";
+pub(super) const SUBJECT: &str =
+    "SELECT commitment FROM audit_subjects WHERE kind = $1 AND belongs = $2 AND value = $3";
+pub(super) const ADD_SUBJECT: &str =
+    "INSERT INTO audit_subjects (commitment, kind, belongs, value, salt, last_at)
+    VALUES ($1, $2, $3, $4, $5, $6)";
+pub(super) const SEEN_SUBJECT: &str =
+    "UPDATE audit_subjects SET last_at = $2 WHERE commitment = $1 AND last_at < $3";
+pub(super) const SUBJECT_OF: &str =
+    "SELECT kind, value, salt FROM audit_subjects WHERE commitment = $1";
+pub(super) const ERASE_SUBJECT: &str =
+    "DELETE FROM audit_subjects WHERE kind = $1 AND belongs = '' AND value = $2";
+pub(super) const ERASE_BELONGINGS: &str =
+    "DELETE FROM audit_subjects WHERE kind = $1 AND belongs = $2";
+pub(super) const FORGET_SUBJECTS: &str = "DELETE FROM audit_subjects WHERE commitment IN
+    (SELECT commitment FROM audit_subjects WHERE last_at < $1 ORDER BY last_at LIMIT $2)";
+pub(super) const ANCHOR: &str = "SELECT seq, mac, proof FROM audit_anchor WHERE one = 1";
+pub(super) const SET_ANCHOR: &str =
+    "INSERT INTO audit_anchor (one, seq, mac, proof) VALUES (1, $1, $2, $3)
+    ON CONFLICT (one) DO UPDATE SET seq = excluded.seq, mac = excluded.mac, proof = excluded.proof";
+pub(super) const CHAIN: &str =
+    "SELECT seq, at, kind, body, mac FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2";
+pub(super) const FIRST: &str = "SELECT seq, at, kind, body, mac FROM audit ORDER BY seq LIMIT $1";
+pub(super) const ENTRIES: &str = "SELECT seq, at, kind, body, mac FROM audit
+    WHERE seq > $1 AND at >= $2 AND at < $3 AND ($4 = '' OR substr(kind, 1, length($4)) = $4)
+    ORDER BY seq LIMIT $5";
+pub(super) const LAST_BEFORE: &str =
+    "SELECT seq FROM audit WHERE at < $1 ORDER BY at DESC, seq DESC LIMIT 1";
+pub(super) const AT: &str = "SELECT seq, at, kind, body, mac FROM audit WHERE seq = $1";
+pub(super) const UP_TO: &str =
+    "SELECT seq, at, kind, body, mac FROM audit WHERE seq <= $1 ORDER BY seq";
+pub(super) const CUT: &str = "DELETE FROM audit WHERE seq <= $1";
+
+/// So many entries are read at once.
+const BATCH: u32 = 5_000;
+
+/// A transaction that leaves entries in the audit log.
+pub(super) struct Deed {
+    pub(super) turn: Turn,
+    /// The end of the chain, once it was asked for.
+    head: Option<Head>,
+    /// Whether the chain has grown, and from the head that is noted outside the database.
+    grown: bool,
+    confirmed: bool,
+    auditor: Auditor,
+}
+
+/// What a commitment stands for.
+#[derive(Clone)]
+struct Secret {
+    kind: SubjectKind,
+    /// With whom it is erased.
+    belongs: String,
+    value: String,
+}
+
+/// An entry to be: plain particulars, and what stands in the log as commitments only.
+#[derive(Clone)]
+pub(super) struct Note {
+    kind: String,
+    at: DateTime<Utc>,
+    plain: Map<String, Value>,
+    secret: BTreeMap<String, Secret>,
+}
+
+impl fmt::Debug for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Note")
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Note {
+    /// An entry about what an operator did.
+    pub(super) fn of(act: &Act, kind: &str) -> Self {
+        Self::at(kind, act.at).secret("by", SubjectKind::Operator, &act.by)
+    }
+
+    /// An entry about what happened.
+    pub(super) fn at(kind: &str, at: DateTime<Utc>) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            at,
+            plain: Map::new(),
+            secret: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn number(self, key: &str, number: u64) -> Self {
+        self.plain(key, json!(number))
+    }
+
+    pub(super) fn word(self, key: &str, word: &str) -> Self {
+        self.plain(key, json!(word))
+    }
+
+    pub(super) fn plain(mut self, key: &str, value: Value) -> Self {
+        self.plain.insert(key.to_owned(), value);
+        self
+    }
+
+    /// A number or an operator: a commitment stands for it.
+    pub(super) fn secret(self, key: &str, kind: SubjectKind, value: &str) -> Self {
+        self.committed(key, kind, String::new(), value.to_owned())
+    }
+
+    /// A person. Two of one name are told apart by their addresses, by which they are erased, too.
+    pub(super) fn person(self, key: &str, name: &str, email: &str) -> Self {
+        let value = format!("{name} <{email}>");
+        self.committed(key, SubjectKind::Person, email.to_lowercase(), value)
+    }
+
+    /// What a booking of an account is about.
+    pub(super) fn title(self, key: &str, title: &str, account: AccountId) -> Self {
+        let belongs = account.to_string();
+        self.committed(key, SubjectKind::Title, belongs, title.to_owned())
+    }
+
+    fn committed(mut self, key: &str, kind: SubjectKind, belongs: String, value: String) -> Self {
+        let secret = Secret {
+            kind,
+            belongs,
+            value,
+        };
+        self.secret.insert(key.to_owned(), secret);
+        self
+    }
+}
+
+impl Deed {
+    /// Adds an entry to the chain.
+    pub(super) async fn note(&mut self, note: Note) -> Result<()> {
+        let mut body = note.plain;
+        for (key, secret) in &note.secret {
+            let commitment = self.commit_to(secret, note.at).await?;
+            body.insert(key.clone(), json!({ secret.kind.word(): commitment }));
+        }
+        let draft = Draft {
+            at: note.at,
+            kind: note.kind,
+            body: Value::Object(body).to_string(),
+        };
+        let head = self.head().await?;
+        let key = self.auditor.key();
+        let sealed = key.link(&head.mac, &draft, head.seq + 1);
+        let row = args![
+            sealed.seq,
+            sealed.at,
+            &sealed.kind,
+            &sealed.body,
+            &sealed.mac.as_bytes()[..]
+        ];
+        self.turn.run(APPEND, row).await?;
+        self.head = Some(head.after(&sealed));
+        self.grown = true;
+        Ok(())
+    }
+
+    /// Cuts the front of the chain, up to `last`, behind an anchor that vouches for what is gone: so it is verified
+    /// before.
+    pub(super) async fn cut(&mut self, last: &Sealed) -> Result<()> {
+        let before = anchor(&mut self.turn).await?;
+        let mut verifier = Verifier::new(self.auditor.key(), before.as_ref(), None)?;
+        for row in self.turn.all(UP_TO, args![last.seq]).await? {
+            verifier.push(&sealed_from(&row)?)?;
+        }
+        verifier.finish()?;
+        let Anchor { seq, mac, proof } = self.auditor.key().anchor(last);
+        let anchor = args![seq, &mac.as_bytes()[..], &proof.as_bytes()[..]];
+        self.turn.run(SET_ANCHOR, anchor).await?;
+        self.turn.run(CUT, args![seq]).await?;
+        let head = self.head().await?;
+        self.head = Some(Head {
+            anchor: seq,
+            ..head
+        });
+        self.grown = true;
+        Ok(())
+    }
+
+    /// The transaction's end. The head outside the database follows it: a crash in between leaves it behind, which
+    /// is no fault of the chain.
+    pub(super) async fn commit(self) -> Result<()> {
+        self.turn.commit().await?;
+        if let Some(head) = self.head.filter(|_| self.grown && self.confirmed) {
+            self.auditor.advance(&head);
+        }
+        Ok(())
+    }
+
+    /// The chain's end.
+    async fn head(&mut self) -> Result<Head> {
+        if let Some(head) = self.head {
+            return Ok(head);
+        }
+        let anchor_row = anchor(&mut self.turn).await?;
+        let last = match self.turn.one(LAST, &[]).await? {
+            Some(row) => Some((row.id("seq")?, mac_from(&row, "mac")?)),
+            None => anchor_row.map(|anchor| (anchor.seq, anchor.mac)),
+        };
+        let (seq, mac) = last.unwrap_or((0, self.auditor.key().start()));
+        let anchor = anchor_row.map_or(0, |anchor| anchor.seq);
+        self.confirmed = self.confirm(anchor_row).await?;
+        let head = Head { seq, mac, anchor };
+        self.head = Some(head);
+        Ok(head)
+    }
+
+    /// Whether the chain still has the head that was noted outside the database. Where it hasn't, the log was cut or
+    /// written anew: what happens is written down all the same, but the note stays as it is, so that it shows.
+    async fn confirm(&mut self, anchor: Option<Anchor>) -> Result<bool> {
+        let noted = match self.auditor.noted() {
+            Ok(Some(noted)) => noted,
+            Ok(None) => return Ok(true),
+            Err(error) => {
+                tracing::error!(%error, "the audit log can't be compared with its noted head");
+                return Ok(false);
+            }
+        };
+        let there = match self.turn.one(AT, args![noted.seq]).await? {
+            Some(row) => Some(mac_from(&row, "mac")?),
+            None => anchor
+                .filter(|anchor| anchor.seq == noted.seq)
+                .map(|anchor| anchor.mac),
+        };
+        if let Err(broken) = noted.confirm(there.as_ref()) {
+            tracing::error!(
+                "THE AUDIT LOG WAS TAMPERED WITH: {broken}; `report audit --verify` says more"
+            );
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// The commitment to a value; the same one for as long as it isn't erased.
+    async fn commit_to(&mut self, secret: &Secret, now: DateTime<Utc>) -> Result<Commitment> {
+        let Secret {
+            kind,
+            belongs,
+            value,
+        } = secret;
+        let known = args![kind.word(), belongs, value];
+        if let Some(row) = self.turn.one(SUBJECT, known).await? {
+            let bytes = row.blob("commitment")?;
+            let seen = args![&bytes[..], now, now - TimeDelta::days(1)];
+            self.turn.run(SEEN_SUBJECT, seen).await?;
+            return commitment_from(bytes);
+        }
+        let subject = self.auditor.subject(*kind, value);
+        let commitment = subject.commitment();
+        let row = args![
+            &commitment.as_bytes()[..],
+            kind.word(),
+            belongs,
+            value,
+            &subject.salt[..],
+            now
+        ];
+        self.turn.run(ADD_SUBJECT, row).await?;
+        Ok(commitment)
+    }
+}
+
+impl SqlStore {
+    /// A transaction that may leave entries in the audit log.
+    pub(super) async fn deed(&self) -> Result<Deed> {
+        Ok(Deed {
+            turn: self.db.begin().await?,
+            head: None,
+            grown: false,
+            confirmed: false,
+            auditor: self.auditor.clone(),
+        })
+    }
+
+    /// Refuses a database that was made with other keys: no PIN in it would be recognised.
+    pub(super) async fn check_keys(&self) -> Result<()> {
+        let keys = &self.auditor.0.keys;
+        let mut noted = BTreeMap::new();
+        for row in self.db.all(MARKS, &[]).await? {
+            let mark = row.blob("mark")?.try_into();
+            let mark = mark.map_err(|_| bad("mark", "it has another length"))?;
+            let name = KeyName::parse(&row.text("name")?);
+            let name = name.ok_or_else(|| bad("key_marks", "a key of an unknown name"))?;
+            noted.insert(name, Fingerprint::from_bytes(mark));
+        }
+        keys.check(noted.iter().map(|(name, mark)| (*name, *mark)))?;
+        let new: Vec<_> = keys
+            .fingerprints()
+            .filter(|(name, _)| !noted.contains_key(name))
+            .collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let mut turn = self.db.begin().await?;
+        for (name, mark) in new {
+            turn.run(ADD_MARK, args![&name.to_string(), mark.as_bytes()])
+                .await?;
+        }
+        turn.commit().await
+    }
+
+    pub(super) async fn note_down(&self, kind: &str, body: &Value, act: &Act) -> Result<()> {
+        let mut note = Note::of(act, kind);
+        for (key, value) in body.as_object().into_iter().flatten() {
+            note = note.plain(key, value.clone());
+        }
+        let mut deed = self.deed().await?;
+        deed.note(note).await?;
+        deed.commit().await
+    }
+
+    pub(super) async fn audit_rows(&self, page: &AuditPage) -> Result<Vec<AuditRow>> {
+        let (from, to) = reports::bounds(page.period);
+        let kind = page.kind.as_deref().unwrap_or("");
+        let limit = match page.limit {
+            0 => Page::MOST,
+            limit => limit.min(Page::MOST),
+        };
+        let rows = self
+            .db
+            .all(ENTRIES, args![page.after, from, to, kind, limit])
+            .await?;
+        let mut known = BTreeMap::new();
+        let mut entries = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let body: Value =
+                serde_json::from_str(&row.text("body")?).map_err(|e| bad("body", e))?;
+            entries.push(AuditRow {
+                seq: row.id("seq")?,
+                at: row.moment("at")?,
+                kind: row.text("kind")?,
+                body: self.reveal(body, &mut known).await?,
+            });
+        }
+        Ok(entries)
+    }
+
+    /// Puts what the commitments stand for in their place, as far as it isn't erased.
+    async fn reveal(
+        &self,
+        mut body: Value,
+        known: &mut BTreeMap<String, Option<String>>,
+    ) -> Result<Value> {
+        for value in body.as_object_mut().into_iter().flat_map(Map::values_mut) {
+            let Some((kind, digits)) = committed(value) else {
+                continue;
+            };
+            let (kind, digits) = (kind.to_owned(), digits.to_owned());
+            if !known.contains_key(&digits) {
+                let subject = self.subject(&kind, &digits).await?;
+                known.insert(digits.clone(), subject);
+            }
+            *value = match known.get(&digits).cloned().flatten() {
+                Some(name) => Value::String(name),
+                None => Value::String(format!("(erased {kind})")),
+            };
+        }
+        Ok(body)
+    }
+
+    /// A value that doesn't match its commitment was changed in the database: it is not shown.
+    async fn subject(&self, kind: &str, digits: &str) -> Result<Option<String>> {
+        let (Some(commitment), Some(kind)) =
+            (Commitment::parse(digits), SubjectKind::from_word(kind))
+        else {
+            return Ok(None);
+        };
+        let row = self
+            .db
+            .one(SUBJECT_OF, args![&commitment.as_bytes()[..]])
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let salt = row.blob("salt")?.try_into();
+        let salt = salt.map_err(|_| bad("salt", "it has another length"))?;
+        let value = row.text("value")?;
+        let subject = Subject { kind, value, salt };
+        Ok(if subject.matches(&commitment) {
+            Some(subject.value)
+        } else {
+            Some(format!(
+                "(a {} that was changed in the database)",
+                kind.word()
+            ))
+        })
+    }
+
+    pub(super) async fn verify(&self) -> Result<Verified> {
+        loop {
+            let before = self.db.one(ANCHOR, &[]).await?.map(|row| row.id("seq"));
+            let verified = self.verify_once().await;
+            let after = self.db.one(ANCHOR, &[]).await?.map(|row| row.id("seq"));
+            // Retention may have taken entries away that were still to be read.
+            match verified {
+                Err(StoreError::Broken(_)) if before.transpose()? != after.transpose()? => {}
+                other => return other,
+            }
+        }
+    }
+
+    async fn verify_once(&self) -> Result<Verified> {
+        // Before the entries: what is added meanwhile lies behind it.
+        self.verify_against(self.auditor.noted()?).await
+    }
+
+    pub(super) async fn verify_against(&self, noted: Option<Head>) -> Result<Verified> {
+        let mut turn = self.db.begin().await?;
+        let anchor = anchor(&mut turn).await?;
+        let mut rows = turn.all(FIRST, args![BATCH]).await?;
+        drop(turn);
+        let mut place = anchor.map_or(0, |anchor| anchor.seq);
+        let mut verifier = Verifier::new(self.auditor.key(), anchor.as_ref(), noted)?;
+        loop {
+            for row in &rows {
+                let sealed = sealed_from(row)?;
+                place = sealed.seq;
+                verifier.push(&sealed)?;
+            }
+            if (rows.len() as u32) < BATCH {
+                return Ok(verifier.finish()?);
+            }
+            rows = self.db.all(CHAIN, args![place, BATCH]).await?;
+        }
+    }
+}
+
+/// What the store needs to chain its entries: the key, the head's file, and randomness for the commitments' salts.
+#[derive(Clone)]
+pub struct Auditor(Arc<AuditorParts>);
+
+struct AuditorParts {
+    keys: Keys,
+    head: HeadFile,
+    random: Mutex<Box<dyn CryptoRng + Send>>,
+}
+
+impl fmt::Debug for Auditor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Auditor")
+    }
+}
+
+impl Auditor {
+    /// For the data directory `dir`, with its keys and a source of random numbers.
+    pub fn new(dir: &Path, keys: &Keys, random: Box<dyn CryptoRng + Send>) -> Self {
+        Self(Arc::new(AuditorParts {
+            keys: keys.clone(),
+            head: HeadFile::open(dir, keys.audit()),
+            random: Mutex::new(random),
+        }))
+    }
+
+    pub(super) fn key(&self) -> &AuditKey {
+        self.0.keys.audit()
+    }
+
+    pub(super) fn noted(&self) -> Result<Option<Head>> {
+        Ok(self.0.head.read()?)
+    }
+
+    /// Notes this head whatever was noted.
+    pub(super) fn reset(&self, head: &Head) -> Result<()> {
+        Ok(self.0.head.reset(head)?)
+    }
+
+    /// A head that can't be noted is no reason to stop what was done: it is told, and verification will say so.
+    fn advance(&self, head: &Head) {
+        if let Err(error) = self.0.head.advance(head) {
+            tracing::error!(%error, "the head of the audit log can't be noted outside the database");
+        }
+    }
+
+    fn subject(&self, kind: SubjectKind, value: &str) -> Subject {
+        let mut random = self.0.random.lock().unwrap_or_else(PoisonError::into_inner);
+        Subject::draw(kind, value, &mut **random)
+    }
+}
+
+/// Forgets what all commitments of a kind that belong to somebody stand for. Says how many.
+pub(super) async fn forget_all(turn: &mut Turn, kind: SubjectKind, belongs: &str) -> Result<u64> {
+    turn.run(ERASE_BELONGINGS, args![kind.word(), belongs])
+        .await
+}
+
+/// Forgets what a commitment stands for.
+pub(super) async fn forget(turn: &mut Turn, kind: SubjectKind, value: &str) -> Result<()> {
+    turn.run(ERASE_SUBJECT, args![kind.word(), value])
+        .await
+        .map(drop)
+}
+
+async fn anchor(turn: &mut Turn) -> Result<Option<Anchor>> {
+    let Some(row) = turn.one(ANCHOR, &[]).await? else {
+        return Ok(None);
+    };
+    Ok(Some(Anchor {
+        seq: row.id("seq")?,
+        mac: mac_from(&row, "mac")?,
+        proof: mac_from(&row, "proof")?,
+    }))
+}
+
+/// An object of one commitment, as [`Deed::note`] writes it.
+fn committed(value: &Value) -> Option<(&str, &str)> {
+    let object = value.as_object().filter(|object| object.len() == 1)?;
+    let (kind, digits) = object.iter().next()?;
+    let digits = digits.as_str()?;
+    let real = SubjectKind::from_word(kind).is_some() && Commitment::parse(digits).is_some();
+    real.then_some((kind, digits))
+}
+
+pub(super) fn sealed_from(row: &Row) -> Result<Sealed> {
+    Ok(Sealed {
+        seq: row.id("seq")?,
+        at: row.moment("at")?,
+        kind: row.text("kind")?,
+        body: row.text("body")?,
+        mac: mac_from(row, "mac")?,
+    })
+}
+
+fn mac_from(row: &Row, column: &'static str) -> Result<Mac> {
+    let bytes = row.blob(column)?.try_into();
+    Ok(Mac::from_bytes(
+        bytes.map_err(|_| bad(column, "it has another length"))?,
+    ))
+}
+
+fn commitment_from(bytes: Vec<u8>) -> Result<Commitment> {
+    let bytes = bytes
+        .try_into()
+        .map_err(|_| bad("commitment", "it has another length"))?;
+    Ok(Commitment::from_bytes(bytes))
+}

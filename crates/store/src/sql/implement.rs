@@ -1,0 +1,215 @@
+//! The trait, method by method: what each does is in the file of its subject.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use conclave_accounts::{
+    Account, AccountId, AccountState, Booking, BookingId, DoorkeeperState, InviteeId, Notice,
+    PinLookup, Role, Source,
+};
+
+use super::SqlStore;
+use crate::error::Result;
+use crate::{
+    AccountChange, Act, AuditPage, AuditRow, BookingChange, BookingFilter, CallRow, ConferenceRow,
+    EventRow, Find, Found, Hint, Keep, Letter, NewAccount, NewBooking, NewInvitee, Page, Period,
+    Person, PinCount, ReportFilter, SealedGuestPin, Store, StoredPin, Swept, Totals, UsageRow,
+    Verified,
+};
+
+impl Store for SqlStore {
+    async fn door(
+        &self,
+        pin: &[PinLookup],
+        source: &Source,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Found>> {
+        self.find_door(pin, source, now).await
+    }
+
+    async fn rehash_pin(&self, old: &PinLookup, new: &StoredPin) -> Result<()> {
+        self.rehash(old, new).await
+    }
+
+    async fn pins_by_key(&self) -> Result<Vec<(u32, u64)>> {
+        self.count_by_key().await
+    }
+
+    async fn pins(&self) -> Result<Vec<PinCount>> {
+        self.count_pins().await
+    }
+
+    async fn end_consent(&self, act: &Act) -> Result<()> {
+        self.consent_ended(act).await
+    }
+
+    async fn append_notice(&self, notice: &Notice) -> Result<u64> {
+        self.append(notice).await
+    }
+
+    async fn notices_after(&self, place: u64, limit: u32) -> Result<Vec<(u64, Notice)>> {
+        self.after(place, limit).await
+    }
+
+    async fn watch_snapshot(&self) -> Result<(u64, DoorkeeperState)> {
+        self.snapshot().await
+    }
+
+    async fn keep_watch_snapshot(
+        &self,
+        place: u64,
+        state: &DoorkeeperState,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        self.keep_snapshot(place, state, now).await
+    }
+
+    async fn add_accounts(&self, new: Vec<NewAccount>, act: &Act) -> Result<Vec<Account>> {
+        self.add(new, act).await
+    }
+
+    async fn account(&self, id: AccountId) -> Result<Option<Account>> {
+        Ok(self.find(&Find::Id(id), Page::first(1)).await?.pop())
+    }
+
+    async fn accounts(&self, find: &Find, page: Page) -> Result<Vec<Account>> {
+        self.find(find, page).await
+    }
+
+    async fn has_accounts(&self) -> Result<bool> {
+        self.any_account().await
+    }
+
+    async fn totals(&self) -> Result<Totals> {
+        self.count_totals().await
+    }
+
+    async fn change_account(
+        &self,
+        id: AccountId,
+        change: &AccountChange,
+        act: &Act,
+    ) -> Result<Account> {
+        self.change(id, change, act).await
+    }
+
+    async fn set_state(&self, id: AccountId, state: AccountState, act: &Act) -> Result<()> {
+        self.put_state(id, state, act).await
+    }
+
+    async fn reset_pin(&self, id: AccountId, role: Role, pin: StoredPin, act: &Act) -> Result<()> {
+        self.replace_pin(id, role, &pin, act).await
+    }
+
+    async fn guest_pin(&self, id: AccountId) -> Result<Option<SealedGuestPin>> {
+        self.own_guest_pin(id).await
+    }
+
+    async fn book(&self, new: NewBooking, act: &Act) -> Result<Booking> {
+        self.book_in(new, act).await
+    }
+
+    async fn change_booking(
+        &self,
+        id: BookingId,
+        change: &BookingChange,
+        act: &Act,
+    ) -> Result<Booking> {
+        self.change_in(id, change, act).await
+    }
+
+    async fn cancel_booking(&self, id: BookingId, act: &Act) -> Result<Booking> {
+        self.cancel_in(id, act).await
+    }
+
+    async fn invite(&self, id: BookingId, new: NewInvitee, act: &Act) -> Result<Booking> {
+        self.invite_in(id, new, act).await
+    }
+
+    async fn withdraw(&self, id: InviteeId, act: &Act) -> Result<Booking> {
+        self.withdraw_in(id, act).await
+    }
+
+    async fn booking(&self, id: BookingId) -> Result<Option<Booking>> {
+        self.booking_of(id).await
+    }
+
+    async fn bookings(&self, filter: &BookingFilter, page: Page) -> Result<Vec<Booking>> {
+        self.bookings_of(filter, page).await
+    }
+
+    async fn clashes(&self, id: BookingId) -> Result<Vec<BookingId>> {
+        self.clashes_of(id).await
+    }
+
+    async fn booking_pins(&self, id: BookingId) -> Result<Vec<SealedGuestPin>> {
+        self.pins_of_booking(id).await
+    }
+
+    async fn ends_of(
+        &self,
+        ids: &[BookingId],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<(BookingId, DateTime<Utc>)>> {
+        self.ends_of_bookings(ids, now).await
+    }
+
+    async fn due_letters(
+        &self,
+        limit: u32,
+        lease: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Letter>> {
+        self.due(limit, lease, now).await
+    }
+
+    async fn letter_sent(&self, id: u64, now: DateTime<Utc>) -> Result<()> {
+        self.sent(id, now).await
+    }
+
+    async fn letter_failed(&self, id: u64, why: &str, again: Option<DateTime<Utc>>) -> Result<()> {
+        self.failed(id, why, again).await
+    }
+
+    async fn conferences(&self, filter: &ReportFilter) -> Result<Vec<ConferenceRow>> {
+        self.conferences_of(filter).await
+    }
+
+    async fn calls(&self, filter: &ReportFilter) -> Result<Vec<CallRow>> {
+        self.calls_of(filter).await
+    }
+
+    async fn events(&self, conference: u64) -> Result<Vec<EventRow>> {
+        self.events_of(conference).await
+    }
+
+    async fn usage(&self, period: Period) -> Result<Vec<UsageRow>> {
+        self.usage_in(period).await
+    }
+
+    async fn hints(&self, period: Period, numbers: u32) -> Result<Vec<Hint>> {
+        self.hints_in(period, numbers).await
+    }
+
+    async fn note(&self, kind: &str, body: &serde_json::Value, act: &Act) -> Result<()> {
+        self.note_down(kind, body, act).await
+    }
+
+    async fn audit(&self, page: &AuditPage) -> Result<Vec<AuditRow>> {
+        self.audit_rows(page).await
+    }
+
+    async fn verify_audit(&self) -> Result<Verified> {
+        self.verify().await
+    }
+
+    async fn export_person(&self, email: &str) -> Result<Person> {
+        self.person(email).await
+    }
+
+    async fn erase_person(&self, email: &str, act: &Act) -> Result<Person> {
+        self.erase(email, act).await
+    }
+
+    async fn sweep(&self, keep: &Keep, now: DateTime<Utc>) -> Result<Swept> {
+        self.sweep_once(keep, now).await
+    }
+}

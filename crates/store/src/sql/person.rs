@@ -1,0 +1,145 @@
+//! One person's data: handed out, and erased.
+
+use std::collections::BTreeSet;
+
+use conclave_accounts::{AccountId, AccountState, BookingId, InviteeId};
+
+use super::audit::{self, Note};
+use super::{SqlStore, accounts, args, bookings, reports};
+use crate::error::Result;
+use crate::{Act, CallRow, Find, Page, Person, StoreError, SubjectKind};
+
+pub(super) const INVITED: &str =
+    "SELECT id, booking, name, email FROM invitees WHERE lower(email) = lower($1) ORDER BY id";
+pub(super) const BOOKED: &str = "SELECT id FROM bookings WHERE account = $1 ORDER BY id";
+// The calls of a Host PIN, and those of a personal PIN.
+macro_rules! calls {
+    ($condition:literal) => {
+        concat!(
+            "SELECT k.id, k.trunk, k.number, k.answered_at, k.ended_at, k.reason, k.codec, k.encryption,
+                k.packets_lost, k.jitter_ms, k.mos,
+                (SELECT COUNT(*) FROM wrong_pins w WHERE w.call = k.id) AS wrong_pins,
+                t.conference, t.role, t.holder, t.arrived_at, t.admitted_at, t.departed_at,
+                t.reason AS visit_reason, c.account, a.name AS owner, c.booking, b.title
+            FROM attendances t JOIN calls k ON k.id = t.call JOIN conferences c ON c.id = t.conference
+                JOIN accounts a ON a.id = c.account LEFT JOIN bookings b ON b.id = c.booking
+            WHERE ",
+            $condition,
+            " ORDER BY k.answered_at, k.id, t.id"
+        )
+    };
+}
+pub(super) const AS_HOST: &str = calls!("c.account = $1 AND t.role = 'host'");
+pub(super) const AS_INVITEE: &str = calls!("t.invitee = $1");
+
+pub(super) const ERASE_ACCOUNT: &str = "UPDATE accounts SET name = 'Erased person',
+    email = 'erased-' || CAST(id AS TEXT) || '@erased.invalid', department = NULL, cost_code = NULL, erased_at = $2
+    WHERE id = $1";
+pub(super) const ERASE_TITLES: &str = "UPDATE bookings SET title = 'Erased' WHERE account = $1";
+pub(super) const ERASE_INVITEE: &str = "UPDATE invitees SET name = 'Erased person',
+    email = 'erased@erased.invalid', withdrawn_at = COALESCE(withdrawn_at, $2) WHERE id = $1";
+pub(super) const ERASE_HOLDER: &str = "UPDATE attendances SET holder = NULL WHERE invitee = $1";
+pub(super) const ERASE_NUMBER: &str = "UPDATE calls SET number = NULL, masked = 1 WHERE id = $1";
+pub(super) const ERASE_KNOWN: &str = "DELETE FROM known_numbers WHERE account = $1";
+pub(super) const ERASE_KNOWN_NUMBER: &str =
+    "DELETE FROM known_numbers WHERE account = $1 AND number = $2";
+// What a mail server says of an address it quotes.
+pub(super) const ERASE_LETTERS: &str =
+    "UPDATE outbox SET due_at = NULL, problem = 'erased' WHERE invitee = $1";
+pub(super) const ERASE_OWNERS_LETTERS: &str =
+    "UPDATE outbox SET due_at = NULL, problem = 'erased' WHERE booking = $1 AND invitee IS NULL";
+
+impl SqlStore {
+    pub(super) async fn person(&self, email: &str) -> Result<Person> {
+        let found = self
+            .find(&Find::Email(email.to_owned()), Page::all())
+            .await?;
+        let mut bookings = BTreeSet::new();
+        let mut calls: Vec<CallRow> = Vec::new();
+        for account in &found {
+            for row in self.db.all(BOOKED, args![account.id]).await? {
+                bookings.insert(row.id("id")?);
+            }
+            for row in self.db.all(AS_HOST, args![account.id]).await? {
+                calls.push(reports::call_from(&row)?);
+            }
+        }
+        for invited in self.db.all(INVITED, args![email]).await? {
+            bookings.insert(invited.id("booking")?);
+            for row in self.db.all(AS_INVITEE, args![invited.id("id")?]).await? {
+                calls.push(reports::call_from(&row)?);
+            }
+        }
+        let mut all = Vec::new();
+        for id in bookings {
+            all.extend(self.booking_of(BookingId(id)).await?);
+        }
+        // Of others' bookings and of other invitees no more than is this person's.
+        let own: BTreeSet<AccountId> = found.iter().map(|account| account.id).collect();
+        for booking in &mut all {
+            if !own.contains(&booking.account) {
+                let theirs = |email_of: &str| email_of.eq_ignore_ascii_case(email);
+                booking.invitees.retain(|invitee| theirs(&invitee.email));
+            }
+        }
+        calls.sort_by_key(|call| (call.answered, call.id));
+        Ok(Person {
+            email: email.to_owned(),
+            accounts: found,
+            bookings: all,
+            calls,
+        })
+    }
+
+    pub(super) async fn erase(&self, email: &str, act: &Act) -> Result<Person> {
+        let person = self.person(email).await?;
+        let mut deed = self.deed().await?;
+        let address = email.to_lowercase();
+        let mut found = audit::forget_all(&mut deed.turn, SubjectKind::Person, &address).await? > 0;
+        for account in &person.accounts {
+            if account.state != AccountState::Closed {
+                accounts::close(&mut deed, account.id, act).await?;
+            }
+            let titles = account.id.to_string();
+            audit::forget_all(&mut deed.turn, SubjectKind::Title, &titles).await?;
+            for row in deed.turn.all(BOOKED, args![account.id]).await? {
+                deed.turn
+                    .run(ERASE_OWNERS_LETTERS, args![row.id("id")?])
+                    .await?;
+            }
+            deed.turn
+                .run(ERASE_ACCOUNT, args![account.id, act.at])
+                .await?;
+            deed.turn.run(ERASE_TITLES, args![account.id]).await?;
+            deed.turn.run(ERASE_KNOWN, args![account.id]).await?;
+            found = true;
+        }
+        for invited in deed.turn.all(INVITED, args![email]).await? {
+            let id = invited.id("id")?;
+            bookings::retire_invitee(&mut deed, InviteeId(id), act.at).await?;
+            deed.turn.run(ERASE_INVITEE, args![id, act.at]).await?;
+            deed.turn.run(ERASE_HOLDER, args![id]).await?;
+            deed.turn.run(ERASE_LETTERS, args![id]).await?;
+            found = true;
+        }
+        if !found {
+            return Err(StoreError::NoSuchPerson);
+        }
+        for call in &person.calls {
+            deed.turn.run(ERASE_NUMBER, args![call.id]).await?;
+            if let Some(number) = &call.number {
+                audit::forget(&mut deed.turn, SubjectKind::Number, number).await?;
+                if let Some(visit) = &call.visit {
+                    let known = args![visit.account, number];
+                    deed.turn.run(ERASE_KNOWN_NUMBER, known).await?;
+                }
+            }
+        }
+        audit::forget(&mut deed.turn, SubjectKind::Operator, email).await?;
+        let ids: Vec<u64> = person.accounts.iter().map(|account| account.id.0).collect();
+        let note = Note::of(act, "person.erased").plain("accounts", serde_json::json!(ids));
+        deed.note(note).await?;
+        deed.commit().await?;
+        Ok(person)
+    }
+}

@@ -1,0 +1,160 @@
+//! What is to be done now and then: dropping what was kept for long enough, masking numbers, taking the PINs of
+//! bookings that are over out of use. Each step touches a bounded number of rows, so that nobody waits for it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::audit::Deed;
+use super::{SqlStore, args, audit};
+use crate::error::Result;
+use crate::store::{KNOWN_FOR, PIN_REST};
+use crate::{Keep, StoreError, Swept};
+
+pub(super) const OLD_CONFERENCES: &str = "SELECT id FROM conferences
+    WHERE started_at < $1 AND ended_at IS NOT NULL ORDER BY started_at LIMIT $2";
+pub(super) const DROP_EVENTS: &str = "DELETE FROM events WHERE conference = $1";
+pub(super) const DROP_ATTENDANCES: &str = "DELETE FROM attendances WHERE conference = $1";
+pub(super) const DROP_CONFERENCE: &str = "DELETE FROM conferences WHERE id = $1";
+// A call that was in a conference that is kept is kept with it.
+pub(super) const OLD_CALLS: &str = "SELECT k.id FROM calls k
+    WHERE k.answered_at < $1 AND k.ended_at IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM attendances t WHERE t.call = k.id)
+        AND NOT EXISTS (SELECT 1 FROM events e WHERE e.call = k.id)
+        AND NOT EXISTS (SELECT 1 FROM events e WHERE e.about = k.id)
+    ORDER BY k.answered_at LIMIT $2";
+pub(super) const DROP_WRONG_PINS: &str = "DELETE FROM wrong_pins WHERE call = $1";
+pub(super) const DROP_CALL: &str = "DELETE FROM calls WHERE id = $1";
+// Country and area stay, and two digits to tell callers apart by; of a short number nothing.
+pub(super) const MASK: &str = "
+    UPDATE calls SET masked = 1, number = CASE WHEN length(number) < 10 THEN '***'
+        ELSE substr(number, 1, 5) || '***' || substr(number, length(number) - 1) END
+    WHERE id IN (SELECT id FROM calls WHERE masked = 0 AND number IS NOT NULL AND answered_at < $1
+        ORDER BY answered_at LIMIT $2)";
+pub(super) const FORGET_NUMBERS: &str = "DELETE FROM known_numbers WHERE (account, number) IN
+    (SELECT account, number FROM known_numbers WHERE last_at < $1 ORDER BY last_at LIMIT $2)";
+pub(super) const OLD_BOOKINGS: &str = "SELECT b.id FROM bookings b
+    WHERE b.last_at < $1 AND b.over = 1
+        AND NOT EXISTS (SELECT 1 FROM conferences c WHERE c.booking = b.id)
+        AND NOT EXISTS (SELECT 1 FROM pins p WHERE p.booking = b.id AND (p.retired_at IS NULL OR p.retired_at > $2))
+    ORDER BY b.last_at LIMIT $3";
+pub(super) const DROP_PINS: &str = "DELETE FROM pins WHERE booking = $1";
+pub(super) const DROP_LETTERS: &str = "DELETE FROM outbox WHERE booking = $1";
+pub(super) const DROP_INVITEES: &str = "DELETE FROM invitees WHERE booking = $1";
+pub(super) const DROP_OCCURRENCES: &str = "DELETE FROM occurrences WHERE booking = $1";
+pub(super) const DROP_BOOKING: &str = "DELETE FROM bookings WHERE id = $1";
+pub(super) const RESTED_PINS: &str = "DELETE FROM pins WHERE lookup IN
+    (SELECT lookup FROM pins WHERE retired_at IS NOT NULL AND retired_at <= $1 AND booking IS NULL LIMIT $2)";
+pub(super) const FIRST_ENTRY: &str = "SELECT seq FROM audit ORDER BY seq LIMIT 1";
+
+/// Rows of one kind in one step.
+const STEP: u32 = 500;
+
+impl SqlStore {
+    pub(super) async fn sweep_once(&self, keep: &Keep, now: DateTime<Utc>) -> Result<Swept> {
+        let (pins, more_bookings) = self.retire_ended(STEP, now).await?;
+        let (calls, more_calls) = self.drop_calls(keep, now).await?;
+        let (masked, more_masks) = self.mask(keep, now).await?;
+        let more_old = self.drop_bookings(keep, now).await?;
+        let (audit, more_audit, broken) = match self.cut_audit(keep, now).await {
+            Ok((cut, more)) => (cut, more, None),
+            // Vouching for the entries that are left would cover up what was done to those that go.
+            Err(StoreError::Broken(broken)) => {
+                tracing::error!("THE AUDIT LOG WAS TAMPERED WITH, and is kept as it is: {broken}");
+                (0, false, Some(broken))
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Swept {
+            calls,
+            masked,
+            audit,
+            pins,
+            broken,
+            more: more_bookings || more_calls || more_masks || more_old || more_audit,
+        })
+    }
+
+    async fn drop_calls(&self, keep: &Keep, now: DateTime<Utc>) -> Result<(u64, bool)> {
+        let before = now - keep.calls;
+        let mut turn = self.db.begin().await?;
+        let conferences = turn.all(OLD_CONFERENCES, args![before, STEP]).await?;
+        for row in &conferences {
+            let id = row.id("id")?;
+            for drop in [DROP_EVENTS, DROP_ATTENDANCES, DROP_CONFERENCE] {
+                turn.run(drop, args![id]).await?;
+            }
+        }
+        let calls = turn.all(OLD_CALLS, args![before, STEP]).await?;
+        for row in &calls {
+            let id = row.id("id")?;
+            for drop in [DROP_WRONG_PINS, DROP_CALL] {
+                turn.run(drop, args![id]).await?;
+            }
+        }
+        turn.commit().await?;
+        let full = conferences.len().max(calls.len()) as u64 == u64::from(STEP);
+        Ok((calls.len() as u64, full))
+    }
+
+    /// Says how many were masked, and whether there is more to forget.
+    async fn mask(&self, keep: &Keep, now: DateTime<Utc>) -> Result<(u64, bool)> {
+        let mut turn = self.db.begin().await?;
+        let masked = turn.run(MASK, args![now - keep.numbers, STEP]).await?;
+        let known = args![now - KNOWN_FOR, STEP];
+        let known = turn.run(FORGET_NUMBERS, known).await?;
+        let rested = args![now - PIN_REST, STEP];
+        let rested = turn.run(RESTED_PINS, rested).await?;
+        // An entry of the log may be a day younger than its subject was last noted to be.
+        let subjects = args![now - keep.audit - TimeDelta::days(1), STEP];
+        let subjects = turn.run(audit::FORGET_SUBJECTS, subjects).await?;
+        turn.commit().await?;
+        let most = masked.max(known).max(rested).max(subjects);
+        Ok((masked, most == u64::from(STEP)))
+    }
+
+    /// With the names of those who were invited.
+    async fn drop_bookings(&self, keep: &Keep, now: DateTime<Utc>) -> Result<bool> {
+        let mut turn = self.db.begin().await?;
+        let old = args![now - keep.calls, now - PIN_REST, STEP];
+        let bookings = turn.all(OLD_BOOKINGS, old).await?;
+        for row in &bookings {
+            let id = row.id("id")?;
+            for drop in [
+                DROP_PINS,
+                DROP_LETTERS,
+                DROP_INVITEES,
+                DROP_OCCURRENCES,
+                DROP_BOOKING,
+            ] {
+                turn.run(drop, args![id]).await?;
+            }
+        }
+        turn.commit().await?;
+        Ok(bookings.len() as u64 == u64::from(STEP))
+    }
+
+    /// Cuts the front of the audit log behind an anchor, which vouches for what is gone.
+    async fn cut_audit(&self, keep: &Keep, now: DateTime<Utc>) -> Result<(u64, bool)> {
+        const ENTRIES: u64 = 20_000;
+        let mut deed: Deed = self.deed().await?;
+        let turn = &mut deed.turn;
+        let first = turn.one(FIRST_ENTRY, &[]).await?;
+        let last_old = turn
+            .one(audit::LAST_BEFORE, args![now - keep.audit])
+            .await?;
+        let (Some(first), Some(last_old)) = (first, last_old) else {
+            return Ok((0, false));
+        };
+        let (first, last_old) = (first.id("seq")?, last_old.id("seq")?);
+        let last = last_old.min(first + ENTRIES - 1);
+        if last < first {
+            return Ok((0, false));
+        }
+        let row = turn.one(audit::AT, args![last]).await?;
+        let Some(row) = row else {
+            return Ok((0, false));
+        };
+        deed.cut(&audit::sealed_from(&row)?).await?;
+        deed.commit().await?;
+        Ok((last - first + 1, last < last_old))
+    }
+}

@@ -1,0 +1,246 @@
+//! What goes into the audit log, how it is shown, and how it is cut.
+
+use conclave_accounts::{AccountState, Alert, CallId, Ceiling, Role};
+use conclave_conference::{Actor, Command, Fact, LeaveReason, Refusal};
+use conclave_store::{AuditPage, Entry, Keep, NewBooking, Period, Store};
+use serde_json::json;
+
+use crate::common::{Asked, Bed, Told, act, at, caller, databases, days};
+
+databases!(
+    an_operators_deeds_are_told,
+    what_befalls_conferences_is_told,
+    retention_cuts_the_front,
+    nothing_is_chained_that_was_not_done,
+);
+
+async fn kinds(store: &impl Store) -> Vec<String> {
+    let entries = store.audit(&AuditPage::default()).await.unwrap();
+    entries.into_iter().map(|entry| entry.kind).collect()
+}
+
+async fn an_operators_deeds_are_told(bed: Bed) {
+    let store = bed.serve().await;
+    let ada = store.add_account(bed.account("Ada"), at(0)).await.unwrap();
+    store
+        .set_state(ada.id, AccountState::Suspended, &act(at(1)))
+        .await
+        .unwrap();
+    store
+        .set_state(ada.id, AccountState::Active, &act(at(2)))
+        .await
+        .unwrap();
+    store
+        .reset_pin(ada.id, Role::Host, bed.host(&bed.fresh()), &act(at(3)))
+        .await
+        .unwrap();
+    let new = NewBooking {
+        guest: None,
+        invitees: vec![bed.invitee("Grace", &bed.fresh())],
+        ..bed.booking(ada.id, &[(60, 90)])
+    };
+    let booking = store.book(new, &act(at(4))).await.unwrap();
+    store
+        .withdraw(booking.invitees[0].id, &act(at(5)))
+        .await
+        .unwrap();
+    store.cancel_booking(booking.id, &act(at(6))).await.unwrap();
+    store.end_consent(&act(at(7))).await.unwrap();
+    let body = json!({ "file": "accounts.csv", "odd": { "person": "no commitment" } });
+    store.note("export.made", &body, &act(at(8))).await.unwrap();
+    let entries = store.audit(&AuditPage::default()).await.unwrap();
+    let told: Vec<_> = entries.iter().map(|entry| entry.kind.as_str()).collect();
+    let expected = [
+        "account.added",
+        "account.suspended",
+        "account.resumed",
+        "account.pin-reset",
+        "booking.made",
+        "booking.withdrawn",
+        "booking.cancelled",
+        "consent.ended",
+        "export.made",
+    ];
+    assert_eq!(told, expected);
+    assert!(
+        entries
+            .iter()
+            .all(|entry| entry.body["by"] == "root@bridge1")
+    );
+    assert!((1..).zip(&entries).all(|(seq, entry)| entry.seq == seq));
+    assert_eq!(entries[0].body["owner"], "Ada <ada@example.org>");
+    assert_eq!(entries[4].body["title"], "Budget");
+    let key = format!("invitee-{}", booking.invitees[0].id.0);
+    assert_eq!(entries[4].body[key.as_str()], "Grace <grace@example.net>");
+    assert_eq!(entries[8].body["odd"], body["odd"]);
+    // What is in the table is no name.
+    let bodies = bed.texts("SELECT body FROM audit").await.join("\n");
+    for name in ["Ada", "Grace", "Budget", "root@bridge1"] {
+        assert!(!bodies.contains(name), "{name}");
+    }
+
+    let page = async |page: AuditPage| -> Vec<u64> {
+        let entries = store.audit(&page).await.unwrap();
+        entries.iter().map(|entry| entry.seq).collect()
+    };
+    let kind = Some("booking.".to_owned());
+    assert_eq!(
+        page(AuditPage {
+            kind,
+            ..AuditPage::default()
+        })
+        .await,
+        [5, 6, 7]
+    );
+    let period = Period {
+        from: Some(at(2)),
+        to: Some(at(5)),
+    };
+    assert_eq!(
+        page(AuditPage {
+            period,
+            ..AuditPage::default()
+        })
+        .await,
+        [3, 4, 5]
+    );
+    let part = AuditPage {
+        after: 3,
+        limit: 2,
+        ..AuditPage::default()
+    };
+    assert_eq!(page(part).await, [4, 5]);
+    let verified = store.verify_audit().await.unwrap();
+    assert_eq!((verified.entries, verified.against_head), (9, true));
+}
+
+async fn what_befalls_conferences_is_told(bed: Bed) {
+    let store = bed.serve().await;
+    let ada = store.add_account(bed.account("Ada"), at(0)).await.unwrap();
+    let mut told = Told::new(store).await;
+    told.answered(1, 1, caller());
+    told.answered(2, 1, caller());
+    for mistyped in [true, false] {
+        let (call, at) = (CallId(1), at(1));
+        told.entries.push(Entry::WrongPin { call, at, mistyped });
+    }
+    told.started(1, 2, ada.id);
+    told.admitted(1, 1, 2, Role::Host);
+    let why = Refusal::Locked;
+    told.fact(
+        1,
+        3,
+        Fact::Refused {
+            call: CallId(2),
+            why,
+        },
+    );
+    told.fact(1, 3, Fact::AnotherHost { call: CallId(1) });
+    for (by, refused) in [
+        (Actor::Caller(CallId(1)), Some(Refusal::NotAllowed)),
+        (Actor::Operator, None),
+    ] {
+        let command = Command::Remove { call: CallId(2) };
+        told.fact(
+            1,
+            4,
+            Fact::Command {
+                by,
+                command,
+                refused,
+            },
+        );
+    }
+    let ceiling = Ceiling::WrongPins;
+    let alert = Alert::CeilingReached { ceiling, at: at(4) };
+    told.entries.push(Entry::Alert { alert, at: at(4) });
+    told.departed(1, 1, 5);
+    told.closed(1, 5);
+    told.ended(1, 5, LeaveReason::HungUp);
+    told.written(5).await;
+    let entries = told.store.audit(&AuditPage::default()).await.unwrap();
+    let kinds: Vec<_> = entries.iter().map(|entry| entry.kind.as_str()).collect();
+    let expected = [
+        "account.added",
+        "pin.mistyped",
+        "pin.wrong",
+        "conference.started",
+        "call.admitted",
+        "call.refused",
+        "conference.another-host",
+        "command.remove",
+        "command.remove",
+        "alarm.reached",
+        "conference.ended",
+    ];
+    assert_eq!(kinds, expected);
+    assert_eq!(entries[5].body["why"], "locked");
+    assert_eq!(entries[5].body["number"], "+4930123456");
+    assert_eq!(entries[7].body["refused"], "not-allowed");
+    assert_eq!(entries[8].body["by"], "operator");
+    assert_eq!(entries[9].body["ceiling"], "wrong-pins");
+    told.store.verify_audit().await.unwrap();
+}
+
+async fn retention_cuts_the_front(bed: Bed) {
+    let store = bed.serve().await;
+    for day in 0..6 {
+        let when = at(0) + days(day);
+        store
+            .note("export.made", &json!({ "day": day }), &act(when))
+            .await
+            .unwrap();
+    }
+    let keep = Keep {
+        audit: days(3),
+        ..Keep::default()
+    };
+    let now = at(1) + days(6);
+    let swept = store.sweep(&keep, now).await.unwrap();
+    assert_eq!((swept.audit, swept.broken, swept.more), (4, None, false));
+    assert_eq!(store.audit(&AuditPage::default()).await.unwrap()[0].seq, 5);
+    let verified = store.verify_audit().await.unwrap();
+    assert_eq!(
+        (verified.entries, verified.last.seq, verified.last.anchor),
+        (2, 6, 4)
+    );
+    // All of it: the chain goes on from its anchor.
+    let swept = store.sweep(&keep, now + days(30)).await.unwrap();
+    assert_eq!(swept.audit, 2);
+    assert_eq!(store.verify_audit().await.unwrap().entries, 0);
+    assert_eq!(
+        bed.count("SELECT COUNT(*) FROM audit_subjects").await,
+        0,
+        "nobody speaks of them"
+    );
+    store
+        .note("export.made", &json!({}), &act(now + days(30)))
+        .await
+        .unwrap();
+    let verified = store.verify_audit().await.unwrap();
+    assert_eq!((verified.entries, verified.last.seq), (1, 7));
+    let shown = store.audit(&AuditPage::default()).await.unwrap();
+    assert_eq!(shown[0].body["by"], "root@bridge1");
+}
+
+async fn nothing_is_chained_that_was_not_done(bed: Bed) {
+    let store = bed.serve().await;
+    let ada = store.add_account(bed.account("Ada"), at(0)).await.unwrap();
+    let refused = bed.booking(ada.id, &[(60, 90)]);
+    store.book(refused.clone(), &act(at(1))).await.unwrap();
+    let again = NewBooking {
+        uid: "another".to_owned(),
+        ..refused
+    };
+    store.book(again, &act(at(2))).await.unwrap_err();
+    store
+        .set_state(
+            conclave_accounts::AccountId(9),
+            AccountState::Active,
+            &act(at(3)),
+        )
+        .await
+        .unwrap_err();
+    assert_eq!(kinds(&store).await, ["account.added", "booking.made"]);
+    assert_eq!(store.verify_audit().await.unwrap().last.seq, 2);
+}

@@ -1,0 +1,18 @@
+//! What holds on both databases, subject by subject.
+
+// Helpers of tests are tests.
+#![allow(clippy::unwrap_used)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod audit;
+mod bookings;
+mod counts;
+mod outbox;
+mod person;
+mod porter;
+mod reports;
+mod rotation;
+mod sweep;
+mod tampering;
