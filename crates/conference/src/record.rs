@@ -1,7 +1,7 @@
 //! What a conference leaves in the books.
 
 use chrono::{DateTime, Utc};
-use conclave_accounts::{AccountId, ConferenceKey, Role};
+use conclave_accounts::{AccountId, ConferenceKey, InviteeId, Role};
 
 use crate::{Actor, CallId, Command, Refusal};
 
@@ -39,6 +39,8 @@ pub enum Fact {
         role: Role,
         /// The invitee's name of a personal PIN.
         holder: Option<String>,
+        /// That invitee.
+        invitee: Option<InviteeId>,
         /// What it must wait for, if it isn't let in at once.
         waits_for: Option<WaitFor>,
     },

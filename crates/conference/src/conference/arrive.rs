@@ -76,10 +76,12 @@ impl Conference {
             None
         };
         let holder = ticket.holder().map(str::to_owned);
+        let invitee = ticket.invitee();
         let fact = Fact::Arrived {
             call,
             role,
             holder: holder.clone(),
+            invitee,
             waits_for,
         };
         self.record(fact, now);

@@ -80,6 +80,7 @@ fn books(record: &Record) -> String {
             role,
             holder,
             waits_for,
+            ..
         } => {
             let holder = holder
                 .as_deref()
