@@ -77,6 +77,8 @@ mod tests {
         AccessNumber {
             number: number.into(),
             label: String::new(),
+            country: String::new(),
+            language: String::new(),
             account: Some(7),
             keys: keys.collect(),
         }

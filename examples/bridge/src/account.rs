@@ -1,152 +1,159 @@
 //! `conclave-bridge account`: accounts and their PINs.
 
-use std::time::Duration;
+mod change;
+mod import;
+mod make;
+mod show;
+mod table;
 
-use conclave_accounts::{
-    Account, AccountState, Announce, HostLeaves, Owner, Pin, PinPolicy, Role, Terms,
-};
-use conclave_store::{Find, NewAccount, Store, StoreError, StoredPin};
-use serde_json::{Value, json};
+use conclave_accounts::{Account, AccountState, PinPolicy, Role};
+use conclave_store::{Find, Page, Store, StoreError};
+use serde_json::json;
 
 use crate::{
-    cli::{self, AccountAdd, Common, ResetPin, WhichPin},
-    clock,
+    cli::{self, AccountId, AccountList, AccountShow, Place, ResetPin, WhichPin},
     config::Config,
     data::Data,
     output::{Failure, print, print_json},
+    pins::{Draw, TRIES, stored},
 };
+use show::{show, state, to_json};
 
 pub(crate) async fn run(command: cli::Account) -> Result<(), Failure> {
     match command {
-        cli::Account::Add(add) => self::add(*add).await,
-        cli::Account::List(list) => {
-            let accounts = existing(&list.common)
-                .await?
-                .0
-                .store
-                .accounts(&Find::All)
-                .await?;
-            if list.common.json {
-                let accounts: Vec<_> = accounts
-                    .iter()
-                    .map(|account| to_json(account, None, None))
-                    .collect();
-                return print_json(&json!({ "accounts": accounts }));
-            }
-            if accounts.is_empty() {
-                return print(
-                    "There are no accounts yet: conclave-bridge account add --name ... --email ...",
-                );
-            }
-            print(&format!(
-                "{:>6}  {:<10} {:<28} E-MAIL",
-                "ID", "STATE", "NAME"
-            ))?;
-            for account in accounts {
-                let owner = &account.owner;
-                print(&format!(
-                    "{:>6}  {:<10} {:<28} {}",
-                    account.id.0,
-                    state(account.state),
-                    owner.name(),
-                    owner.email()
-                ))?;
-            }
-            Ok(())
-        }
-        cli::Account::Show(which) => {
-            let account = find(&existing(&which.common).await?.0, &which.account).await?;
-            show(&account, &which.common, None, None)
-        }
+        cli::Account::Add(add) => make::add(*add).await,
+        cli::Account::Import(import) => import::run(import).await,
+        cli::Account::Change(change) => change::run(*change).await,
+        cli::Account::List(list) => self::list(list).await,
+        cli::Account::Show(which) => self::show_one(which).await,
         cli::Account::Suspend(which) => set_state(which, AccountState::Suspended).await,
         cli::Account::Resume(which) => set_state(which, AccountState::Active).await,
+        cli::Account::Close(close) if close.yes => {
+            set_state(close.which, AccountState::Closed).await
+        }
+        cli::Account::Close(close) => Err(Failure::usage(format!(
+            "a closed account stays closed and its bookings are cancelled: `account suspend {0}` can be undone, `account close {0} --yes` can't",
+            close.which.account
+        ))),
         cli::Account::ResetPin(reset) => self::reset_pin(reset).await,
     }
 }
 
-async fn open(common: &Common) -> Result<(Data, PinPolicy), Failure> {
-    let config = Config::load(common.config.as_deref())?;
-    Ok((Data::open(&common.data.data).await?, config.pins.policy()))
+pub(crate) async fn open(place: &Place) -> Result<(Data, Config), Failure> {
+    let config = Config::load(place.config.as_deref())?;
+    Ok((Data::open(&place.data.data, &config).await?, config))
 }
 
-/// For what is done to accounts that are there.
-async fn existing(common: &Common) -> Result<(Data, PinPolicy), Failure> {
-    let config = Config::load(common.config.as_deref())?;
-    Ok((
-        Data::existing(&common.data.data).await?,
-        config.pins.policy(),
-    ))
+/// For what is done to what is there.
+pub(crate) async fn existing(place: &Place) -> Result<(Data, Config), Failure> {
+    let config = Config::load(place.config.as_deref())?;
+    Ok((Data::existing(&place.data.data, &config).await?, config))
 }
 
-async fn add(add: AccountAdd) -> Result<(), Failure> {
-    let owner =
-        Owner::new(&add.name, &add.email).map_err(|error| Failure::usage(error.to_string()))?;
-    let terms = terms(&add);
-    terms
-        .validate()
-        .map_err(|error| Failure::usage(error.to_string()))?;
-    if add.host_grace > 0 && add.host_leaves != cli::HostLeaves::Hangup {
-        return Err(Failure::usage(
-            "--host-grace works with --host-leaves hangup: without it nobody is disconnected",
-        ));
+/// The one account that is meant.
+pub(crate) async fn find(data: &Data, typed: &str) -> Result<Account, Failure> {
+    let which = Find::parse(typed);
+    // Part of a name is too little to suspend somebody by.
+    if !matches!(which, Find::Id(_) | Find::Email(_)) {
+        return Err(Failure::usage(format!(
+            "'{typed}' is neither the number of an account nor the e-mail address of its owner"
+        )));
     }
-    let (data, policy) = open(&add.common).await?;
-    let host = given(add.host_pin.as_deref(), "--host-pin")?;
-    let guest = given(add.guest_pin.as_deref(), "--guest-pin")?;
-    if host.is_some() && host == guest {
-        return Err(Failure::usage(
-            "--host-pin and --guest-pin are the same: nobody could tell the Host from a Guest",
-        ));
-    }
-    let mut doors = data.doors_by_policy().await?;
-    let mut forced = |pin: &Option<Pin>| match pin {
-        None => Ok(false),
-        Some(pin) => match policy.accept(pin, &doors) {
-            Ok(()) => {
-                doors.add_pin(pin);
-                Ok(false)
-            }
-            Err(_) if add.force_weak_pin => Ok(true),
-            Err(weak) => Err(Failure::usage(format!(
-                "{weak}; --force-weak-pin takes it all the same"
-            ))),
-        },
-    };
-    let (host_forced, guest_forced) = (forced(&host)?, forced(&guest)?);
-    let draw = Draw::new(&data, &policy).await?;
-    for _ in 0..TRIES {
-        let host_pin = host
-            .as_ref()
-            .map_or_else(|| draw.pin(Role::Host), |pin| Ok(pin.clone()))?;
-        let guest_pin = guest
-            .as_ref()
-            .map_or_else(|| draw.pin(Role::Guest), |pin| Ok(pin.clone()))?;
-        let new = NewAccount {
-            owner: owner.clone(),
-            terms: terms.clone(),
-            bookings: add.bookings.is_on(),
-            host: StoredPin {
-                forced: host_forced,
-                ..StoredPin::host(&host_pin, &data.keys)
-            },
-            guest: StoredPin {
-                forced: guest_forced,
-                ..StoredPin::guest(&guest_pin, &data.keys, rand::random())
-            },
-        };
-        match data.store.add_account(new, clock::wall()).await {
-            Ok(account) => return show(&account, &add.common, Some(&host_pin), Some(&guest_pin)),
-            Err(StoreError::PinTaken) if host.is_none() || guest.is_none() => {}
-            Err(error) => return Err(error.into()),
+    let mut accounts = data.store.accounts(&which, Page::first(11)).await?;
+    match accounts.len() {
+        0 => Err(Failure::usage(format!(
+            "no account is '{typed}'; `conclave-bridge account list` shows them all"
+        ))),
+        1 => Ok(accounts.remove(0)),
+        _ => {
+            let ids: Vec<_> = accounts
+                .iter()
+                .map(|account| account.id.0.to_string())
+                .collect();
+            Err(Failure::usage(format!(
+                "several accounts are '{typed}': name one by its number ({})",
+                ids.join(", ")
+            )))
         }
     }
-    Err(StoreError::PinTaken.into())
+}
+
+async fn list(list: AccountList) -> Result<(), Failure> {
+    let (data, _) = existing(&list.common.place).await?;
+    let find = list.find.map_or(Find::All, Find::Text);
+    let page = Page {
+        after: list.part.after,
+        limit: list.part.limit.unwrap_or(Page::MOST),
+    };
+    let accounts = data.store.accounts(&find, page).await?;
+    if list.common.json {
+        let accounts: Vec<_> = accounts
+            .iter()
+            .map(|account| to_json(account, None, None))
+            .collect();
+        return print_json(&json!({ "accounts": accounts }));
+    }
+    if accounts.is_empty() {
+        return print(if find == Find::All && page.after == 0 {
+            "There are no accounts yet: conclave-bridge account add --name ... --email ..."
+        } else {
+            "There are no such accounts."
+        });
+    }
+    print(&format!(
+        "{:>6}  {:<10} {:<28} E-MAIL",
+        "ID", "STATE", "NAME"
+    ))?;
+    for account in accounts {
+        let owner = &account.owner;
+        print(&format!(
+            "{:>6}  {:<10} {:<28} {}",
+            account.id.0,
+            state(account.state),
+            owner.name(),
+            owner.email()
+        ))?;
+    }
+    Ok(())
+}
+
+async fn show_one(which: AccountShow) -> Result<(), Failure> {
+    let (data, _) = existing(&which.common.place).await?;
+    let account = find(&data, &which.account).await?;
+    let guest = if which.show_guest_pin {
+        let sealed = data.store.guest_pin(account.id).await?;
+        let sealed = sealed.ok_or_else(|| {
+            Failure::usage(format!(
+                "no Guest PIN of {0} is kept that could be shown: `account reset-pin {0} --which guest` draws one",
+                account.id.0
+            ))
+        })?;
+        Some(sealed.open(&data.keys).map_err(Failure::machine)?)
+    } else {
+        None
+    };
+    show(&account, &which.common, None, guest.as_ref())
+}
+
+async fn set_state(which: AccountId, to: AccountState) -> Result<(), Failure> {
+    let (data, _) = existing(&which.common.place).await?;
+    let account = find(&data, &which.account).await?;
+    data.store.set_state(account.id, to, &data.act()).await?;
+    show(
+        &Account {
+            state: to,
+            ..account
+        },
+        &which.common,
+        None,
+        None,
+    )
 }
 
 async fn reset_pin(reset: ResetPin) -> Result<(), Failure> {
-    let (data, policy) = existing(&reset.common).await?;
+    let (data, config) = existing(&reset.common.place).await?;
     let account = find(&data, &reset.account).await?;
-    let draw = Draw::new(&data, &policy).await?;
+    let policy = config.pins.policy();
     let mut pins = [None, None];
     for (role, pin) in [Role::Host, Role::Guest].into_iter().zip(&mut pins) {
         let wanted = match reset.which {
@@ -155,218 +162,51 @@ async fn reset_pin(reset: ResetPin) -> Result<(), Failure> {
             WhichPin::Guest => role == Role::Guest,
         };
         if wanted {
-            *pin = Some(draw.and_set(&account, role).await?);
+            *pin = Some(draw_and_set(&data, &policy, &account, role).await?);
         }
     }
     let [host, guest] = pins;
     show(&account, &reset.common, host.as_ref(), guest.as_ref())
 }
 
-/// Draws PINs of the length that the accounts there are ask for.
-struct Draw<'a> {
-    data: &'a Data,
-    host_digits: u8,
-    guest_digits: u8,
-}
-
-/// A drawn PIN is taken with a chance of the number of accounts in 10⁹: more misses in a row are no accident.
-const TRIES: usize = 20;
-
-impl<'a> Draw<'a> {
-    async fn new(data: &'a Data, policy: &PinPolicy) -> Result<Self, Failure> {
-        let doors = data.doors_by_policy().await?;
-        let digits = |role| {
-            policy.digits_for(role, &doors).ok_or_else(|| {
-                Failure::usage("so many PINs are in use that none is long enough to be hard to guess: lower pins.wrong-a-day")
-            })
-        };
-        Ok(Self {
-            data,
-            host_digits: digits(Role::Host)?,
-            guest_digits: digits(Role::Guest)?,
-        })
-    }
-
-    fn pin(&self, role: Role) -> Result<Pin, Failure> {
-        let digits = match role {
-            Role::Host => self.host_digits,
-            Role::Guest => self.guest_digits,
-        };
-        Pin::draw(digits, &mut rand::rng()).map_err(|error| Failure::usage(error.to_string()))
-    }
-
-    async fn and_set(&self, account: &Account, role: Role) -> Result<Pin, Failure> {
-        for _ in 0..TRIES {
-            let pin = self.pin(role)?;
-            let keys = &self.data.keys;
-            let stored = match role {
-                Role::Host => StoredPin::host(&pin, keys),
-                Role::Guest => StoredPin::guest(&pin, keys, rand::random()),
-            };
-            match self
-                .data
-                .store
-                .reset_pin(account.id, role, stored, clock::wall())
-                .await
-            {
-                Ok(()) => return Ok(pin),
-                Err(StoreError::PinTaken) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(StoreError::PinTaken.into())
-    }
-}
-
-fn given(typed: Option<&str>, flag: &str) -> Result<Option<Pin>, Failure> {
-    typed
-        .map(Pin::parse)
-        .transpose()
-        .map_err(|error| Failure::usage(format!("{flag}: {error}")))
-}
-
-fn terms(add: &AccountAdd) -> Terms {
-    let announce = |how| match how {
-        cli::Announce::None => Announce::None,
-        cli::Announce::Tone => Announce::Tone,
-        cli::Announce::Name => Announce::Name,
-    };
-    Terms {
-        lock: add.lock.is_on(),
-        consent: add.consent.is_on(),
-        recording: add.recording.is_on(),
-        entry: announce(add.entry),
-        exit: announce(add.exit),
-        host_leaves: match add.host_leaves {
-            cli::HostLeaves::Continue => HostLeaves::Continue,
-            cli::HostLeaves::Hold => HostLeaves::Hold,
-            cli::HostLeaves::Hangup => HostLeaves::Hangup {
-                grace: Duration::from_secs(add.host_grace),
-            },
-        },
-        ..Terms::default()
-    }
-}
-
-async fn set_state(which: cli::AccountId, state: AccountState) -> Result<(), Failure> {
-    let (data, _) = existing(&which.common).await?;
-    let account = find(&data, &which.account).await?;
-    data.store
-        .set_state(account.id, state, clock::wall())
-        .await?;
-    show(&Account { state, ..account }, &which.common, None, None)
-}
-
-/// The one account that is meant.
-async fn find(data: &Data, typed: &str) -> Result<Account, Failure> {
-    let which = Find::parse(typed);
-    // Part of a name is too little to suspend somebody by.
-    if !matches!(which, Find::Id(_) | Find::Email(_)) {
-        return Err(Failure::usage(format!(
-            "'{typed}' is neither the number of an account nor the e-mail address of its owner"
-        )));
-    }
-    let mut accounts = data.store.accounts(&which).await?;
-    match accounts.len() {
-        0 => Err(Failure::usage(format!(
-            "no account is '{typed}'; `conclave-bridge account list` shows them all"
-        ))),
-        1 => Ok(accounts.remove(0)),
-        count => {
-            let ids: Vec<_> = accounts
-                .iter()
-                .take(10)
-                .map(|account| account.id.0.to_string())
-                .collect();
-            Err(Failure::usage(format!(
-                "{count} accounts are '{typed}': name one by its number ({})",
-                ids.join(", ")
-            )))
-        }
-    }
-}
-
-fn show(
+async fn draw_and_set(
+    data: &Data,
+    policy: &PinPolicy,
     account: &Account,
-    common: &Common,
-    host: Option<&Pin>,
-    guest: Option<&Pin>,
-) -> Result<(), Failure> {
-    if common.json {
-        return print_json(&to_json(account, host, guest));
-    }
-    let terms = &account.terms;
-    let on = |on| if on { "on" } else { "off" };
-    print(&format!(
-        "Account     {} ({})",
-        account.id.0,
-        state(account.state)
-    ))?;
-    print(&format!(
-        "Owner       {} <{}>",
-        account.owner.name(),
-        account.owner.email()
-    ))?;
-    print(
-        &format!("Announces   entry {:?}, exit {:?}", terms.entry, terms.exit)
-            .to_lowercase()
-            .replace("announces", "Announces"),
-    )?;
-    print(&format!("Host leaves {}", host_leaves(terms.host_leaves)))?;
-    print(&format!(
-        "Features    lock {}, consent {}, recording {}, bookings {}",
-        on(terms.lock),
-        on(terms.consent),
-        on(terms.recording),
-        on(account.bookings)
-    ))?;
-    if let Some(pin) = host {
-        print(&format!(
-            "Host PIN    {}   (shown this once; for its owner alone)",
-            pin.expose()
-        ))?;
-    }
-    if let Some(pin) = guest {
-        print(&format!(
-            "Guest PIN   {}   (for those who are invited)",
-            pin.expose()
-        ))?;
-    }
-    Ok(())
-}
-
-fn to_json(account: &Account, host: Option<&Pin>, guest: Option<&Pin>) -> Value {
-    let mut value = json!({
-        "id": account.id.0,
-        "owner": { "name": account.owner.name(), "email": account.owner.email() },
-        "state": state(account.state),
-        "bookings": account.bookings,
-        "terms": account.terms,
-    });
-    for (key, pin) in [("host_pin", host), ("guest_pin", guest)] {
-        if let Some(pin) = pin {
-            value[key] = json!(pin.expose());
+    role: Role,
+) -> Result<conclave_accounts::Pin, Failure> {
+    let mut draw = Draw::new(data, policy).await?;
+    for _ in 0..TRIES {
+        let pin = draw.pin(role)?;
+        let kept = stored(data, &pin, role);
+        match data
+            .store
+            .reset_pin(account.id, role, kept, &data.act())
+            .await
+        {
+            Ok(()) => return Ok(pin),
+            Err(StoreError::PinTaken) => {}
+            Err(error) => return Err(error.into()),
         }
     }
-    value
+    Err(StoreError::PinTaken.into())
 }
 
-fn host_leaves(what: HostLeaves) -> String {
-    match what {
-        HostLeaves::Continue => "the others go on".into(),
-        HostLeaves::Hold => "the others are held until a Host is back".into(),
-        HostLeaves::Hangup { grace } if grace.is_zero() => "the others are disconnected".into(),
-        HostLeaves::Hangup { grace } => format!(
-            "the others are held for {} s, then disconnected",
-            grace.as_secs()
-        ),
-    }
+/// A word of the reports; nothing where it is empty.
+fn word(text: &str) -> Option<String> {
+    Some(text.trim())
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
 }
 
-fn state(state: AccountState) -> &'static str {
-    match state {
-        AccountState::Active => "active",
-        AccountState::Suspended => "suspended",
-        AccountState::Closed => "closed",
+/// A word of the reports that fits into them.
+fn checked_word(what: &str, text: &str) -> Result<Option<String>, String> {
+    let fits = text.chars().count() <= 100 && !text.chars().any(char::is_control);
+    if fits {
+        Ok(word(text))
+    } else {
+        Err(format!(
+            "{what}: at most 100 printable characters on one line"
+        ))
     }
 }

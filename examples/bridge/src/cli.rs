@@ -1,8 +1,28 @@
 //! The command line: what a person types, and how `--help` explains it.
 
+mod account;
+mod booking;
+mod report;
+mod upkeep;
+
 use std::{net::SocketAddr, ops::RangeInclusive, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use account::{
+    Account, AccountAdd, AccountChange, AccountId, AccountImport, AccountList, AccountShow,
+    Announce, HostLeaves, ResetPin, WhichPin,
+};
+pub(crate) use booking::{
+    Booking, BookingAdd, BookingCancel, BookingChange, BookingInvite, BookingList, BookingShow,
+    BookingWithdraw,
+};
+pub(crate) use report::{
+    AuditArgs, CallArgs, ConferenceArgs, Format, HintArgs, Range, Report, UsageArgs, UsageBy,
+};
+pub(crate) use upkeep::{
+    Alarm, Backup, Keys, KeysRetire, Person, PersonErase, PersonExport, Restore,
+};
 
 /// A conference bridge for telephones: guests hear music until a host dials in, `*7` locks the room,
 /// `*8` calls the roll, `##` ends it for all.
@@ -27,16 +47,37 @@ pub(crate) enum Command {
     /// Accounts: one for each person who may hold conferences
     #[command(subcommand)]
     Account(Account),
-    /// Bookings: single-use conferences with PINs of their own (not there yet)
-    Booking(Later),
-    /// What happened: conferences and calls
+    /// Bookings: single-use conferences with PINs of their own
+    #[command(subcommand)]
+    Booking(Booking),
+    /// What happened: conferences, calls, usage, shared PINs, the audit log
     #[command(subcommand)]
     Report(Report),
     /// The configuration file
     #[command(subcommand)]
     Config(ConfigCommand),
     /// The chance that guessing opens a door, and what would lower it
+    #[command(after_help = "Example:\n  conclave-bridge odds --config bridge.toml")]
     Odds(Odds),
+    /// Everything that is kept of one person
+    #[command(subcommand)]
+    Person(Person),
+    /// The keys that PINs are hashed under
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Copy the database while the bridge runs
+    #[command(
+        after_help = "Example:\n  conclave-bridge backup /backup/conclave-2026-11-30.db\n\nThe keys are not in it. Back up the file `keys` of the data directory too, and elsewhere: without it no PIN\nis recognised, and whoever has both can read the Guest PINs."
+    )]
+    Backup(Backup),
+    /// Put a backup in place, while no bridge runs on the directory
+    #[command(
+        after_help = "Example:\n  install -d -m 700 conclave-data\n  cp -p /safe/keys conclave-data/keys\n  conclave-bridge restore /backup/conclave-2026-11-30.db --data conclave-data"
+    )]
+    Restore(Restore),
+    /// The alarm that too many wrong PINs raise
+    #[command(subcommand)]
+    Alarm(Alarm),
 }
 
 /// Where the bridge keeps its database and keys.
@@ -50,6 +91,26 @@ pub(crate) struct Data {
         global = true
     )]
     pub(crate) data: PathBuf,
+}
+
+/// Where a command finds the database, and what it is to know of the configuration.
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    #[command(flatten)]
+    pub(crate) data: Data,
+    /// Configuration file: its PIN policy, its database, its mail
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// What the commands share that show one thing.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -80,115 +141,6 @@ pub(crate) struct Demo {
     pub(crate) out: PathBuf,
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum Account {
-    /// Make an account; its PINs are shown now, the Host PIN never again
-    Add(Box<AccountAdd>),
-    /// List all accounts
-    List(AccountList),
-    /// Show one account
-    Show(AccountId),
-    /// Suspend an account: its PINs open nothing until it is resumed
-    Suspend(AccountId),
-    /// Let a suspended account's PINs open its door again
-    Resume(AccountId),
-    /// Draw new PINs for an account; the old ones open nothing from then on
-    ResetPin(ResetPin),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct AccountAdd {
-    /// The person's name
-    #[arg(long)]
-    pub(crate) name: String,
-    /// The person's e-mail address
-    #[arg(long)]
-    pub(crate) email: String,
-    /// Take this Host PIN in place of a drawn one (for migration)
-    #[arg(long, value_name = "PIN")]
-    pub(crate) host_pin: Option<String>,
-    /// Take this Guest PIN in place of a drawn one (for migration)
-    #[arg(long, value_name = "PIN")]
-    pub(crate) guest_pin: Option<String>,
-    /// Take a migrated PIN although it is easier to guess than the policy allows
-    #[arg(long)]
-    pub(crate) force_weak_pin: bool,
-    /// Whether the Host may lock the conference
-    #[arg(long, value_name = "on|off", default_value = "on")]
-    pub(crate) lock: Switch,
-    /// How an arrival is announced
-    #[arg(long, default_value = "tone")]
-    pub(crate) entry: Announce,
-    /// How a departure is announced
-    #[arg(long, default_value = "tone")]
-    pub(crate) exit: Announce,
-    /// What happens to the others when the last Host leaves: they go on, are held until a Host is back, or are
-    /// disconnected
-    #[arg(long, default_value = "continue")]
-    pub(crate) host_leaves: HostLeaves,
-    /// With `--host-leaves hangup`: hold the others this long first (0 to 120)
-    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=120))]
-    pub(crate) host_grace: u64,
-    /// Whether each Guest needs a Host's consent to come in
-    #[arg(long, value_name = "on|off", default_value = "off")]
-    pub(crate) consent: Switch,
-    /// Whether the Host may record (recordings are not there yet)
-    #[arg(long, value_name = "on|off", default_value = "off")]
-    pub(crate) recording: Switch,
-    /// Whether the account may book single-use conferences
-    #[arg(long, value_name = "on|off", default_value = "on")]
-    pub(crate) bookings: Switch,
-    #[command(flatten)]
-    pub(crate) common: Common,
-}
-
-/// What the account commands share.
-#[derive(Debug, Args)]
-pub(crate) struct Common {
-    #[command(flatten)]
-    pub(crate) data: Data,
-    /// Configuration file, for its PIN policy
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// Print one JSON object
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct AccountList {
-    #[command(flatten)]
-    pub(crate) common: Common,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct AccountId {
-    /// The account: its number, or the e-mail address of its owner
-    #[arg(value_name = "ACCOUNT")]
-    pub(crate) account: String,
-    #[command(flatten)]
-    pub(crate) common: Common,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ResetPin {
-    /// The account: its number, or the e-mail address of its owner
-    #[arg(value_name = "ACCOUNT")]
-    pub(crate) account: String,
-    /// Which PIN
-    #[arg(long, default_value = "both")]
-    pub(crate) which: WhichPin,
-    #[command(flatten)]
-    pub(crate) common: Common,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum WhichPin {
-    Host,
-    Guest,
-    Both,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Switch {
     On,
@@ -201,57 +153,20 @@ impl Switch {
     }
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum Announce {
-    None,
-    Tone,
-    Name,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum HostLeaves {
-    Continue,
-    Hold,
-    Hangup,
-}
-
-/// A command whose part of the product is not there yet: it takes any arguments and says so.
+/// A part of a long list.
 #[derive(Debug, Args)]
-pub(crate) struct Later {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-    pub(crate) arguments: Vec<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Report {
-    /// The conferences: who owned them, when, and why they ended
-    Conferences(ReportArgs),
-    /// The calls: numbers, roles, arrival, departure, quality
-    Calls(ReportArgs),
-    /// The audit log (not there yet)
-    Audit(Later),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ReportArgs {
-    #[command(flatten)]
-    pub(crate) data: Data,
-    /// From this moment on (RFC 3339, or a date)
-    #[arg(long, value_name = "TIME")]
-    pub(crate) from: Option<String>,
-    /// Before this moment (RFC 3339, or a date)
-    #[arg(long, value_name = "TIME")]
-    pub(crate) to: Option<String>,
-    /// For the eye, for a spreadsheet, for a program
-    #[arg(long, default_value = "table")]
-    pub(crate) format: Format,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    Table,
-    Csv,
-    Json,
+pub(crate) struct Part {
+    /// Show so many at most
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: Option<u32>,
+    /// Go on after the one of this number, the last of the part before
+    #[arg(
+        long,
+        value_name = "ID",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    pub(crate) after: u64,
 }
 
 #[derive(Debug, Subcommand)]

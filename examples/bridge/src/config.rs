@@ -28,6 +28,9 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) pins: Pins,
     pub(crate) prompts: Prompts,
+    pub(crate) database: Database,
+    pub(crate) keep: Keep,
+    pub(crate) mail: Option<Mail>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -107,6 +110,12 @@ pub(crate) struct AccessNumber {
     pub(crate) number: String,
     #[serde(default)]
     pub(crate) label: String,
+    /// Where it can be dialled at home, for invitations.
+    #[serde(default)]
+    pub(crate) country: String,
+    /// What is spoken there, for invitations: a language tag such as `en` or `de-AT`.
+    #[serde(default)]
+    pub(crate) language: String,
     /// The account to which the number is bound: the PIN then decides only the role.
     #[serde(default)]
     pub(crate) account: Option<u64>,
@@ -147,12 +156,78 @@ pub(crate) struct Pins {
     pub(crate) guest_digits: u8,
     pub(crate) host_digits: u8,
     pub(crate) wrong_a_day: u32,
+    pub(crate) free_tries: u32,
+    pub(crate) first_delay_seconds: u64,
+    pub(crate) longest_delay_seconds: u64,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Prompts {
     pub(crate) directory: Option<PathBuf>,
+}
+
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Database {
+    /// Of a PostgreSQL database, in place of the SQLite file in the data directory. It may hold a password.
+    pub(crate) url: Option<String>,
+    /// This bridge's own name among those that share the database.
+    pub(crate) bridge: Option<String>,
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database")
+            .field("bridge", &self.bridge)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(crate) struct Keep {
+    pub(crate) calls_days: u32,
+    pub(crate) numbers_days: u32,
+    pub(crate) audit_days: u32,
+}
+
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Mail {
+    pub(crate) server: String,
+    #[serde(default)]
+    pub(crate) port: Option<u16>,
+    #[serde(default)]
+    pub(crate) security: MailSecurity,
+    #[serde(default)]
+    pub(crate) user: Option<String>,
+    #[serde(default)]
+    pub(crate) password: Option<String>,
+    /// Who the letters are from, such as `Conferences <conferences@example.org>`.
+    pub(crate) from: String,
+}
+
+/// How the connection to the mail server is secured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum MailSecurity {
+    /// STARTTLS, without which nothing is sent.
+    #[default]
+    Starttls,
+    /// TLS from the first byte.
+    Tls,
+    /// None at all: for a server on this machine.
+    None,
+}
+
+impl std::fmt::Debug for Mail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mail")
+            .field("server", &self.server)
+            .field("from", &self.from)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for Config {
@@ -171,6 +246,9 @@ impl Default for Config {
             limits: Limits::default(),
             pins: Pins::default(),
             prompts: Prompts::default(),
+            database: Database::default(),
+            keep: Keep::default(),
+            mail: None,
         }
     }
 }
@@ -241,6 +319,9 @@ impl Default for Pins {
             guest_digits: policy.guest_digits,
             host_digits: policy.host_digits,
             wrong_a_day: policy.ceiling,
+            free_tries: policy.free_tries,
+            first_delay_seconds: policy.first_delay.as_secs(),
+            longest_delay_seconds: policy.longest_delay.as_secs(),
         }
     }
 }
@@ -251,7 +332,33 @@ impl Pins {
             guest_digits: self.guest_digits,
             host_digits: self.host_digits,
             ceiling: self.wrong_a_day,
+            free_tries: self.free_tries,
+            first_delay: Duration::from_secs(self.first_delay_seconds),
+            longest_delay: Duration::from_secs(self.longest_delay_seconds),
             ..PinPolicy::default()
+        }
+    }
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        let days = |span: chrono::TimeDelta| u32::try_from(span.num_days()).unwrap_or(u32::MAX);
+        let keep = conclave_store::Keep::default();
+        Self {
+            calls_days: days(keep.calls),
+            numbers_days: days(keep.numbers),
+            audit_days: days(keep.audit),
+        }
+    }
+}
+
+impl Keep {
+    pub(crate) fn spans(&self) -> conclave_store::Keep {
+        let days = |days: u32| chrono::TimeDelta::days(days.into());
+        conclave_store::Keep {
+            calls: days(self.calls_days),
+            numbers: days(self.numbers_days),
+            audit: days(self.audit_days),
         }
     }
 }
@@ -392,8 +499,41 @@ impl Config {
                 return wrong(key, format!("from {SHORTEST_PIN} to {LONGEST_PIN}"));
             }
         }
+        if self.pins.longest_delay_seconds > 300 {
+            return wrong(
+                "pins.longest-delay-seconds",
+                "at most 300: nobody waits longer for an answer".into(),
+            );
+        }
         if let Err(error) = self.pins.policy().check(&Doors::default()) {
             return wrong("pins", error.to_string());
+        }
+        for (key, days) in [
+            ("keep.calls-days", self.keep.calls_days),
+            ("keep.numbers-days", self.keep.numbers_days),
+            ("keep.audit-days", self.keep.audit_days),
+        ] {
+            if !(1..=36_500).contains(&days) {
+                return wrong(key, "from 1 to 36500 days".into());
+            }
+        }
+        if let Some(url) = &self.database.url
+            && !url.starts_with("postgres://")
+            && !url.starts_with("postgresql://")
+        {
+            return wrong(
+                "database.url",
+                "begins with postgres://; without it the database is a file in the data directory"
+                    .into(),
+            );
+        }
+        if let Some(bridge) = &self.database.bridge
+            && (bridge.is_empty() || bridge.len() > 60 || bridge.chars().any(char::is_control))
+        {
+            return wrong("database.bridge", "a name of 1 to 60 characters".into());
+        }
+        if let Some(mail) = &self.mail {
+            crate::mail::check(mail).map_err(|(key, problem)| (key.to_owned(), problem))?;
         }
         if self.limits.drain_seconds > 86_400 {
             return wrong("limits.drain-seconds", "at most a day (86400)".into());
@@ -411,7 +551,11 @@ fn explain(text: &str, error: &toml::de::Error) -> String {
     let section = until_here
         .filter(|line| line.trim_start().starts_with('['))
         .last();
-    let secret = |line: &str| line.contains("endpoint") || line.contains("password");
+    let secret = |line: &str| {
+        ["endpoint", "password", "database", "url", "mail"]
+            .iter()
+            .any(|word| line.contains(word))
+    };
     if !secret(line) && !section.is_some_and(secret) {
         return error.to_string();
     }
@@ -497,6 +641,9 @@ mod tests {
             "unknown field `secret`",
         );
         check("password = '4711'", "unknown field `password`");
+        check("[database]\nurl = 'postgres://a:4711@b/c", "line 2");
+        check("[database]\nulr = 'postgres://a:4711@b/c'", "`ulr`");
+        check("[mail]\npassword = 4711", "a string");
         check(
             "[[endpoint]]\nuser = 'a'\npassword = '4711'\n[limits]\ncalls = 'many'",
             "calls = 'many'",

@@ -2,13 +2,23 @@
 
 mod access;
 mod account;
+mod alarm;
+mod backup;
+mod booking;
 mod cli;
 mod clock;
 mod config;
 mod data;
 mod demo;
+mod housekeeping;
+mod invitation;
+mod keyring;
+mod keys;
+mod mail;
 mod odds;
 mod output;
+mod person;
+mod pins;
 mod prompts;
 mod report;
 mod serve;
@@ -44,9 +54,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(arguments) => serve::run(arguments).await,
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Account(command) => account::run(command).await,
-        Command::Booking(_) => Err(Failure::usage(
-            "bookings are not there yet; `conclave-bridge account` makes the accounts whose conferences are",
-        )),
+        Command::Booking(command) => booking::run(command).await,
         Command::Report(command) => report::run(command).await,
         Command::Config(ConfigCommand::PrintDefault) => print(config::DEFAULT.trim_end()),
         Command::Config(ConfigCommand::Check { file }) => {
@@ -57,6 +65,11 @@ async fn run(command: Command) -> Result<(), Failure> {
             print(&format!("{} is right", file.display()))
         }
         Command::Odds(arguments) => odds::run(arguments).await,
+        Command::Person(command) => person::run(command).await,
+        Command::Keys(command) => keys::run(command).await,
+        Command::Backup(arguments) => backup::backup(arguments).await,
+        Command::Restore(arguments) => backup::restore(arguments).await,
+        Command::Alarm(command) => alarm::run(command).await,
     }
 }
 

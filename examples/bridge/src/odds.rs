@@ -1,34 +1,35 @@
 //! `conclave-bridge odds`: the chance that a day of guessing opens a door.
 
 use conclave_accounts::{Odds, Role};
-use conclave_store::{Find, Store};
+use conclave_store::Store;
 use serde_json::json;
 
 use crate::{
+    account::existing,
     cli,
-    config::Config,
-    data::Data,
     output::{Failure, print, print_json},
 };
 
 pub(crate) async fn run(arguments: cli::Odds) -> Result<(), Failure> {
-    let config = Config::load(arguments.common.config.as_deref())?;
+    let (data, config) = existing(&arguments.common.place).await?;
     let policy = config.pins.policy();
-    let data = Data::existing(&arguments.common.data.data).await?;
     let doors = data.doors().await?;
     let odds = Odds::of(&policy, &doors);
     let by_policy = data.doors_by_policy().await?;
     let forced = doors.total() - by_policy.total();
-    let accounts = data.store.accounts(&Find::All).await?.len();
+    let totals = data.store.totals().await?;
     if arguments.common.json {
         return print_json(&json!({
-            "accounts": accounts, "bookings": 0, "active_targets": doors.total(), "forced": forced, "guest_digits": policy.guest_digits,
-            "host_digits": policy.host_digits, "ceiling_per_day": policy.ceiling, "odds_per_day": odds.chance(),
+            "accounts": totals.accounts, "bookings": totals.bookings, "active_targets": doors.total(), "forced": forced,
+            "guest_digits": policy.guest_digits, "host_digits": policy.host_digits, "ceiling_per_day": policy.ceiling,
+            "odds_per_day": odds.chance(),
         }));
     }
     print(&format!(
-        "PINs that open a door: {} (accounts: {accounts}). Well-formed wrong PINs a day that turn on consent: {}.",
+        "PINs that open a door: {} (accounts: {}, bookings: {}). Well-formed wrong PINs a day that turn on consent: {}.",
         doors.total(),
+        totals.accounts,
+        totals.bookings,
         policy.ceiling
     ))?;
     print(&format!(
@@ -42,8 +43,13 @@ pub(crate) async fn run(arguments: cli::Odds) -> Result<(), Failure> {
             Odds::of(&policy, &by_policy).chance()
         ))?;
     }
-    for (role, name) in [(Role::Guest, "Guest"), (Role::Host, "Host")] {
-        match policy.digits_for(role, &by_policy) {
+    let mut next = [None, None];
+    for (digits, (role, name)) in next
+        .iter_mut()
+        .zip([(Role::Guest, "Guest"), (Role::Host, "Host")])
+    {
+        *digits = policy.digits_for(role, &by_policy);
+        match digits {
             Some(digits) => print(&format!(
                 "The next {name} PIN is drawn with {digits} digits."
             ))?,
@@ -52,6 +58,14 @@ pub(crate) async fn run(arguments: cli::Odds) -> Result<(), Failure> {
             ))?,
         }
     }
+    let [guest, host] = next;
+    let longer = |digits: u8| digits.saturating_add(1).min(conclave_accounts::LONGEST_PIN);
+    print(&format!(
+        "What lowers it: suspending or closing accounts that nobody uses; a lower pins.wrong-a-day (half of it, half the chance); \
+         longer PINs (pins.guest-digits = {}, pins.host-digits = {}), once `account reset-pin` has drawn them: each digit divides the chance by ten.",
+        longer(guest.unwrap_or(policy.guest_digits)),
+        longer(host.unwrap_or(policy.host_digits)),
+    ))?;
     if odds.is_bearable() {
         Ok(())
     } else {

@@ -1,220 +1,161 @@
-//! `conclave-bridge report`: conferences and calls, as table, CSV or JSON.
+//! `conclave-bridge report`: what happened, as table, CSV or JSON. `docs/reports.md` lists the keys.
 
-use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
-use conclave_store::{CallRow, ConferenceRow, Period, Store};
-use serde_json::{Value, json};
+mod audit;
+mod range;
+mod rows;
+mod sheet;
+mod usage;
+
+use conclave_accounts::BookingId;
+use conclave_store::{CallRow, ConferenceRow, Page, ReportFilter, Store};
 
 use crate::{
-    cli::{Format, Report, ReportArgs},
+    account::{existing, find},
+    cli::{CallArgs, ConferenceArgs, HintArgs, Report},
     data::Data,
-    output::{Failure, print, print_json},
+    output::Failure,
 };
+use range::period;
+use sheet::Sheet;
+
+/// So many rows are read at once.
+const BATCH: u32 = 2_000;
 
 pub(crate) async fn run(command: Report) -> Result<(), Failure> {
     match command {
-        Report::Conferences(arguments) => {
-            let rows = Data::existing(&arguments.data.data)
-                .await?
-                .store
-                .conferences(period(&arguments)?)
-                .await?;
-            show(
-                &arguments,
-                &[
-                    "id", "account", "owner", "started", "ended", "reason", "calls", "admitted",
-                ],
-                rows.iter().map(conference).collect(),
-            )
-        }
-        Report::Calls(arguments) => {
-            let rows = Data::existing(&arguments.data.data)
-                .await?
-                .store
-                .calls(period(&arguments)?)
-                .await?;
-            let columns = [
-                "id",
-                "trunk",
-                "number",
-                "answered",
-                "ended",
-                "reason",
-                "conference",
-                "role",
-                "arrived",
-                "admitted",
-                "departed",
-                "left_reason",
-                "wrong_pins",
-                "codec",
-                "encryption",
-                "packets_lost",
-                "jitter_ms",
-                "mos",
-            ];
-            show(&arguments, &columns, rows.iter().map(call).collect())
-        }
-        Report::Audit(_) => Err(Failure::usage(
-            "the audit log is not there yet; `report calls` and `report conferences` are",
-        )),
+        Report::Conferences(arguments) => conferences(arguments).await,
+        Report::Calls(arguments) => calls(arguments).await,
+        Report::Audit(arguments) => audit::run(arguments).await,
+        Report::Usage(arguments) => usage::run(arguments).await,
+        Report::Hints(arguments) => hints(arguments).await,
     }
 }
 
-fn conference(row: &ConferenceRow) -> Value {
-    json!({
-        "id": row.id, "account": row.account.0, "owner": row.owner, "booking": row.booking.map(|id| id.0),
-        "started": time(Some(row.started)), "ended": time(row.ended), "reason": row.reason, "calls": row.calls, "admitted": row.admitted,
-    })
+async fn conferences(arguments: ConferenceArgs) -> Result<(), Failure> {
+    let period = period(&arguments.range)?;
+    let (data, _) = existing(&arguments.range.place).await?;
+    let mut filter = filter(&data, &arguments, period).await?;
+    let mut sheet = Sheet::new(&arguments.range, rows::CONFERENCES);
+    let mut left = arguments
+        .part
+        .limit
+        .map_or(usize::MAX, |limit| limit as usize);
+    loop {
+        let mut batch = data.store.conferences(&filter).await?;
+        let last = batch.len() < BATCH as usize;
+        let Some(end) = batch.last() else { break };
+        filter.page.after = end.id;
+        batch.retain(|row| is_asked(&filter, row));
+        batch.truncate(left);
+        left -= batch.len();
+        sheet.add(
+            batch
+                .iter()
+                .map(|row| rows::conference(row, arguments.range.tz)),
+        )?;
+        if last || left == 0 {
+            break;
+        }
+    }
+    sheet.end()
 }
 
-fn call(row: &CallRow) -> Value {
+/// The store narrows by the one condition that is best found by an index; the others are seen to here.
+fn is_asked(filter: &ReportFilter, row: &ConferenceRow) -> bool {
+    filter.account.is_none_or(|account| row.account == account)
+        && filter
+            .booking
+            .is_none_or(|booking| row.booking == Some(booking))
+}
+
+async fn calls(arguments: CallArgs) -> Result<(), Failure> {
+    let range = &arguments.of.range;
+    let period = period(range)?;
+    let (data, _) = existing(&range.place).await?;
+    let mut filter = filter(&data, &arguments.of, period).await?;
+    filter.number = arguments.number;
+    filter.conference = arguments.conference;
+    let mut sheet = Sheet::new(range, rows::CALLS);
+    let mut left = arguments
+        .of
+        .part
+        .limit
+        .map_or(usize::MAX, |limit| limit as usize);
+    loop {
+        let mut batch = data.store.calls(&filter).await?;
+        let last = batch.len() < BATCH as usize;
+        if !last {
+            whole_calls(&mut batch);
+        }
+        let Some(end) = batch.last() else { break };
+        filter.page.after = end.id;
+        batch.retain(|row| is_call_asked(&filter, row));
+        if batch.len() > left {
+            // Rows of one call stay together, or the next part could not go on after it.
+            let end = batch[left - 1].id;
+            let torn = batch[left..].iter().take_while(|row| row.id == end).count();
+            batch.truncate(left + torn);
+        }
+        left = left.saturating_sub(batch.len());
+        sheet.add(batch.iter().map(|row| rows::call(row, range.tz)))?;
+        if last || left == 0 {
+            break;
+        }
+    }
+    sheet.end()
+}
+
+/// Leaves out the last call of a batch, whose other rows may be missing, unless it is the only one.
+fn whole_calls(batch: &mut Vec<CallRow>) {
+    let Some(end) = batch.last().map(|row| row.id) else {
+        return;
+    };
+    if batch.iter().any(|row| row.id != end) {
+        batch.retain(|row| row.id != end);
+    }
+}
+
+fn is_call_asked(filter: &ReportFilter, row: &CallRow) -> bool {
     let visit = row.visit.as_ref();
-    json!({
-        "id": row.id, "trunk": row.trunk, "number": row.number, "answered": time(Some(row.answered)), "ended": time(row.ended),
-        "reason": row.reason, "wrong_pins": row.wrong_pins,
-        "conference": visit.map(|visit| visit.conference),
-        "role": visit.map(|visit| format!("{:?}", visit.role).to_lowercase()),
-        "holder": visit.and_then(|visit| visit.holder.clone()),
-        "arrived": visit.and_then(|visit| time(Some(visit.arrived))),
-        "admitted": visit.and_then(|visit| time(visit.admitted)),
-        "departed": visit.and_then(|visit| time(visit.departed)),
-        "left_reason": visit.and_then(|visit| visit.reason.clone()),
-        "codec": row.media.codec, "encryption": row.media.encryption, "packets_lost": row.media.packets_lost,
-        "jitter_ms": row.media.jitter_ms, "mos": row.media.mos,
+    let number = filter.number.as_ref();
+    number.is_none_or(|number| row.number.as_ref() == Some(number))
+        && filter
+            .conference
+            .is_none_or(|id| visit.is_some_and(|visit| visit.conference == id))
+        && filter
+            .account
+            .is_none_or(|id| visit.is_some_and(|visit| visit.account == id))
+        && filter
+            .booking
+            .is_none_or(|id| visit.is_some_and(|visit| visit.booking == Some(id)))
+}
+
+async fn filter(
+    data: &Data,
+    arguments: &ConferenceArgs,
+    period: conclave_store::Period,
+) -> Result<ReportFilter, Failure> {
+    let account = match &arguments.account {
+        Some(account) => Some(find(data, account).await?.id),
+        None => None,
+    };
+    Ok(ReportFilter {
+        account,
+        booking: arguments.booking.map(BookingId),
+        department: arguments.department.clone(),
+        page: Page {
+            after: arguments.part.after,
+            limit: BATCH,
+        },
+        ..ReportFilter::all(period)
     })
 }
 
-fn show(arguments: &ReportArgs, columns: &[&str], rows: Vec<Value>) -> Result<(), Failure> {
-    let cell = |row: &Value, column: &str| match &row[column] {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number
-            .as_f64()
-            .filter(|_| number.is_f64())
-            .map_or(number.to_string(), |float| format!("{float:.2}")),
-        other => other.to_string(),
-    };
-    match arguments.format {
-        Format::Json => print_json(&Value::Array(rows)),
-        Format::Csv => {
-            print(&columns.join(","))?;
-            rows.iter().try_for_each(|row| {
-                let cells: Vec<_> = columns
-                    .iter()
-                    .map(|column| csv_cell(&cell(row, column)))
-                    .collect();
-                print(&cells.join(","))
-            })
-        }
-        Format::Table => {
-            let cells: Vec<Vec<String>> = rows
-                .iter()
-                .map(|row| columns.iter().map(|column| cell(row, column)).collect())
-                .collect();
-            let widths: Vec<usize> = columns
-                .iter()
-                .enumerate()
-                .map(|(index, column)| {
-                    cells
-                        .iter()
-                        .map(|row| row[index].chars().count())
-                        .chain([column.len()])
-                        .max()
-                        .unwrap_or(0)
-                })
-                .collect();
-            let line = |row: Vec<&str>| {
-                let padded: Vec<_> = row
-                    .iter()
-                    .zip(&widths)
-                    .map(|(cell, width)| format!("{cell:<width$}"))
-                    .collect();
-                padded.join("  ").trim_end().to_owned()
-            };
-            print(&line(columns.to_vec()).to_uppercase())?;
-            cells
-                .iter()
-                .try_for_each(|row| print(&line(row.iter().map(String::as_str).collect())))
-        }
-    }
-}
-
-/// A cell that a spreadsheet takes for text: quoted, and nothing in it is a formula.
-fn csv_cell(text: &str) -> String {
-    let text = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    };
-    if text.contains([',', '"', '\n', '\r', '\'']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text
-    }
-}
-
-fn time(at: Option<DateTime<Utc>>) -> Option<String> {
-    at.map(|at| at.to_rfc3339_opts(SecondsFormat::Millis, true))
-}
-
-fn period(arguments: &ReportArgs) -> Result<Period, Failure> {
-    let parse = |flag: &str, text: &Option<String>| {
-        text.as_deref().map(|text| moment(flag, text)).transpose()
-    };
-    let from = parse("--from", &arguments.from)?;
-    let to = parse("--to", &arguments.to)?;
-    if from.zip(to).is_some_and(|(from, to)| from >= to) {
-        return Err(Failure::usage(
-            "--from is not before --to: nothing lies between",
-        ));
-    }
-    Ok(Period { from, to })
-}
-
-fn moment(flag: &str, text: &str) -> Result<DateTime<Utc>, Failure> {
-    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return Ok(time.to_utc());
-    }
-    NaiveDate::parse_from_str(text, "%Y-%m-%d")
-        .ok()
-        .and_then(|date| date.and_hms_opt(0, 0, 0))
-        .map(|time| time.and_utc())
-        .ok_or_else(|| {
-            Failure::usage(format!(
-                "{flag}: '{text}' is no time such as 2026-11-30 or 2026-11-30T09:00:00Z"
-            ))
-        })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spreadsheets_are_not_tricked() {
-        assert_eq!(csv_cell("=1+1"), "\"'=1+1\"");
-        assert_eq!(csv_cell("+442079460000"), "\"'+442079460000\"");
-        assert_eq!(csv_cell("a \"b\", c"), "\"a \"\"b\"\", c\"");
-        assert_eq!(csv_cell("plain"), "plain");
-    }
-
-    #[test]
-    fn times_are_dates_or_moments() {
-        assert_eq!(
-            moment("--from", "2026-11-30").unwrap().to_rfc3339(),
-            "2026-11-30T00:00:00+00:00"
-        );
-        assert_eq!(
-            moment("--from", "2026-11-30T01:00:00+01:00")
-                .unwrap()
-                .to_rfc3339(),
-            "2026-11-30T00:00:00+00:00"
-        );
-        assert!(
-            moment("--to", "tomorrow")
-                .unwrap_err()
-                .message
-                .contains("--to")
-        );
-    }
+async fn hints(arguments: HintArgs) -> Result<(), Failure> {
+    let period = period(&arguments.range)?;
+    let (data, _) = existing(&arguments.range.place).await?;
+    let hints = data.store.hints(period, arguments.numbers).await?;
+    let mut sheet = Sheet::new(&arguments.range, rows::HINTS);
+    sheet.add(hints.iter().map(rows::hint))?;
+    sheet.end()
 }

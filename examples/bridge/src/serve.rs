@@ -1,8 +1,8 @@
 //! `conclave-bridge serve`: starts the parts, says what to do next, stops in good order.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
-use conclave_accounts::{Doorkeeper, Odds};
+use conclave_accounts::{AccountId, Odds};
 use conclave_attendant::{Attendant, Rules};
 use conclave_conference::Prompt;
 use conclave_engine::{self as engine, Engine, EngineConfig};
@@ -10,8 +10,9 @@ use conclave_sip::{
     Dialling, EndpointSecret, EndpointUser, Endpoints, IpNetwork, Listener, SessionTimers,
     SipConfig, SipServer, Strangers, Trunk,
 };
-use conclave_store::{Books, Find, Recorder, Store};
-use tokio::sync::mpsc;
+use conclave_store::{Books, Porter, Recorder, Store};
+use rand::{SeedableRng, rngs::StdRng};
+use tokio::{sync::mpsc, task::JoinSet};
 use tracing::{info, warn};
 
 use crate::{
@@ -20,6 +21,8 @@ use crate::{
     clock::Clock,
     config::{self, Config, Listen, Transport, UnknownSource},
     data::Data,
+    housekeeping,
+    mail::Postman,
     output::{Failure, print},
     prompts,
     shell::{Parts, Shell, prompt_clip},
@@ -46,7 +49,7 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
     let sip_config = sip_config(&config).map_err(Failure::usage)?;
     let prompts = prompts::load(config.prompts.directory.as_deref())?;
 
-    let data = Data::serve(&arguments.data.data).await?;
+    let data = Data::serve(&arguments.data.data, &config).await?;
     let policy = config.pins.policy();
     policy
         .check(&data.doors_by_policy().await?)
@@ -58,10 +61,9 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
         );
     }
     let recorder = Recorder::start(data.store.clone(), data.store.begin_run(clock.now()).await?);
-    let accounts = data.store.accounts(&Find::All).await?;
     for number in &config.access_numbers {
         if let Some(id) = number.account
-            && !accounts.iter().any(|account| account.id.0 == id)
+            && data.store.account(AccountId(id)).await?.is_none()
         {
             warn!(
                 "access number {} is bound to account {id}, which is not there: no PIN opens anything on it",
@@ -69,7 +71,25 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
             );
         }
     }
-    let accounts = accounts.len();
+    let accounts = data.store.totals().await?.accounts;
+    let random = Box::new(StdRng::from_rng(&mut rand::rng()));
+    let porter = Porter::open(data.store.clone(), policy, random, clock.now()).await?;
+    let mut beside = JoinSet::new();
+    beside.spawn(housekeeping::run(
+        data.store.clone(),
+        config.keep.spans(),
+        clock.clone(),
+    ));
+    if let Some(mail) = config.mail.clone() {
+        let postman = Postman {
+            store: data.store.clone(),
+            keys: Arc::clone(&data.keyring),
+            numbers: config.access_numbers.clone(),
+            mail,
+            clock: clock.clone(),
+        };
+        beside.spawn(postman.run());
+    }
 
     let (engine, media) = Engine::start(EngineConfig {
         shards: config.media.threads,
@@ -106,11 +126,11 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
 
     let parts = Parts {
         attendant: Attendant::new(Rules::default(), clock.now()),
-        doorkeeper: Doorkeeper::new(policy, clock.now()),
+        porter: Arc::new(porter),
         sip,
         engine,
         store: data.store,
-        keys: data.keys,
+        keys: data.keyring,
         recorder,
         access,
         trunks: config
@@ -133,7 +153,7 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
     Ok(())
 }
 
-fn next_steps(accounts: usize, data: &Path, config: &Config) -> Result<(), Failure> {
+fn next_steps(accounts: u64, data: &Path, config: &Config) -> Result<(), Failure> {
     let data = if data == Path::new("conclave-data") {
         String::new()
     } else {

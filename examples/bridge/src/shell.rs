@@ -3,11 +3,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
+use chrono::{DateTime, Utc};
 use conclave_accounts::{
-    AccountId, Alert, CallId, Ceiling, Door, Doorkeeper, Outcome, Pin, Source, Ticket,
+    AccountId, Alert, BookingId, CallId, Ceiling, Outcome, Pin, Source, Ticket, Verdict,
 };
 use conclave_attendant::{Action, Attendant, Audience, Event, Report, Route};
 use conclave_conference::{Clip, Fact, LeaveReason, NameId, PlayId, Prompt};
@@ -16,20 +18,20 @@ use conclave_engine::{
     self as engine, ClipId, Command, Engine, LegId, LegMedia, NameRules, Port, RoomId,
 };
 use conclave_sip::{CallMedia, CallRef, Direction, IncomingCall, SipEvent, SipServer};
-use conclave_store::{self as store, Entry, Keys, Recorder, SqlStore, Store};
+use conclave_store::{self as store, Entry, Porter, Recorder, SqlStore, Store};
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
-use crate::{access::AccessNumbers, clock::Clock};
+use crate::{access::AccessNumbers, clock::Clock, keyring::Keyring};
 
 /// What the shell carries things between.
 pub(crate) struct Parts {
     pub(crate) attendant: Attendant,
-    pub(crate) doorkeeper: Doorkeeper,
+    pub(crate) porter: Arc<Porter<SqlStore>>,
     pub(crate) sip: SipServer,
     pub(crate) engine: Engine,
     pub(crate) store: SqlStore,
-    pub(crate) keys: Keys,
+    pub(crate) keys: Arc<Keyring>,
     pub(crate) recorder: Recorder,
     pub(crate) access: AccessNumbers,
     /// The names of the trunks, whose media come from where their offers say.
@@ -59,13 +61,10 @@ struct Call {
 
 /// What a task that was sent out brings back.
 enum Answer {
-    Found {
+    Judged {
         call: CallId,
         inquiry: u32,
-        source: Source,
-        pin: Pin,
-        bound: Option<AccountId>,
-        door: Option<Box<Door>>,
+        verdict: Box<Verdict>,
     },
     Probed {
         call: CallId,
@@ -73,10 +72,12 @@ enum Answer {
     },
     /// In digits; `None` while there are no PINs.
     LongestPin(Option<usize>),
+    /// Until when a booking lasts whose conference runs.
+    BookingEnds(BookingId, DateTime<Utc>),
 }
 
-/// How often the store is asked how long PINs are.
-const LONGEST_PIN_EVERY: Duration = Duration::from_secs(2);
+/// How often the store is asked for what others did: operators, and other bridges.
+const NEWS_EVERY: Duration = Duration::from_secs(1);
 
 impl Shell {
     /// Runs until `stop` says so and every call has ended, or until `drain` has passed since.
@@ -95,7 +96,8 @@ impl Shell {
             draining: false,
         };
         let mut deadline: Option<tokio::time::Instant> = None;
-        let mut lengths = tokio::time::interval(LONGEST_PIN_EVERY);
+        let mut news = tokio::time::interval(NEWS_EVERY);
+        news.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             shell.carry_out();
             if shell.draining && shell.calls.is_empty() {
@@ -109,9 +111,9 @@ impl Shell {
                 () = tokio::time::sleep_until(timer) => {
                     let now = shell.parts.clock.now();
                     shell.parts.attendant.handle_timeout(now);
-                    shell.parts.doorkeeper.handle_timeout(now);
+                    shell.parts.porter.handle_timeout(now);
                 }
-                _ = lengths.tick() => shell.ask_longest_pin(),
+                _ = news.tick() => shell.ask_for_news(),
                 Some(()) = stop.recv() => {
                     if shell.draining {
                         info!("told to stop again: ending all calls now");
@@ -141,10 +143,17 @@ impl Shell {
             engine,
             recorder,
             store,
+            porter,
+            clock,
             ..
         } = self.parts;
         sip.shutdown().await;
         engine.shutdown();
+        if let Err(problem) = porter.save(true, clock.now()).await {
+            warn!(
+                "what is known of guessing could not be summed up; the next start reads its log: {problem}"
+            );
+        }
         if let Err(problem) = recorder.finish().await {
             error!("the last records could not be written: {problem}");
         }
@@ -155,7 +164,7 @@ impl Shell {
         let machine = self.parts.attendant.poll_timeout().map(|(at, _)| at);
         let next = machine
             .into_iter()
-            .chain(self.parts.doorkeeper.poll_timeout())
+            .chain(self.parts.porter.poll_timeout())
             .min();
         let far = || tokio::time::Instant::now() + Duration::from_secs(3600);
         next.map_or_else(far, |at| self.parts.clock.instant(at).into())
@@ -343,19 +352,11 @@ impl Shell {
 
     fn on_answer(&mut self, answer: Answer) {
         match answer {
-            Answer::Found {
+            Answer::Judged {
                 call,
                 inquiry,
-                source,
-                pin,
-                bound,
-                door,
+                verdict,
             } => {
-                let now = self.parts.clock.now();
-                let verdict =
-                    self.parts
-                        .doorkeeper
-                        .judge(&source, &pin, door.map(|door| *door), bound, now);
                 if let Some(state) = self.calls.get_mut(&call) {
                     state.by_consent = match &verdict.outcome {
                         Outcome::Admit(ticket) => Some(ticket.clone()).filter(Ticket::by_consent),
@@ -365,33 +366,51 @@ impl Shell {
                 self.tell(Event::PinJudged {
                     call,
                     inquiry,
-                    verdict,
+                    verdict: *verdict,
                 });
             }
             Answer::Probed { call, alive } => self.tell(Event::Probed { call, alive }),
             Answer::LongestPin(longest) => {
                 self.parts.longest_pin = longest.unwrap_or(self.parts.longest_pin);
             }
+            Answer::BookingEnds(booking, ends_at) => {
+                self.tell(Event::BookingMoved { booking, ends_at });
+            }
         }
     }
 
-    /// Accounts are made beside the bridge, and their PINs may be longer than those before.
-    fn ask_longest_pin(&self) {
-        let (store, answers) = (self.parts.store.clone(), self.answers.clone());
+    /// What operators and other bridges did meanwhile: notices of guesses, longer PINs, bookings that were moved.
+    fn ask_for_news(&self) {
+        self.parts.keys.refresh();
+        let (store, porter) = (self.parts.store.clone(), Arc::clone(&self.parts.porter));
+        let (answers, now) = (self.answers.clone(), self.parts.clock.now());
+        let running: Vec<BookingId> = self.parts.attendant.live_bookings().collect();
         tokio::spawn(async move {
-            match store.pins().await {
-                Ok(pins) => {
-                    let longest = pins.iter().map(|pins| usize::from(pins.digits)).max();
-                    let _ = answers.send(Answer::LongestPin(longest));
+            let news = async {
+                porter.catch_up(now).await?;
+                porter.save(false, now).await?;
+                let pins = store.pins().await?;
+                let longest = pins.iter().map(|pins| usize::from(pins.digits)).max();
+                // Nobody listens only when the bridge is going down.
+                let _ = answers.send(Answer::LongestPin(longest));
+                if !running.is_empty() {
+                    for (booking, ends_at) in store.ends_of(&running, now).await? {
+                        let _ = answers.send(Answer::BookingEnds(booking, ends_at));
+                    }
                 }
-                Err(problem) => warn!("the store doesn't say how long PINs are: {problem}"),
+                Ok::<_, store::StoreError>(())
+            };
+            if let Err(problem) = news.await {
+                warn!("the store can't be asked for news just now: {problem}");
             }
         });
     }
 
     fn tell_alerts(&mut self) {
-        while let Some(alert) = self.parts.doorkeeper.poll_alert() {
+        let at = self.parts.clock.now();
+        while let Some(alert) = self.parts.porter.poll_alert() {
             self::alert(&alert);
+            self.parts.recorder.record(Entry::Alert { alert, at });
         }
     }
 
@@ -471,7 +490,12 @@ impl Shell {
                 .and_then(|state| state.by_consent.take())
         {
             // A human let this caller in: the PIN was not guessed.
-            self.parts.doorkeeper.vouch(&ticket);
+            let (porter, now) = (Arc::clone(&self.parts.porter), self.parts.clock.now());
+            tokio::spawn(async move {
+                if let Err(problem) = porter.vouch(&ticket, now).await {
+                    warn!("that a caller was let in can't be noted: {problem}");
+                }
+            });
         }
         if let Some(entry) = entry(report) {
             self.parts.recorder.record(entry);
@@ -487,24 +511,20 @@ impl Shell {
         source: Source,
         bound: Option<AccountId>,
     ) {
-        let (store, answers) = (self.parts.store.clone(), self.answers.clone());
-        let lookup = self.parts.keys.lookups(&pin).current.lookup;
-        let now = self.parts.clock.now();
+        let (porter, answers) = (Arc::clone(&self.parts.porter), self.answers.clone());
+        let (keys, now) = (self.parts.keys.current(), self.parts.clock.now());
         tokio::spawn(async move {
-            match store.door(&lookup, &source, now).await {
-                Ok(door) => {
+            match porter.judge(&keys, &source, &pin, bound, now).await {
+                Ok(verdict) => {
                     // Nobody listens only when the bridge is going down.
-                    let _ = answers.send(Answer::Found {
+                    let _ = answers.send(Answer::Judged {
                         call,
                         inquiry,
-                        source,
-                        pin,
-                        bound,
-                        door: door.map(Box::new),
+                        verdict: Box::new(verdict),
                     });
                 }
                 // The caller is asked again when the inquiry's time is up.
-                Err(problem) => error!(%call, "a PIN could not be looked up: {problem}"),
+                Err(problem) => error!(%call, "a PIN could not be judged: {problem}"),
             }
         });
     }

@@ -7,10 +7,15 @@ use std::{
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
     sync::atomic::{AtomicU16, Ordering},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use crate::tones;
+
+/// The file by which the bridge's clock is put forward.
+const CLOCK: &str = "clock";
 
 pub(crate) struct Bridge {
     child: Child,
@@ -36,14 +41,30 @@ impl Bridge {
         Self::start_in(directory, &["--prompts", "prompts"])
     }
 
+    /// As [`start`](Self::start), with a configuration file, on the test's own clock.
+    pub(crate) fn start_configured(config: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        tones::write_prompts(&directory.path().join("prompts"));
+        fs::write(directory.path().join("bridge.toml"), config).unwrap();
+        Self::start_in(
+            directory,
+            &["--prompts", "prompts", "--config", "bridge.toml"],
+        )
+    }
+
     /// Starts in that directory, with its `data` as data directory.
     pub(crate) fn start_in(directory: tempfile::TempDir, arguments: &[&str]) -> Self {
         let sip = free_port();
         let ports = rtp_ports();
         let log = fs::File::create(directory.path().join("bridge.log")).unwrap();
         let began = Instant::now();
+        let clock = directory.path().join(CLOCK);
+        if !clock.exists() {
+            fs::write(&clock, "0").unwrap();
+        }
         let mut child = binary()
             .current_dir(directory.path())
+            .env("CONCLAVE_TEST_CLOCK", clock)
             .args([
                 "serve",
                 "--data",
@@ -79,6 +100,36 @@ impl Bridge {
         }
     }
 
+    /// The time of the bridge, and of the commands that run on its data.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        let ahead = fs::read_to_string(self.directory.path().join(CLOCK)).unwrap();
+        let ahead: i64 = ahead.trim().parse().unwrap();
+        DateTime::<Utc>::from(SystemTime::now()) + TimeDelta::seconds(ahead)
+    }
+
+    /// Puts the bridge's clock forward; it has seen it when this returns.
+    pub(crate) fn go_to(&self, at: DateTime<Utc>) {
+        let file = self.directory.path().join(CLOCK);
+        let ahead = at - DateTime::<Utc>::from(SystemTime::now());
+        // Up to the next second, written at once: the bridge may read at any time.
+        let aside = file.with_extension("new");
+        fs::write(&aside, (ahead.num_seconds() + 1).to_string()).unwrap();
+        fs::rename(aside, file).unwrap();
+        std::thread::sleep(Duration::from_millis(150));
+    }
+
+    /// Runs a command that must succeed, and gives its JSON.
+    #[track_caller]
+    pub(crate) fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        let output = self.run(&[arguments, &["--json"]].concat());
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
     /// Makes an account by the command line, while the bridge runs.
     pub(crate) fn account(&self, arguments: &[&str]) -> Account {
         let output = self.run(
@@ -108,6 +159,7 @@ impl Bridge {
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         binary()
             .current_dir(self.directory.path())
+            .env("CONCLAVE_TEST_CLOCK", CLOCK)
             .args(arguments)
             .args(["--data", "data"])
             .output()

@@ -196,13 +196,13 @@ fn what_is_wrong_with_a_start_is_said() {
         &["booking", "add", "--title", "x"],
         "a.toml",
         "",
-        &["bookings are not there yet"],
+        &["--account", "--start"],
     );
     check(
         &["report", "audit", "--verify"],
         "a.toml",
         "",
-        &["audit log is not there yet"],
+        &["no data of a bridge", "--data"],
     );
     check(
         &["account", "add", "--name", "Ada", "--email", "nobody"],

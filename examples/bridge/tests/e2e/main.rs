@@ -3,17 +3,21 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)]
 
 mod baresip;
+mod bookings;
 mod bridge;
 mod demo;
 mod ear;
 mod foreign;
 mod g711;
+mod guessing;
 mod hostile;
 mod inband;
 mod journey;
 mod lasting;
 mod load;
+mod mail;
 mod phone;
+mod postgres;
 mod refusals;
 mod room;
 mod sipp;

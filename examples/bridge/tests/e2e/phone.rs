@@ -24,6 +24,10 @@ pub(crate) struct Packet {
     pub(crate) sequence: u16,
     pub(crate) timestamp: u32,
     pub(crate) ssrc: u32,
+    /// When it came.
+    at: Instant,
+    /// Whether there is anything to hear in it.
+    loud: bool,
 }
 
 #[derive(Default)]
@@ -39,6 +43,8 @@ struct Line {
     mute: bool,
     heard: Vec<i16>,
     packets: Vec<Packet>,
+    /// When the last key went up.
+    pressed: Option<Instant>,
 }
 
 pub(crate) struct Phone {
@@ -128,6 +134,25 @@ impl Phone {
     /// What came in since that packet, by a look at each.
     pub(crate) fn packets<T>(&self, from: usize, look: impl Fn(&[Packet]) -> T) -> T {
         look(&self.line.lock().unwrap().packets[from..])
+    }
+
+    /// From the moment the last key went up to the first packet after it in which there is anything to hear.
+    pub(crate) fn answered_after(&self, patience: Duration) -> Option<Duration> {
+        let began = Instant::now();
+        while began.elapsed() < patience {
+            let line = self.line.lock().unwrap();
+            let pressed = line.pressed?;
+            let sound = line
+                .packets
+                .iter()
+                .find(|packet| packet.loud && packet.at > pressed);
+            if let Some(sound) = sound {
+                return Some(sound.at - pressed);
+            }
+            drop(line);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        None
     }
 
     /// Hangs up after the scenario's steps.
@@ -248,6 +273,7 @@ fn talk(socket: &UdpSocket, line: &Mutex<Line>, stop: &AtomicBool, ssrc: u32) {
                     event = None;
                     pause = 4;
                     state.digits.pop_front();
+                    state.pressed = Some(Instant::now());
                 }
             }
             None => {
@@ -289,7 +315,12 @@ fn keep(packet: &[u8], line: &mut Line) {
     };
     let law = line.law;
     assert_eq!(packet[1] & 0x7f, law.payload_type(), "another codec");
+    let loud = packet[12..]
+        .iter()
+        .any(|byte| law.decode(*byte).unsigned_abs() > 500);
     line.packets.push(Packet {
+        at: Instant::now(),
+        loud,
         sequence: u16::from_be_bytes([packet[2], packet[3]]),
         timestamp: word(4),
         ssrc: word(8),

@@ -1,51 +1,24 @@
-//! The command line as an operator meets it: mistakes, restarts, logs.
-#![allow(clippy::unwrap_used, missing_docs)]
+//! Beside a bridge that serves: restarts, logs, signals.
 
 use std::{
     fs,
     io::{BufRead, BufReader},
     net::UdpSocket,
     path::Path,
-    process::{Child, Command, ExitStatus, Output, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
-fn binary(directory: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_conclave-bridge"));
-    command.current_dir(directory).env_remove("RUST_LOG");
-    command
-}
-
-#[track_caller]
-fn run(directory: &Path, arguments: &[&str], status: i32) -> (String, String) {
-    let Output {
-        status: ended,
-        stdout,
-        stderr,
-    } = binary(directory).args(arguments).output().unwrap();
-    let said = [stdout, stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-    assert_eq!(ended.code(), Some(status), "{arguments:?}: {said:?}");
-    let [out, error] = said;
-    (out, error)
-}
-
-const ADA: [&str; 6] = [
-    "account",
-    "add",
-    "--name",
-    "Ada",
-    "--email",
-    "ada@example.org",
-];
+use crate::support::{ADA, binary, run};
 
 /// A serving bridge on a port of its own.
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
     sip: UdpSocket,
 }
 
 impl Serving {
-    fn start(directory: &Path, log: &str) -> Self {
+    pub(crate) fn start(directory: &Path, log: &str) -> Self {
         let free = || UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = free().local_addr().unwrap().to_string();
         let mut child = binary(directory)
@@ -69,7 +42,7 @@ impl Serving {
         Self { child, sip }
     }
 
-    fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
         assert!(
             Command::new("kill")
@@ -80,7 +53,7 @@ impl Serving {
         );
     }
 
-    fn wait(&mut self) -> ExitStatus {
+    pub(crate) fn wait(&mut self) -> ExitStatus {
         let began = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -95,7 +68,13 @@ impl Serving {
     }
 
     /// Sends a request of one call and waits for its final answer, of which the To header is returned.
-    fn request(&self, method: &str, number: u32, to: &str, content: (&str, &str)) -> String {
+    pub(crate) fn request(
+        &self,
+        method: &str,
+        number: u32,
+        to: &str,
+        content: (&str, &str),
+    ) -> String {
         let (here, there) = (
             self.sip.local_addr().unwrap(),
             self.sip.peer_addr().unwrap(),
@@ -127,7 +106,7 @@ impl Serving {
     }
 
     /// A call that is answered; what its To header is from then on.
-    fn call(&self) -> String {
+    pub(crate) fn call(&self) -> String {
         let media = UdpSocket::bind("127.0.0.1:0")
             .unwrap()
             .local_addr()
@@ -151,57 +130,6 @@ impl Drop for Serving {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-#[test]
-fn the_printed_defaults_pass_the_check() {
-    let directory = tempfile::tempdir().unwrap();
-    let (printed, _) = run(directory.path(), &["config", "print-default"], 0);
-    fs::write(directory.path().join("bridge.toml"), printed).unwrap();
-    let (said, _) = run(directory.path(), &["config", "check", "bridge.toml"], 0);
-    assert_eq!(said, "bridge.toml is right\n");
-}
-
-#[test]
-fn a_wrongly_typed_directory_is_not_made() {
-    let directory = tempfile::tempdir().unwrap();
-    for command in [
-        "account list",
-        "account show 1",
-        "account suspend 1",
-        "account reset-pin 1",
-        "report calls",
-        "report conferences",
-        "odds",
-    ] {
-        let words: Vec<_> = command.split(' ').chain(["--data", "typo"]).collect();
-        let (_, error) = run(directory.path(), &words, 2);
-        assert!(error.contains("typo"), "{error}");
-        assert!(!directory.path().join("typo").exists(), "{command}");
-    }
-}
-
-#[test]
-fn what_is_meant_must_be_plain() {
-    let directory = tempfile::tempdir().unwrap();
-    run(directory.path(), &ADA, 0);
-    run(directory.path(), &["account", "suspend", "ad"], 2);
-    run(directory.path(), &["account", "show", "7"], 2);
-    run(
-        directory.path(),
-        &["account", "suspend", "ada@example.org"],
-        0,
-    );
-    let backwards = ["--from", "2026-12-01", "--to", "2026-11-01"];
-    run(
-        directory.path(),
-        &[&["report", "calls"][..], &backwards].concat(),
-        2,
-    );
-    let (json, _) = run(directory.path(), &["account", "list", "--json"], 0);
-    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!(json["accounts"][0]["state"], "suspended");
-    assert_eq!(json["accounts"][0].get("host_pin"), None);
 }
 
 #[test]
@@ -268,15 +196,4 @@ fn no_log_level_shows_digits_and_a_second_signal_hurries() {
     for secret in ["Signal=", "Digit('7')", "Digit(7)"] {
         assert!(!log.contains(secret), "{secret} in\n{log}");
     }
-}
-
-#[test]
-fn a_log_level_that_is_none_is_told() {
-    let directory = tempfile::tempdir().unwrap();
-    let said = binary(directory.path())
-        .args(["config", "print-default"])
-        .env("RUST_LOG", "conclave=loud")
-        .output()
-        .unwrap();
-    assert!(String::from_utf8_lossy(&said.stderr).contains("RUST_LOG"));
 }

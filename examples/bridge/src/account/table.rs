@@ -1,0 +1,183 @@
+//! The CSV file of `account import`, as it is read: each wrong cell with its line.
+
+use std::collections::HashMap;
+
+use clap::ValueEnum;
+use conclave_accounts::{Owner, Pin, Terms};
+
+use super::change::Wishes;
+use super::checked_word;
+use super::make::{Brought, Wanted};
+use crate::{cli::Switch, output::Failure, pins::Draw};
+
+/// The longest file.
+pub(super) const MOST_BYTES: u64 = 10_000_000;
+const MOST_ACCOUNTS: usize = 100_000;
+
+const COLUMNS: [&str; 16] = [
+    "name",
+    "email",
+    "department",
+    "cost_code",
+    "lock",
+    "entry",
+    "exit",
+    "host_leaves",
+    "host_grace",
+    "consent",
+    "recording",
+    "bookings",
+    "max_callers",
+    "longest_wait",
+    "host_pin",
+    "guest_pin",
+];
+
+/// What the file asks for, and what is to be said of its lines.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    /// With the line of each.
+    pub(super) wanted: Vec<(u64, Wanted)>,
+    pub(super) doubts: Vec<String>,
+    pub(super) errors: Vec<String>,
+}
+
+/// Reads the file. Only a file that is none of accounts at all is a failure; what is wrong on a line is in the table.
+pub(super) fn read(text: &[u8], draw: &mut Draw, force: bool) -> Result<Table, Failure> {
+    // Spreadsheets begin a file in UTF-8 so.
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let mut reader = csv::ReaderBuilder::new()
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .from_reader(text);
+    let columns = columns(reader.byte_headers().map_err(Failure::usage)?)?;
+    let mut table = Table::default();
+    for record in reader.byte_records() {
+        let record = record.map_err(Failure::usage)?;
+        let line = record.position().map_or(0, |position| line(text, position));
+        if table.wanted.len() + table.errors.len() >= MOST_ACCOUNTS {
+            return Err(Failure::usage(format!(
+                "line {line}: a file has at most {MOST_ACCOUNTS} accounts: make several of it"
+            )));
+        }
+        if record.iter().all(<[u8]>::is_empty) {
+            continue;
+        }
+        match wanted(&columns, &record, draw, force) {
+            Ok(wanted) => {
+                if let Some(doubt) = wanted.owner.doubt() {
+                    table.doubts.push(format!("line {line}: {doubt}"));
+                }
+                table.wanted.push((line, wanted));
+            }
+            Err(why) => table.errors.push(format!("line {line}: {why}")),
+        }
+    }
+    Ok(table)
+}
+
+/// Where the reader stands before a record there may be the end of the line before, and empty lines.
+fn line(text: &[u8], position: &csv::Position) -> u64 {
+    let rest = text.get(position.byte() as usize..).unwrap_or_default();
+    let ends = rest.iter().take_while(|byte| b"\r\n".contains(byte));
+    position.line() + ends.filter(|byte| **byte == b'\n').count() as u64
+}
+
+fn columns(header: &csv::ByteRecord) -> Result<Vec<&'static str>, Failure> {
+    let mut columns = Vec::new();
+    for name in header {
+        let name = String::from_utf8_lossy(name);
+        let known = COLUMNS.into_iter().find(|column| *column == name);
+        let known = known.ok_or_else(|| {
+            Failure::usage(format!(
+                "line 1: there is no column '{name}'; the columns are {}",
+                COLUMNS.join(", ")
+            ))
+        })?;
+        if columns.contains(&known) {
+            return Err(Failure::usage(format!(
+                "line 1: the column '{known}' is there twice"
+            )));
+        }
+        columns.push(known);
+    }
+    match ["name", "email"]
+        .into_iter()
+        .find(|needed| !columns.contains(needed))
+    {
+        Some(needed) => Err(Failure::usage(format!(
+            "line 1: the column '{needed}' is missing; the first line names the columns"
+        ))),
+        None => Ok(columns),
+    }
+}
+
+fn wanted(
+    columns: &[&'static str],
+    record: &csv::ByteRecord,
+    draw: &mut Draw,
+    force: bool,
+) -> Result<Wanted, String> {
+    if record.len() != columns.len() {
+        let (is, should) = (record.len(), columns.len());
+        return Err(format!("it has {is} cells, the first line has {should}"));
+    }
+    let mut cells = HashMap::new();
+    for (column, cell) in columns.iter().zip(record) {
+        let cell = std::str::from_utf8(cell).map_err(|_| format!("{column}: it is not UTF-8"))?;
+        if !cell.is_empty() {
+            cells.insert(*column, cell);
+        }
+    }
+    let cell = |column: &str| cells.get(column).copied();
+    let text = |column: &str| cell(column).unwrap_or_default();
+    let owner = Owner::new(text("name"), text("email")).map_err(|error| error.to_string())?;
+    let wishes = Wishes {
+        lock: choice(cell("lock"), "lock")?,
+        consent: choice(cell("consent"), "consent")?,
+        recording: choice(cell("recording"), "recording")?,
+        entry: choice(cell("entry"), "entry")?,
+        exit: choice(cell("exit"), "exit")?,
+        host_leaves: choice(cell("host_leaves"), "host_leaves")?,
+        host_grace: number(cell("host_grace"), "host_grace")?,
+        max_callers: number(cell("max_callers"), "max_callers")?,
+        longest_wait: number(cell("longest_wait"), "longest_wait")?,
+    };
+    let bookings: Option<Switch> = choice(cell("bookings"), "bookings")?;
+    let terms = wishes.of(&Terms::default())?;
+    let department = checked_word("department", text("department"))?;
+    let cost_code = checked_word("cost_code", text("cost_code"))?;
+    let mut bring = |column: &str| {
+        let pin = cell(column).map(|digits| {
+            let pin = Pin::parse(digits).map_err(|error| error.to_string());
+            pin.and_then(|pin| Brought::new(pin, draw, force))
+        });
+        pin.transpose().map_err(|why| format!("{column}: {why}"))
+    };
+    Ok(Wanted {
+        owner,
+        department,
+        cost_code,
+        bookings: bookings.is_none_or(Switch::is_on),
+        terms,
+        host: bring("host_pin")?,
+        guest: bring("guest_pin")?,
+    })
+}
+
+fn choice<T: ValueEnum>(cell: Option<&str>, column: &str) -> Result<Option<T>, String> {
+    let Some(cell) = cell else { return Ok(None) };
+    T::from_str(cell, true).map(Some).map_err(|_| {
+        let words: Vec<_> = T::value_variants()
+            .iter()
+            .filter_map(ValueEnum::to_possible_value)
+            .map(|value| value.get_name().to_owned())
+            .collect();
+        format!("{column}: '{cell}' is none of {}", words.join(", "))
+    })
+}
+
+fn number<T: std::str::FromStr>(cell: Option<&str>, column: &str) -> Result<Option<T>, String> {
+    let number = cell.map(str::parse).transpose();
+    number.map_err(|_| format!("{column}: '{}' is no number", cell.unwrap_or_default()))
+}

@@ -1,0 +1,65 @@
+//! `conclave-bridge person`: what is kept of one person, and how it is forgotten.
+
+use std::io::Write;
+
+use conclave_store::Store;
+use serde_json::json;
+
+use crate::{
+    account::existing,
+    cli::{self, PersonErase, PersonExport},
+    output::{Failure, at, create_private, print, print_json},
+};
+
+pub(crate) async fn run(command: cli::Person) -> Result<(), Failure> {
+    match command {
+        cli::Person::Export(export) => self::export(export).await,
+        cli::Person::Erase(erase) => self::erase(erase).await,
+    }
+}
+
+async fn export(export: PersonExport) -> Result<(), Failure> {
+    let (data, _) = existing(&export.place).await?;
+    let person = data.store.export_person(&export.email).await?;
+    let text = serde_json::to_string_pretty(&person).map_err(Failure::machine)?;
+    let Some(path) = &export.out else {
+        return print(&text);
+    };
+    let mut file = create_private(path)?;
+    writeln!(file, "{text}")
+        .and_then(|()| file.sync_all())
+        .map_err(at(path))?;
+    print(&format!(
+        "What is kept of {} is in {}",
+        export.email,
+        path.display()
+    ))
+}
+
+async fn erase(erase: PersonErase) -> Result<(), Failure> {
+    let (data, _) = existing(&erase.common.place).await?;
+    if !erase.yes {
+        let person = data.store.export_person(&erase.email).await?;
+        return Err(Failure::usage(format!(
+            "this forgets {} for good ({} accounts, which are closed, {} bookings, {} calls): `person export` keeps a copy, --yes goes on",
+            erase.email,
+            person.accounts.len(),
+            person.bookings.len(),
+            person.calls.len()
+        )));
+    }
+    let erased = data.store.erase_person(&erase.email, &data.act()).await?;
+    let (accounts, bookings, calls) = (
+        erased.accounts.len(),
+        erased.bookings.len(),
+        erased.calls.len(),
+    );
+    if erase.common.json {
+        return print_json(&json!({
+            "accounts": accounts, "bookings": bookings, "calls": calls,
+        }));
+    }
+    print(&format!(
+        "Erased from {accounts} accounts, {bookings} bookings and {calls} calls. Backups made before hold it still."
+    ))
+}

@@ -1,0 +1,101 @@
+//! `report audit`: the entries, or whether all of them are as they were written.
+
+use conclave_store::{AuditPage, Store, StoreError};
+use serde_json::json;
+
+use super::range::{period, time};
+use super::{rows, sheet::Sheet};
+use crate::{
+    account::existing,
+    cli::{AuditArgs, Format},
+    data::Data,
+    output::{Failure, print, print_json},
+};
+
+const BATCH: u32 = 2_000;
+
+pub(super) async fn run(mut arguments: AuditArgs) -> Result<(), Failure> {
+    if arguments.json {
+        arguments.range.format = Format::Json;
+    }
+    let period = period(&arguments.range)?;
+    let (data, _) = existing(&arguments.range.place).await?;
+    if arguments.verify {
+        return verify(&data, &arguments).await;
+    }
+    let mut sheet = Sheet::new(&arguments.range, rows::AUDIT);
+    let mut page = AuditPage {
+        period,
+        kind: arguments.kind.clone(),
+        after: arguments.part.after,
+        limit: BATCH,
+    };
+    let mut left = arguments
+        .part
+        .limit
+        .map_or(usize::MAX, |limit| limit as usize);
+    loop {
+        let mut batch = data.store.audit(&page).await?;
+        let last = batch.len() < BATCH as usize;
+        let Some(end) = batch.last() else { break };
+        page.after = end.seq;
+        batch.truncate(left);
+        left -= batch.len();
+        sheet.add(batch.iter().map(|row| rows::audit(row, arguments.range.tz)))?;
+        if last || left == 0 {
+            break;
+        }
+    }
+    sheet.end()
+}
+
+/// A broken chain is told on standard error and by the status; for a program, on standard output, too.
+async fn verify(data: &Data, arguments: &AuditArgs) -> Result<(), Failure> {
+    let json = arguments.range.format == Format::Json;
+    let verified = match data.store.verify_audit().await {
+        Ok(verified) => verified,
+        Err(StoreError::Broken(broken)) => {
+            if json {
+                print_json(&json!({
+                    "verified": false, "first_bad": broken.seq, "why": broken.fault.to_string(),
+                }))?;
+            }
+            return Err(Failure::machine(format!(
+                "{broken}. Keep the database and the file audit.head as they are, and compare with a backup"
+            )));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let (entries, head) = (verified.entries, verified.last);
+    let mac: String = head
+        .mac
+        .as_bytes()
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    let page = AuditPage {
+        after: head.seq.saturating_sub(1),
+        limit: 1,
+        ..AuditPage::default()
+    };
+    let newest = data.store.audit(&page).await?;
+    let at = newest.first().map(|row| time(row.at, arguments.range.tz));
+    if json {
+        return print_json(&json!({
+            "verified": true, "entries": entries, "head": head.seq, "at": at, "mac": mac, "first": head.anchor + 1,
+            "against_head": verified.against_head,
+        }));
+    }
+    print(&format!(
+        "The audit log is as it was written: {entries} entries, the newest is number {}{}, {mac}.",
+        head.seq,
+        at.map(|at| format!(" of {at}")).unwrap_or_default()
+    ))?;
+    if verified.against_head {
+        Ok(())
+    } else {
+        print(
+            "Its head was not noted outside the database (audit.head is not there): a cut end would not show.",
+        )
+    }
+}
