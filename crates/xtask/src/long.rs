@@ -45,6 +45,20 @@ const CAMPAIGNS: &[Campaign] = &[
         run: kill_store,
     },
     Campaign {
+        name: "pin-timing",
+        arguments: "[TRIES]",
+        about: "how long PINs that are unknown, not begun, over or suspended take to be refused, by telephone (needs sipp)",
+        takes: "an hour",
+        run: pin_timing,
+    },
+    Campaign {
+        name: "store-scale",
+        arguments: "",
+        about: "the store with 100,000 accounts, a million calls and a year of bookings: look-ups and reports",
+        takes: "20 minutes",
+        run: store_scale,
+    },
+    Campaign {
         name: "soak",
         arguments: "[MINUTES]",
         about: "calls come and go at the built bridge, 20 a second: what memory and sockets do (needs sipp)",
@@ -137,6 +151,33 @@ fn kill_store(arguments: &[String]) -> Result {
         test,
     ]);
     crate::run::run(command.env("CONCLAVE_KILLS", times))
+}
+
+fn pin_timing(arguments: &[String]) -> Result {
+    let tries = arguments.first().map_or("200", String::as_str);
+    if tries.parse::<u32>().is_err() {
+        return Err(Failure(format!(
+            "pin-timing: TRIES is a number, not `{tries}`"
+        )));
+    }
+    let test = "guessing::a_pin_out_of_its_time_takes_as_long_as_an_unknown_one";
+    let mut command = cargo(&[
+        "test",
+        "-p",
+        "conclave-bridge",
+        "--test",
+        "e2e",
+        "--",
+        "--exact",
+        test,
+        "--nocapture",
+    ]);
+    crate::run::run(command.env("CONCLAVE_TIMING_TRIES", tries))
+}
+
+fn store_scale(arguments: &[String]) -> Result {
+    let bench = ["bench", "-p", "conclave-benches", "--bench", "store_scale"];
+    run_released(cargo(&bench), arguments)
 }
 
 fn run_released(mut command: Command, arguments: &[String]) -> Result {

@@ -20,6 +20,22 @@ const NEEDED: &[(&str, &str, &str)] = &[
         "finds malformed SIP and RTP in what we send",
     ),
     (
+        "python3-aiosmtpd",
+        "aiosmtpd",
+        "a mail server for invitations",
+    ),
+    (
+        "python3-icalendar",
+        "import icalendar",
+        "a reader of invitations that is not ours",
+    ),
+    ("python3-vobject", "import vobject", "another"),
+    (
+        "python3-dateutil",
+        "import dateutil",
+        "makes moments of an invitation's series",
+    ),
+    (
         POSTGRESQL,
         "postgres",
         "the database that several bridges can share",
@@ -62,7 +78,7 @@ pub(crate) fn setup() -> Result {
     match &self::missing()[..] {
         [] => Ok(()),
         still => Err(Failure(format!(
-            "installed {}, but its program is not where it should be",
+            "installed {}, but what we look for in it is not there",
             still.join(", ")
         ))),
     }
@@ -73,7 +89,7 @@ fn missing() -> Vec<&'static str> {
         .iter()
         .filter(|(package, program, _)| match *package {
             POSTGRESQL => !Postgres::is_installed(),
-            _ => !on_path(program),
+            _ => !is_there(program),
         })
         .map(|(package, ..)| *package)
         .collect()
