@@ -96,16 +96,18 @@ pub(super) const USAGE: &str = "
     WHERE c.started_at >= $1 AND c.started_at < $2
     GROUP BY c.account, a.name, a.email, a.department, a.cost_code ORDER BY c.account";
 
+// The conferences of the period come first: grouping by account would lead through all there ever were.
 pub(super) const HINTS: &str = "
-    SELECT c.account, a.name AS owner, COUNT(DISTINCT k.number) AS numbers,
+    WITH held AS MATERIALIZED (SELECT id, account FROM conferences
+        WHERE started_at >= $1 AND started_at < $2 AND booking IS NULL)
+    SELECT p.account, a.name AS owner, COUNT(DISTINCT k.number) AS numbers,
         COUNT(DISTINCT e.id) AS another_host
-    FROM conferences c JOIN accounts a ON a.id = c.account
-        LEFT JOIN attendances t ON t.conference = c.id AND t.role = 'host'
+    FROM held p JOIN accounts a ON a.id = p.account
+        LEFT JOIN attendances t ON t.conference = p.id AND t.role = 'host'
         LEFT JOIN calls k ON k.id = t.call
-        LEFT JOIN events e ON e.conference = c.id AND e.what = 'another-host'
-    WHERE c.started_at >= $1 AND c.started_at < $2 AND c.booking IS NULL
-    GROUP BY c.account, a.name HAVING COUNT(DISTINCT k.number) >= $3 OR COUNT(DISTINCT e.id) > 0
-    ORDER BY COUNT(DISTINCT k.number) DESC, c.account";
+        LEFT JOIN events e ON e.conference = p.id AND e.what = 'another-host'
+    GROUP BY p.account, a.name HAVING COUNT(DISTINCT k.number) >= $3 OR COUNT(DISTINCT e.id) > 0
+    ORDER BY COUNT(DISTINCT k.number) DESC, p.account";
 
 impl SqlStore {
     pub(super) async fn conferences_of(&self, filter: &ReportFilter) -> Result<Vec<ConferenceRow>> {

@@ -268,7 +268,7 @@ fn scans(turn: &Turn, steps: &[String]) -> Vec<String> {
     let scans = |(n, step): (usize, &String)| {
         let whole = match turn {
             Turn::Sqlite(_) => {
-                // A page of a report is as long as was asked for.
+                // A page of a report, or its period, is as long as was asked for.
                 let short = ["SCAN CONSTANT ROW", "SCAN p"].contains(&step.as_str());
                 step.starts_with("SCAN") && !short
             }
