@@ -2,12 +2,13 @@
 
 use std::io::Write;
 
-use conclave_store::Store;
+use conclave_store::{Person, Store, StoreError};
 use serde_json::json;
 
 use crate::{
     account::existing,
     cli::{self, PersonErase, PersonExport},
+    data::Data,
     output::{Failure, at, create_private, print, print_json},
 };
 
@@ -20,7 +21,7 @@ pub(crate) async fn run(command: cli::Person) -> Result<(), Failure> {
 
 async fn export(export: PersonExport) -> Result<(), Failure> {
     let (data, _) = existing(&export.place).await?;
-    let person = data.store.export_person(&export.email).await?;
+    let person = kept(&data, &export.email).await?;
     let text = serde_json::to_string_pretty(&person).map_err(Failure::machine)?;
     let Some(path) = &export.out else {
         return print(&text);
@@ -36,10 +37,19 @@ async fn export(export: PersonExport) -> Result<(), Failure> {
     ))
 }
 
+/// What there is of a person; a wrongly typed address is told.
+async fn kept(data: &Data, email: &str) -> Result<Person, Failure> {
+    let person = data.store.export_person(email).await?;
+    if person.accounts.is_empty() && person.bookings.is_empty() && person.calls.is_empty() {
+        return Err(StoreError::NoSuchPerson.into());
+    }
+    Ok(person)
+}
+
 async fn erase(erase: PersonErase) -> Result<(), Failure> {
     let (data, _) = existing(&erase.common.place).await?;
+    let person = kept(&data, &erase.email).await?;
     if !erase.yes {
-        let person = data.store.export_person(&erase.email).await?;
         return Err(Failure::usage(format!(
             "this forgets {} for good ({} accounts, which are closed, {} bookings, {} calls): `person export` keeps a copy, --yes goes on",
             erase.email,
