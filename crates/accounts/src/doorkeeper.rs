@@ -45,7 +45,8 @@ use crate::{
 /// anything, so what a guesser learns from one bridge is of no use at another.
 ///
 /// *Time.* A notice has the time of the bridge that wrote it. One that is earlier than another
-/// before it in the log is taken to be as late as that. Consent ends when a quiet day has passed
+/// before it in the log is taken to be as late as that; one that is far ahead makes time pass for
+/// all, so the clocks should be kept to within seconds of each other. Consent ends when a quiet day has passed
 /// by each bridge's own clock; that a bridge's clock moved leaves no trace in what is kept.
 ///
 /// *Restarts and alerts.* [`export`](Self::export) is the state after some prefix of the log;

@@ -36,6 +36,9 @@ fn main() {
     }
 }
 
+/// A table's name, and what prints it.
+type Table = (&'static str, fn(u64));
+
 fn siege(plan: Plan, guest_digits: u8, seed: u64) -> Siege {
     Siege {
         plan,
