@@ -164,8 +164,8 @@ impl Parts {
                 .and_then(|hour| starts.time().with_hour(hour)),
         );
         let mut found = Vec::new();
-        // Far enough to see whether anything comes after the horizon.
-        for days in 0..731 * 8 {
+        // Far enough to see whether anything comes after the horizon: the calendar repeats itself after 400 years.
+        for days in 0..731 * 200 {
             let day = starts.date() + Days::new(days);
             if !self.days_match(starts.date(), day) {
                 continue;

@@ -14,9 +14,6 @@ use conclave_accounts::{Odds, PinPolicy};
 use grid::{longest, median};
 use siege::{Plan, Report, Siege};
 
-/// A table's name, and what prints it for a seed.
-type Table = (&'static str, fn(u64));
-
 fn main() {
     let seed = std::env::args()
         .nth(1)

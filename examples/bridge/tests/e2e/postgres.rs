@@ -64,7 +64,8 @@ fn calls_go_on_while_the_database_is_down_and_their_records_catch_up() {
     let began = Instant::now();
     late.press(&format!("{}#", account.guest_pin));
     late.hears(Prompt::PeopleInConference);
-    drop((host, late));
+    late.hang_up();
+    host.hang_up();
     loop {
         let rows = report(&bridge, "calls");
         let reasons: Vec<_> = rows.iter().map(|row| row["reason"].clone()).collect();
