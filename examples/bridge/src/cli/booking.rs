@@ -81,7 +81,7 @@ pub(crate) struct BookingAdd {
     /// Write the invitations as .ics files into this directory; PINs are in them
     #[arg(long, value_name = "DIR")]
     pub(crate) ics: Option<PathBuf>,
-    /// Whether the bridge mails the invitations [default: on where the configuration has a [mail]]
+    /// Whether the bridge mails the invitations [default: on where the configuration has a mail section]
     #[arg(long, value_name = "on|off")]
     pub(crate) mail: Option<Switch>,
     #[command(flatten)]
@@ -166,7 +166,7 @@ pub(crate) struct BookingInvite {
     /// Write the invitation as an .ics file into this directory; the PIN is in it
     #[arg(long, value_name = "DIR")]
     pub(crate) ics: Option<PathBuf>,
-    /// Whether the bridge mails the invitation [default: on where the configuration has a [mail]]
+    /// Whether the bridge mails the invitation [default: on where the configuration has a mail section]
     #[arg(long, value_name = "on|off")]
     pub(crate) mail: Option<Switch>,
     #[command(flatten)]
