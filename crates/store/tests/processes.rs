@@ -12,11 +12,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use chrono::{DateTime, Utc};
-use conclave_accounts::{AccountId, CallId, ConferenceKey, Owner, Pin, Role, Terms};
+use conclave_accounts::{
+    AccountId, CallId, ConferenceKey, Owner, Pin, Plan, Role, Terms, Title, Window,
+};
 use conclave_conference::{ConferenceId, Fact, LeaveReason, Record};
 use conclave_store::{
-    Auditor, Books, Entry, Find, FreshKeys, Keys, NewAccount, Recorder, SqlStore, Store,
-    StoreError, StoredPin,
+    Act, Auditor, Books, Entry, Find, FreshKeys, Keys, NewAccount, NewBooking, Recorder, SqlStore,
+    Store, StoreError, StoredPin,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -92,7 +94,32 @@ async fn the_other_process() {
     }
 }
 
-/// Calls come and go, accounts are made; each is told on standard output once it is acknowledged.
+/// A booking from now on that gets the PINs number `n` of the series 4 and 5.
+fn booking(keys: &Keys, account: AccountId, n: u32) -> NewBooking {
+    let starts = DateTime::from_timestamp(now().timestamp(), 0).unwrap();
+    let length = Duration::from_secs(3600);
+    let window = Window::new(starts, starts + length, Duration::ZERO).unwrap();
+    NewBooking {
+        account,
+        title: Title::new("Budget").unwrap(),
+        plan: Plan {
+            starts: starts.naive_utc(),
+            length,
+            zone: "UTC".into(),
+            early: Duration::ZERO,
+            rule: None,
+            except: Vec::new(),
+        },
+        windows: vec![window],
+        uid: format!("{n}@example.org"),
+        host: StoredPin::host(&numbered(4, n), keys),
+        guest: Some(StoredPin::guest(&numbered(5, n), keys, [7; 24])),
+        invitees: Vec::new(),
+        mail: false,
+    }
+}
+
+/// Calls come and go, accounts are made, bookings, other PINs; each is told on standard output once it is acknowledged.
 async fn serve_until_killed(dir: &Path) {
     let keys = keys(dir);
     let store = SqlStore::serve(dir, auditor(dir, &keys)).await.unwrap();
@@ -148,6 +175,18 @@ async fn serve_until_killed(dir: &Path) {
                 .await
                 .unwrap();
             println!("account {n}");
+        }
+        if n.is_multiple_of(7) {
+            let act = Act::new("operator", now());
+            store.book(booking(&keys, host, n), &act).await.unwrap();
+            println!("booking {n}");
+        }
+        if n.is_multiple_of(11) {
+            let act = Act::new("operator", now());
+            let pin = StoredPin::guest(&numbered(6, n), &keys, [7; 24]);
+            let reset = store.reset_pin(host, Role::Guest, pin, &act);
+            reset.await.unwrap();
+            println!("reset {n}");
         }
         tokio::time::sleep(Duration::from_millis(9)).await;
     }
@@ -221,12 +260,32 @@ async fn what_a_killed_process_had_acknowledged_is_there() {
             .expect("the lock went with the process");
         for (_, n, _) in of("account") {
             for pin in [numbered(0, *n), numbered(1, *n)] {
+                // A PIN that was reset is found as well, and opens nothing.
                 let door = store
                     .leads(&keys.lookups(&pin).current.lookup, &caller(), now())
                     .await
                     .unwrap();
                 assert!(door.is_some(), "account {n} is lost");
             }
+        }
+        let opens = async |pin: Pin| {
+            let lookup = keys.lookups(&pin).current.lookup;
+            let door = store.leads(&lookup, &caller(), now()).await.unwrap();
+            door.is_some_and(|door| door.is_open(now()))
+        };
+        for (_, n, _) in of("booking") {
+            for pin in [numbered(4, *n), numbered(5, *n)] {
+                assert!(opens(pin).await, "booking {n} is lost");
+            }
+        }
+        // The first account's Guest PIN is the latest that was acknowledged, or one that was just not.
+        if let Some((_, latest, _)) = of("reset").next_back() {
+            let next = opens(numbered(6, latest + 11)).await;
+            assert!(
+                opens(numbered(6, *latest)).await != next,
+                "reset {latest} is lost"
+            );
+            assert!(!opens(numbered(1, 0)).await, "a PIN that was reset opens");
         }
         store.begin_run(now()).await.unwrap();
         let calls = store.all_calls().await;
