@@ -178,7 +178,8 @@ fn booking(keys: &Keys, random: &mut StdRng, account: u64, week: i64) -> NewBook
 }
 
 fn stored(keys: &Keys, random: &mut StdRng) -> StoredPin {
-    let pin = Pin::draw(12, random).unwrap();
+    // So long that among hundreds of thousands no two are alike.
+    let pin = Pin::draw(16, random).unwrap();
     let mut nonce = [0; 24];
     random.fill_bytes(&mut nonce);
     StoredPin::guest(&pin, keys, nonce)

@@ -100,7 +100,12 @@ impl Postgres {
     /// Stops the server as its operator would: connections are cut, and nobody answers until
     /// [`start_again`](Self::start_again).
     pub fn stop(&mut self) {
-        self.own_server().stop();
+        self.own_server().end("INT");
+    }
+
+    /// Ends the server as a crash would: nothing is finished or flushed, and the next start recovers from its log.
+    pub fn crash(&mut self) {
+        self.own_server().end("QUIT");
     }
 
     /// Starts it again, where it was.
@@ -191,8 +196,8 @@ impl Own {
         server.args(["-h", "127.0.0.1", "-p", &self.port.to_string()]);
         server.arg("-k").arg(self.dir.path());
         for setting in [
+            // What is committed must outlive the server's processes, not the machine.
             "fsync=off",
-            "synchronous_commit=off",
             "full_page_writes=off",
             "max_connections=300",
             "shared_buffers=32MB",
@@ -215,13 +220,13 @@ impl Own {
             }
             sleep(Duration::from_millis(30));
         }
-        end(&mut running);
+        end(&mut running, "INT");
         false
     }
 
-    fn stop(&mut self) {
+    fn end(&mut self, signal: &str) {
         if let Some(mut running) = self.running.take() {
-            end(&mut running);
+            end(&mut running, signal);
         }
     }
 
@@ -236,14 +241,14 @@ impl Own {
 
 impl Drop for Own {
     fn drop(&mut self) {
-        self.stop();
+        self.end("INT");
     }
 }
 
-/// The signal INT cuts all connections and stops the server in good order.
-fn end(running: &mut Child) {
-    let interrupt = ["-INT", &running.id().to_string()].map(str::to_owned);
-    let told = Command::new("kill").args(interrupt).status();
+/// The signal INT cuts all connections and stops the server in good order; QUIT leaves everything as it is.
+fn end(running: &mut Child, signal: &str) {
+    let arguments = [format!("-{signal}"), running.id().to_string()];
+    let told = Command::new("kill").args(arguments).status();
     let since = Instant::now();
     while told.as_ref().is_ok_and(|told| told.success()) && since.elapsed() < PATIENCE {
         if !matches!(running.try_wait(), Ok(None)) {

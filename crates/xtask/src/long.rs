@@ -45,6 +45,13 @@ const CAMPAIGNS: &[Campaign] = &[
         run: kill_store,
     },
     Campaign {
+        name: "outages",
+        arguments: "[TIMES]",
+        about: "PostgreSQL is stopped or crashes (200 times) under a store that writes, then under calls: nothing acknowledged is lost, calls go on (needs sipp)",
+        takes: "15 minutes",
+        run: outages,
+    },
+    Campaign {
         name: "pin-timing",
         arguments: "[TRIES]",
         about: "how long PINs that are unknown, not begun, over or suspended take to be refused, by telephone (needs sipp)",
@@ -133,46 +140,52 @@ fn sim(arguments: &[String]) -> Result {
 }
 
 fn kill_store(arguments: &[String]) -> Result {
-    let times = arguments.first().map_or("200", String::as_str);
-    if times.parse::<u32>().is_err() {
-        return Err(Failure(format!(
-            "kill-store: TIMES is a number, not `{times}`"
-        )));
-    }
-    let test = "what_a_killed_process_had_acknowledged_is_there";
-    let mut command = cargo(&[
-        "test",
-        "-p",
-        "conclave-store",
-        "--test",
-        "processes",
-        "--",
-        "--exact",
-        test,
-    ]);
-    crate::run::run(command.env("CONCLAVE_KILLS", times))
+    repeated(
+        arguments,
+        "CONCLAVE_KILLS",
+        ["conclave-store", "processes"],
+        "what_a_killed_process_had_acknowledged_is_there",
+    )
+}
+
+fn outages(arguments: &[String]) -> Result {
+    repeated(
+        arguments,
+        "CONCLAVE_OUTAGES",
+        ["conclave-store", "outages"],
+        "what_was_acknowledged_outlives_outages_and_records_catch_up",
+    )?;
+    repeated(
+        arguments,
+        "CONCLAVE_OUTAGES",
+        ["conclave-bridge", "e2e"],
+        "postgres::calls_go_on_while_the_database_is_down_and_their_records_catch_up",
+    )
 }
 
 fn pin_timing(arguments: &[String]) -> Result {
-    let tries = arguments.first().map_or("200", String::as_str);
-    if tries.parse::<u32>().is_err() {
-        return Err(Failure(format!(
-            "pin-timing: TRIES is a number, not `{tries}`"
-        )));
+    repeated(
+        arguments,
+        "CONCLAVE_TIMING_TRIES",
+        ["conclave-bridge", "e2e"],
+        "guessing::a_pin_out_of_its_time_takes_as_long_as_an_unknown_one",
+    )
+}
+
+/// A test that continuous integration runs, so many times as long.
+fn repeated(
+    arguments: &[String],
+    variable: &str,
+    [package, binary]: [&str; 2],
+    test: &str,
+) -> Result {
+    let times = arguments.first().map_or("200", String::as_str);
+    if times.parse::<u32>().is_err() {
+        return Err(Failure(format!("how often? A number, not `{times}`")));
     }
-    let test = "guessing::a_pin_out_of_its_time_takes_as_long_as_an_unknown_one";
-    let mut command = cargo(&[
-        "test",
-        "-p",
-        "conclave-bridge",
-        "--test",
-        "e2e",
-        "--",
-        "--exact",
-        test,
-        "--nocapture",
-    ]);
-    crate::run::run(command.env("CONCLAVE_TIMING_TRIES", tries))
+    let mut command = cargo(&["test", "-p", package, "--test", binary, "--"]);
+    command.args(["--exact", test, "--nocapture"]);
+    crate::run::run(command.env(variable, times))
 }
 
 fn store_scale(arguments: &[String]) -> Result {

@@ -182,7 +182,31 @@ pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// Whatever the cells hold, a reader gets as many, each as it was but for the apostrophes.
+        #[test]
+        fn rows_are_read_as_they_were_written(
+            cells in proptest::collection::vec("[-=+@;'\"\t\r\n ,a-zé]{0,12}|\\PC{0,12}", 2..6)
+        ) {
+            let row = csv_row(cells.iter().map(String::as_str)).unwrap();
+            let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(row.as_bytes());
+            let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+            prop_assert_eq!(rows.len(), 1);
+            prop_assert_eq!(rows[0].len(), cells.len());
+            for (read, cell) in rows[0].iter().zip(&cells) {
+                let mut left = read.chars();
+                // Each character in its order, with nothing but apostrophes between.
+                for c in cell.chars() {
+                    prop_assert!(left.by_ref().find(|found| *found == c || *found != '\'') == Some(c), "{:?}: {:?}", cell, read);
+                }
+                prop_assert!(left.next().is_none());
+            }
+        }
+    }
 
     #[test]
     fn spreadsheets_are_not_tricked() {

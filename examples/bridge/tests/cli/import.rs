@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use proptest::{collection::vec, prelude::*};
 use serde_json::json;
 
 use crate::support::{ADA, json, mode, refused, run, words};
@@ -222,4 +223,40 @@ fn a_file_has_its_bounds() {
         "{error}"
     );
     assert_eq!(accounts(here), 0);
+}
+
+proptest! {
+    // Each is several runs of the program.
+    #![proptest_config(ProptestConfig { cases: 6, ..ProptestConfig::default() })]
+
+    /// What a spreadsheet wrote comes in as it was, and goes out so that it is read as it was, or as text where it
+    /// would be taken for a formula.
+    #[test]
+    fn names_of_any_kind_go_in_and_out(
+        rows in vec(("[ -~äßñ漢]{0,20}[a-zA-Zéö漢][ -~äßñ漢]{0,20}", "[ -~ÄØ]{0,30}"), 1..12)
+    ) {
+        let directory = tempfile::tempdir().unwrap();
+        let here = directory.path();
+        let mut file = csv::Writer::from_writer(Vec::new());
+        file.write_record(["name", "email", "department"]).unwrap();
+        for (n, (name, department)) in rows.iter().enumerate() {
+            file.write_record([name, &format!("{n}@example.org"), department]).unwrap();
+        }
+        let file = String::from_utf8(file.into_inner().unwrap()).unwrap();
+        import(here, &file, "--out out.csv", 0);
+        let list = json(here, &words("account list --json"));
+        let out = fs::read(here.join("out.csv")).unwrap();
+        let out: Vec<csv::StringRecord> = csv::Reader::from_reader(out.as_slice()).records().map(Result::unwrap).collect();
+        prop_assert_eq!(out.len(), rows.len());
+        for (n, (name, department)) in rows.iter().enumerate() {
+            let account = &list["accounts"][n];
+            prop_assert_eq!(&account["owner"]["name"], name.trim());
+            let kept = Some(department.trim()).filter(|department| !department.is_empty());
+            prop_assert_eq!(account["department"].as_str(), kept);
+            // The apostrophes that tell a spreadsheet it is text are all that is added.
+            let shown = out[n][1].chars().filter(|c| *c != '\'');
+            prop_assert!(shown.eq(name.trim().chars().filter(|c| *c != '\'')));
+            prop_assert!(!out[n][1].trim_start().starts_with(['=', '+', '-', '@']));
+        }
+    }
 }
