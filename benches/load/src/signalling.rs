@@ -14,7 +14,10 @@ use std::{
 
 use conclave_media::{Codec, RtpWriter};
 use conclave_sip::{ClientCall, ClientConfig, ClientError, SipClient};
-use tokio::{task::JoinSet, time::sleep_until};
+use tokio::{
+    task::JoinSet,
+    time::{sleep_until, timeout},
+};
 
 use crate::{
     Calls, Error,
@@ -99,10 +102,7 @@ pub(crate) async fn run(arguments: Calls) -> Result<(), Error> {
     let span = since.elapsed();
     let (theirs_after, ours_after) = (used_by(&arguments)?, used(None)?);
     let ended = setups.calls.iter().filter(|call| call.is_ended()).count();
-    for call in &setups.calls {
-        // One that has gone by itself is counted above.
-        let _ = call.bye().await;
-    }
+    hang_up(setups.calls).await;
     end.store(true, Relaxed);
     let late = speaker.join().map_err(|_| "the sending thread panicked")?;
     let heard = listener
@@ -124,6 +124,16 @@ pub(crate) async fn run(arguments: Calls) -> Result<(), Error> {
     };
     report::print(&report, arguments.json);
     Ok(())
+}
+
+/// All at once; a bridge that is gone keeps nobody waiting for long.
+async fn hang_up(calls: Vec<ClientCall>) {
+    let mut pending = JoinSet::new();
+    for call in calls {
+        // One that has gone by itself was counted before.
+        pending.spawn(async move { call.bye().await.is_ok() });
+    }
+    let _ = timeout(Duration::from_secs(5), pending.join_all()).await;
 }
 
 fn used_by(arguments: &Calls) -> Result<Option<crate::process::Used>, Error> {

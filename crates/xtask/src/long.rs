@@ -45,6 +45,13 @@ const CAMPAIGNS: &[Campaign] = &[
         run: kill_store,
     },
     Campaign {
+        name: "load",
+        arguments: "[CALLS ...]",
+        about: "200, 400 and 800 calls in one room and in rooms of 4, ours and the floor in turn: CPU, gaps, delay, memory",
+        takes: "15 minutes",
+        run: crate::load::load,
+    },
+    Campaign {
         name: "outages",
         arguments: "[TIMES]",
         about: "PostgreSQL is stopped or crashes (200 times) under a store that writes, then under calls: nothing acknowledged is lost, calls go on (needs sipp)",

@@ -6,6 +6,7 @@
 // A program for a terminal: printing is its job.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod load;
 mod long;
 mod prompts;
 mod run;
