@@ -15,6 +15,8 @@ pub(crate) struct SharedEncoding {
 struct Encoded {
     codec: Codec,
     encoder: Box<dyn Encoder>,
+    /// As it was before the frame of `tick`.
+    before: Box<dyn Encoder>,
     tick: Option<u64>,
     length: usize,
     bytes: Box<[u8]>,
@@ -29,6 +31,7 @@ impl SharedEncoding {
                 self.codecs.push(Encoded {
                     codec,
                     encoder: codec.encoder(),
+                    before: codec.encoder(),
                     tick: None,
                     length: 0,
                     bytes: vec![0; LONGEST_PAYLOAD].into(),
@@ -38,9 +41,131 @@ impl SharedEncoding {
         };
         let encoded = &mut self.codecs[place];
         if encoded.tick != Some(tick) {
+            encoded.before.go_on_as(&*encoded.encoder);
             encoded.length = encoded.encoder.encode(frame, &mut encoded.bytes);
             encoded.tick = Some(tick);
         }
         &encoded.bytes[..encoded.length]
+    }
+
+    /// Lets an encoder go on where the listeners of this stream stand before the frame of `tick`.
+    pub(crate) fn hand_over(&self, codec: Codec, tick: u64, own: &mut dyn Encoder) {
+        if let Some(encoded) = self.codecs.iter().find(|e| e.codec == codec) {
+            let now = encoded.tick == Some(tick);
+            own.go_on_as(if now {
+                &*encoded.before
+            } else {
+                &*encoded.encoder
+            });
+        }
+    }
+}
+
+/// Who else hears a frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Alike {
+    #[default]
+    Nobody,
+    Silence,
+    Music,
+    /// All who only listen in the room at this place of the thread's list.
+    Room(usize),
+}
+
+/// A leg with a codec that has a memory hears a shared stream only after it has encoded the same frames by itself for
+/// so many ticks: half a second, in which the two encoders grow alike.
+const GROW_ALIKE: u32 = 25;
+
+/// Which stream a leg shares, and since when it could share another.
+///
+/// A decoder has the memory of the encoder that it heard. Where a leg leaves a shared stream, because it begins to speak or is
+/// played something, its own encoder therefore goes on from that stream's state, and nothing is to be heard of it. Where
+/// it could share a stream, its own encoder and the stream's first hear the same for a while.
+#[derive(Debug, Default)]
+pub(crate) struct Company {
+    shares: Alike,
+    could_share: Alike,
+    ticks: u32,
+}
+
+impl Company {
+    /// Whether this tick's frame is that of the shared stream; otherwise the leg encodes it by itself.
+    pub(crate) fn shares(&mut self, alike: Alike, codec: Codec) -> bool {
+        if alike == Alike::Nobody || !codec.has_memory() {
+            self.could_share = Alike::Nobody;
+            return alike != Alike::Nobody;
+        }
+        if self.shares == alike {
+            return true;
+        }
+        if self.could_share != alike {
+            self.could_share = alike;
+            self.ticks = 0;
+        }
+        self.ticks += 1;
+        let grown = self.ticks > GROW_ALIKE;
+        if grown {
+            self.shares = alike;
+        }
+        grown
+    }
+
+    /// The stream that is left, if one was shared.
+    pub(crate) fn part(&mut self) -> Alike {
+        std::mem::take(&mut self.shares)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_hears_the_same_for_long_enough_shares_it() {
+        let mut company = Company::default();
+        let mut shares = |alike, ticks: u32| -> u32 {
+            let shared = |_: &u32| company.shares(alike, Codec::G722);
+            (0..ticks).filter(shared).count() as u32
+        };
+        let room = Alike::Room(1);
+        assert_eq!(shares(room, GROW_ALIKE), 0);
+        assert_eq!(shares(Alike::Nobody, 1), 0);
+        assert_eq!(shares(room, GROW_ALIKE + 3), 3);
+        assert_eq!(shares(Alike::Silence, GROW_ALIKE), 0);
+        assert_eq!(company.part(), room);
+        assert_eq!(company.part(), Alike::Nobody);
+        assert!(company.shares(Alike::Silence, Codec::G722));
+        assert!(Company::default().shares(room, Codec::Pcmu), "no memory");
+        assert!(!Company::default().shares(Alike::Nobody, Codec::Pcmu));
+    }
+
+    #[test]
+    fn who_leaves_a_stream_goes_on_where_its_listeners_stand() {
+        let frames: Vec<Vec<i16>> = (0..4_i16)
+            .map(|n| {
+                (0..320)
+                    .map(|at| (at % 40 * 300 - 6_000) * (n % 2 + 1))
+                    .collect()
+            })
+            .collect();
+        let check = |asked_before: bool| {
+            let mut shared = SharedEncoding::default();
+            let mut alone = Codec::G722.encoder();
+            let mut bytes = [[0; 160]; 2];
+            for (tick, frame) in (0..).zip(&frames[..3]) {
+                shared.payload(Codec::G722, tick, frame);
+                alone.encode(frame, &mut bytes[0]);
+            }
+            if asked_before {
+                shared.payload(Codec::G722, 3, &[999; 320]);
+            }
+            let mut own = Codec::G722.encoder();
+            shared.hand_over(Codec::G722, 3, &mut *own);
+            own.encode(&frames[3], &mut bytes[1]);
+            alone.encode(&frames[3], &mut bytes[0]);
+            assert_eq!(bytes[0], bytes[1], "{asked_before}");
+        };
+        check(false);
+        check(true);
     }
 }

@@ -11,8 +11,9 @@ use conclave_mixer::{Heard, Rate, SlotId};
 
 use crate::{
     Direction, LegId, LegMedia, LegStats, PlayId, Rtcp,
-    encoding::{LONGEST_PAYLOAD, SharedEncoding},
+    encoding::{Alike, Company, LONGEST_PAYLOAD, SharedEncoding},
     fade::{Fade, Seam, add},
+    halve::Halver,
     music::Music,
     name::NameRecorder,
     play::{PlayQueue, Played},
@@ -58,6 +59,18 @@ pub(crate) struct Sounds<'a> {
     pub(crate) silence: &'a mut SharedEncoding,
 }
 
+impl Sounds<'_> {
+    /// The stream of those who hear that.
+    fn shared(&mut self, alike: Alike) -> Option<&mut SharedEncoding> {
+        match alike {
+            Alike::Nobody => None,
+            Alike::Silence => Some(self.silence),
+            Alike::Music => Some(self.music.encoding()),
+            Alike::Room(room) => self.rooms.get_mut(room)?.as_mut().map(Room::encoding),
+        }
+    }
+}
+
 /// The numbers of a new stream, which nobody should foresee (RFC 3550, section 5.1).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StreamStart {
@@ -100,7 +113,10 @@ pub(crate) struct Leg {
     events_from: Option<u32>,
     /// Listens for digits in the audio until the first one has come as an event.
     tones: Option<ToneDetector>,
+    /// Before them, on a wideband leg.
+    halver: Halver,
     encoder: Box<dyn Encoder>,
+    company: Company,
     writer: RtpWriter,
     rtcp: RtcpSession,
     random: u64,
@@ -142,7 +158,9 @@ impl Leg {
             events: EventReceiver::new(),
             events_from: None,
             tones: Some(ToneDetector::new()),
+            halver: Halver::new(),
             encoder: media.codec.encoder(),
+            company: Company::default(),
             writer: RtpWriter::new(start.ssrc, start.sequence, start.timestamp),
             // A name for this call alone: RFC 7022, section 4.2.
             rtcp: RtcpSession::new(
@@ -183,6 +201,7 @@ impl Leg {
         if (media.codec, media.payload_type) != (self.media.codec, self.media.payload_type) {
             self.receiver = Receiver::new(media.codec, media.payload_type);
             self.encoder = media.codec.encoder();
+            self.company = Company::default();
             self.rate = rate_of(&media);
         }
         if media.remote != self.media.remote {
@@ -302,13 +321,19 @@ impl Leg {
     /// Whether this frame is the tone of a digit, or seems to be. The frame is silenced from its beginning on, so that of a tone
     /// nobody hears more than what came before the frame that made it suspicious.
     fn hear_tones(&mut self, frame: &[i16], digit: impl FnMut(Digit)) -> bool {
-        match &mut self.tones {
-            Some(tones) if self.rate == Rate::Hz8000 => {
-                tones.push(frame, digit);
-                tones.suspects()
+        let Some(tones) = &mut self.tones else {
+            return false;
+        };
+        let mut half = [0; Rate::Hz8000.frame_len()];
+        match self.rate {
+            Rate::Hz8000 => tones.push(frame, digit),
+            Rate::Hz16000 => {
+                self.halver.push(frame, &mut half);
+                tones.push(&half, digit);
             }
-            Some(_) | None => false,
+            Rate::Hz48000 => return false,
         }
+        tones.suspects()
     }
 
     /// Whether there has been no RTP for too long; asked once each tick.
@@ -363,29 +388,23 @@ impl Leg {
             !self.plays.is_empty() && self.plays.fill(self.rate, prompt, ended) != Played::Nothing;
         let remote = self.latch.remote();
         if !self.direction.sends() || !is_reachable(remote) {
+            self.part(sounds);
+            self.company = Company::default();
             self.writer.skip(units);
             self.talkspurt = true;
             self.seam = Seam::default();
             return;
         }
-        let alike = self.listen(sounds, playing.then_some(&*prompt), frame);
-        let joined = std::mem::take(&mut self.new_seat) && self.seam.join(frame);
+        let mut alike = self.listen(sounds, playing.then_some(&*prompt), frame);
+        let new_seat = std::mem::take(&mut self.new_seat);
+        let joined = new_seat && self.seam.join(frame);
         self.seam.after(frame);
+        if joined || new_seat && self.media.codec.has_memory() {
+            alike = Alike::Nobody;
+        }
 
         let mut own = [0; LONGEST_PAYLOAD];
-        let codec = self.media.codec;
-        let payload = match alike {
-            Alike::Silence if !joined => sounds.silence.payload(codec, sounds.tick, frame),
-            Alike::Music if !joined => sounds.music.payload(codec, sounds.tick, frame),
-            Alike::Room(room) if !joined => match sounds.rooms.get_mut(room) {
-                Some(Some(room)) => room.payload(codec, sounds.tick, frame),
-                Some(None) | None => &[],
-            },
-            Alike::Silence | Alike::Music | Alike::Room(_) | Alike::Nobody => {
-                let length = self.encoder.encode(frame, &mut own);
-                &own[..length]
-            }
-        };
+        let payload = self.encode(alike, frame, sounds, &mut own);
         let marker = std::mem::take(&mut self.talkspurt);
         let mut packet = [0; LONGEST_PAYLOAD + conclave_media::HEADER_LEN];
         let written =
@@ -394,6 +413,36 @@ impl Leg {
         if let Some(length) = written {
             self.stats.packets_out += 1;
             wire.send(self.port, Channel::Rtp, remote, &packet[..length]);
+        }
+    }
+
+    /// The frame's payload: that of a stream that others hear as well, or one of the leg's own.
+    fn encode<'a>(
+        &mut self,
+        alike: Alike,
+        frame: &[i16],
+        sounds: &'a mut Sounds<'_>,
+        own: &'a mut [u8],
+    ) -> &'a [u8] {
+        let (codec, tick) = (self.media.codec, sounds.tick);
+        if self.company.shares(alike, codec) {
+            let shared = sounds.shared(alike);
+            return shared.map_or(&[], |shared| shared.payload(codec, tick, frame));
+        }
+        self.part(sounds);
+        if let Some(shared) = sounds.shared(alike) {
+            // So that it hears what this leg's own encoder hears.
+            shared.payload(codec, tick, frame);
+        }
+        let length = self.encoder.encode(frame, own);
+        &own[..length]
+    }
+
+    /// Leaves the shared stream: the leg's own encoder goes on where that one stands.
+    pub(crate) fn part(&mut self, sounds: &mut Sounds<'_>) {
+        let tick = sounds.tick;
+        if let Some(shared) = sounds.shared(self.company.part()) {
+            shared.hand_over(self.media.codec, tick, &mut *self.encoder);
         }
     }
 
@@ -508,15 +557,6 @@ impl Leg {
             Rtcp::NextPort => SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1)),
         }
     }
-}
-
-/// Who else hears this frame.
-#[derive(Clone, Copy)]
-enum Alike {
-    Nobody,
-    Silence,
-    Music,
-    Room(usize),
 }
 
 fn rate_of(media: &LegMedia) -> Rate {

@@ -30,6 +30,7 @@ mod event;
 mod events;
 mod fade;
 mod grid;
+mod halve;
 mod homes;
 mod ids;
 mod leg;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use conclave_media::Codec;
 use conclave_mixer::Rate;
 
 use crate::{encoding::SharedEncoding, pcm::Clip};
@@ -37,9 +36,9 @@ impl Music {
         }
     }
 
-    /// The payload of that frame.
-    pub(crate) fn payload(&mut self, codec: Codec, tick: u64, frame: &[i16]) -> &[u8] {
-        self.shared.payload(codec, tick, frame)
+    /// The stream of those who hear nothing else.
+    pub(crate) fn encoding(&mut self) -> &mut SharedEncoding {
+        &mut self.shared
     }
 }
 

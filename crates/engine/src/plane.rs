@@ -130,6 +130,12 @@ impl Plane {
     pub(crate) fn depart(&mut self, leg: LegId) -> Option<Box<Leg>> {
         let place = self.places.remove(&leg)?;
         let mut leg = self.legs.swap_remove(place);
+        leg.part(&mut Sounds {
+            tick: self.tick,
+            rooms: &mut self.rooms,
+            music: &mut self.music,
+            silence: &mut self.silence,
+        });
         if let Some(moved) = self.legs.get(place) {
             self.places.insert(moved.id, place);
         }

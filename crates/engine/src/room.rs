@@ -1,6 +1,5 @@
 //! One room: its mix, what is played to it, and each frame encoded once for all who hear the same.
 
-use conclave_media::Codec;
 use conclave_mixer::{Heard, Level, Rate, RoomMixer, SlotId};
 
 use crate::{
@@ -87,9 +86,9 @@ impl Room {
         self.mixer.read_under(slot, prompt, frame)
     }
 
-    /// The payload of this tick's common frame.
-    pub(crate) fn payload(&mut self, codec: Codec, tick: u64, frame: &[i16]) -> &[u8] {
-        self.common.payload(codec, tick, frame)
+    /// The stream of those who only listen.
+    pub(crate) fn encoding(&mut self) -> &mut SharedEncoding {
+        &mut self.common
     }
 
     pub(crate) fn level(&self, slot: SlotId) -> Level {

@@ -1,4 +1,6 @@
-use crate::g711;
+use std::any::Any;
+
+use crate::{g711, g722};
 
 /// The audio codecs of a leg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -8,6 +10,8 @@ pub enum Codec {
     Pcmu,
     /// ITU-T G.711 A-law, 8 kHz.
     Pcma,
+    /// ITU-T G.722 at 64 kbit/s, 16 kHz.
+    G722,
 }
 
 /// The longest packet that is taken, in milliseconds.
@@ -19,6 +23,7 @@ impl Codec {
         match self {
             Codec::Pcmu => "PCMU",
             Codec::Pcma => "PCMA",
+            Codec::G722 => "G722",
         }
     }
 
@@ -27,6 +32,7 @@ impl Codec {
         match self {
             Codec::Pcmu => Some(0),
             Codec::Pcma => Some(8),
+            Codec::G722 => Some(9),
         }
     }
 
@@ -35,14 +41,16 @@ impl Codec {
         match payload_type {
             0 => Some(Codec::Pcmu),
             8 => Some(Codec::Pcma),
+            9 => Some(Codec::G722),
             _ => None,
         }
     }
 
-    /// Units of the RTP timestamp in a second.
+    /// Units of the RTP timestamp in a second. G.722's are half of its samples, by an error of RFC 1890 that RFC 3551
+    /// (section 4.5.2) keeps.
     pub const fn clock_rate(self) -> u32 {
         match self {
-            Codec::Pcmu | Codec::Pcma => 8000,
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => 8000,
         }
     }
 
@@ -50,6 +58,7 @@ impl Codec {
     pub const fn sample_rate(self) -> u32 {
         match self {
             Codec::Pcmu | Codec::Pcma => 8000,
+            Codec::G722 => 16_000,
         }
     }
 
@@ -61,24 +70,35 @@ impl Codec {
     /// The most bytes that a packet of up to 60 ms may carry.
     pub const fn max_payload(self) -> usize {
         match self {
-            Codec::Pcmu | Codec::Pcma => self.sample_rate() as usize * LONGEST_PACKET_MS / 1000,
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => 8 * LONGEST_PACKET_MS,
         }
     }
 
     /// How many samples `payload` decodes to; `None` if it is empty, longer than 60 ms or malformed.
     pub fn samples_in(self, payload: &[u8]) -> Option<usize> {
+        if !(1..=self.max_payload()).contains(&payload.len()) {
+            return None;
+        }
         match self {
-            Codec::Pcmu | Codec::Pcma => (1..=self.max_payload())
-                .contains(&payload.len())
-                .then_some(payload.len()),
+            Codec::Pcmu | Codec::Pcma => Some(payload.len()),
+            Codec::G722 => Some(2 * payload.len()),
+        }
+    }
+
+    /// Whether what is encoded or decoded depends on what was before: a listener can't go from one encoder's stream to
+    /// another's without [care](Encoder::go_on_as).
+    pub const fn has_memory(self) -> bool {
+        match self {
+            Codec::Pcmu | Codec::Pcma => false,
+            Codec::G722 => true,
         }
     }
 
     /// Equipment impairment (Ie) and robustness against packet loss (Bpl), from ITU-T G.113 appendix I:
-    /// G.711 with concealment.
+    /// G.711 with concealment. On this narrowband scale a wideband codec has nothing to lose against it.
     pub(crate) const fn impairment(self) -> (f64, f64) {
         match self {
-            Codec::Pcmu | Codec::Pcma => (0.0, 25.1),
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => (0.0, 25.1),
         }
     }
 
@@ -87,6 +107,7 @@ impl Codec {
         match self {
             Codec::Pcmu => Box::new(g711::ULaw),
             Codec::Pcma => Box::new(g711::ALaw),
+            Codec::G722 => Box::new(g722::G722Decoder::new()),
         }
     }
 
@@ -95,6 +116,7 @@ impl Codec {
         match self {
             Codec::Pcmu => Box::new(g711::ULaw),
             Codec::Pcma => Box::new(g711::ALaw),
+            Codec::G722 => Box::new(g722::G722Encoder::new()),
         }
     }
 }
@@ -109,4 +131,11 @@ pub trait Decoder: Send {
 pub trait Encoder: Send {
     /// Encodes as much of `frame` as `out` has room for; returns the bytes written.
     fn encode(&mut self, frame: &[i16], out: &mut [u8]) -> usize;
+
+    /// Goes on where another encoder of the same codec stands, so that a decoder that heard that one up to here can hear
+    /// this one from here on. An encoder of another codec, or one without memory, changes nothing.
+    fn go_on_as(&mut self, other: &dyn Encoder);
+
+    /// For [`go_on_as`](Self::go_on_as) to find its like.
+    fn as_any(&self) -> &dyn Any;
 }

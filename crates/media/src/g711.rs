@@ -2,6 +2,8 @@
 //! software (G.191): a decoded sample encodes to the code that it came from, except that µ-law's
 //! negative zero (0x7F) decodes to 0, which encodes to positive zero (0xFF).
 
+use std::any::Any;
+
 use crate::codec::{Decoder, Encoder};
 
 /// The µ-law codec; it has no state.
@@ -28,6 +30,12 @@ impl Encoder for ULaw {
             LINEAR_TO_ULAW[usize::from(sample as u16 >> 2)]
         })
     }
+
+    fn go_on_as(&mut self, _: &dyn Encoder) {}
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
 }
 
 impl Decoder for ALaw {
@@ -41,6 +49,12 @@ impl Encoder for ALaw {
         map(frame, out, |sample| {
             LINEAR_TO_ALAW[usize::from(sample as u16 >> 4)]
         })
+    }
+
+    fn go_on_as(&mut self, _: &dyn Encoder) {}
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }
 

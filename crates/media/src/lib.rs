@@ -28,6 +28,7 @@ mod codec;
 mod conceal;
 mod delay;
 mod g711;
+mod g722;
 mod latch;
 mod quality;
 mod receiver;

@@ -37,13 +37,21 @@ static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn a_leg_is_small_and_a_packet_allocates_nothing() {
-    let before = BYTES.get();
-    let mut leg = Receiver::new(Codec::Pcmu, 0);
-    let size = BYTES.get() - before + size_of::<Receiver>();
-    assert!(size < 10 * 1024, "{size} bytes");
+    check(Codec::Pcmu, 10 * 1024);
+    check(Codec::G722, 16 * 1024);
+}
 
+fn check(codec: Codec, at_most: usize) {
+    let payload_type = codec.static_payload_type().unwrap();
+    let before = BYTES.get();
+    let mut leg = Receiver::new(codec, payload_type);
+    let size = BYTES.get() - before + size_of::<Receiver>();
+    assert!(size < at_most, "{codec:?}: {size} bytes");
+
+    let mut encoder = codec.encoder();
     let mut writer = RtpWriter::new(1, 0, 0);
-    let (mut datagram, mut frame) = ([0; 492], [0; 160]);
+    let (mut datagram, mut frame) = ([0; 492], [0; 320]);
+    let frame = &mut frame[..codec.frame_samples()];
     let calls = CALLS.get();
     for tick in 0..2000u64 {
         // On time, lost, doubled, in bursts, from another source, and of every size.
@@ -53,13 +61,20 @@ fn a_leg_is_small_and_a_packet_allocates_nothing() {
         let packets = [1, 1, 2, 0, 1, 0, 0, 5][tick as usize % 8];
         for _ in 0..packets {
             let size = [80, 160, 480][tick as usize % 3];
-            let length = writer.write(0, false, size as u32, &[0x90; 480][..size], &mut datagram);
+            let length = writer.write(
+                payload_type,
+                false,
+                size as u32,
+                &[0x90; 480][..size],
+                &mut datagram,
+            );
             let packet = RtpPacket::parse(&datagram[..length.unwrap()]).unwrap();
             leg.push(&packet, Duration::from_millis(tick * 20));
             leg.push(&packet, Duration::from_millis(tick * 20));
         }
-        leg.pull(Duration::from_millis(tick * 20 + 3), &mut frame);
+        leg.pull(Duration::from_millis(tick * 20 + 3), frame);
         leg.stats();
+        encoder.encode(frame, &mut datagram);
     }
     assert_eq!(CALLS.get(), calls);
 }

@@ -282,7 +282,7 @@ impl Default for Media {
     fn default() -> Self {
         Self {
             rtp_ports: [20000, 29999],
-            codecs: vec!["PCMU".into(), "PCMA".into()],
+            codecs: vec!["G722".into(), "PCMU".into(), "PCMA".into()],
             threads: 0,
             shared_sockets: 4,
         }
@@ -574,8 +574,9 @@ pub(crate) fn codec(name: &str) -> Result<conclave_media::Codec, String> {
     match name.to_ascii_uppercase().as_str() {
         "PCMU" => Ok(conclave_media::Codec::Pcmu),
         "PCMA" => Ok(conclave_media::Codec::Pcma),
+        "G722" => Ok(conclave_media::Codec::G722),
         _ => Err(format!(
-            "'{name}' is not a codec that the bridge speaks; it speaks PCMU and PCMA"
+            "'{name}' is not a codec that the bridge speaks; it speaks G722, PCMU and PCMA"
         )),
     }
 }

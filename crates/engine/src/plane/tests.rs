@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use conclave_media::{Codec, RtpPacket, RtpWriter};
+use conclave_media::{Codec, Decoder, Encoder, RtpPacket, RtpWriter};
 use conclave_mixer::{Rate, tone::Tone};
 
 use super::*;
@@ -29,6 +29,9 @@ struct Rig {
 }
 
 struct Phone {
+    codec: Codec,
+    encoder: Box<dyn Encoder>,
+    decoder: Box<dyn Decoder>,
     writer: RtpWriter,
     says: Vec<Tone>,
     heard: Vec<i16>,
@@ -51,6 +54,10 @@ impl Rig {
 
     /// A leg in the first plane whose phone says a tone; it has the number of its place.
     fn leg(&mut self, hz: f64, dbfs: f32) -> LegId {
+        self.leg_of(Codec::Pcmu, hz, dbfs)
+    }
+
+    fn leg_of(&mut self, codec: Codec, hz: f64, dbfs: f32) -> LegId {
         let id = LegId(self.phones.len() as u64);
         let start = StreamStart {
             ssrc: id.0 as u32,
@@ -61,16 +68,20 @@ impl Rig {
         };
         let media = LegMedia {
             event_payload_type: Some(101),
-            ..LegMedia::new(PEER.into(), Codec::Pcmu)
+            ..LegMedia::new(PEER.into(), codec)
         };
         let (port, now) = (PortKey(id.0), time_of(self.planes[0].next_tick()));
         let quiet_after = Duration::from_secs(60);
         let mut leg = Leg::new(id, port, 0, media, start, quiet_after, now);
         leg.next_tick = self.planes[0].next_tick();
         self.planes[0].admit(Box::new(leg), &mut self.sent);
+        let rate = Rate::from_hz(codec.sample_rate()).unwrap();
         self.phones.push(Phone {
+            codec,
+            encoder: codec.encoder(),
+            decoder: codec.decoder(),
             writer: RtpWriter::new(1_000 + id.0 as u32, 7, 7),
-            says: Vec::from_iter((hz > 0.0).then(|| Tone::new(hz, dbfs, Rate::Hz8000))),
+            says: Vec::from_iter((hz > 0.0).then(|| Tone::new(hz, dbfs, rate))),
             heard: Vec::new(),
             sequence: None,
             packets: 0,
@@ -116,15 +127,18 @@ impl Rig {
     fn talk(&mut self) {
         for n in 0..self.phones.len() {
             let phone = &mut self.phones[n];
-            let mut frame = [0; 160];
+            let mut frame = vec![0; phone.codec.frame_samples()];
             for tone in &mut phone.says {
-                let mut more = [0; 160];
+                let mut more = vec![0; frame.len()];
                 tone.fill(&mut more);
                 add(&mut frame, &more);
             }
             let (mut payload, mut packet) = ([0; 160], [0; 172]);
-            Codec::Pcmu.encoder().encode(&frame, &mut payload);
-            phone.writer.write(0, false, 160, &payload, &mut packet);
+            phone.encoder.encode(&frame, &mut payload);
+            let payload_type = phone.codec.static_payload_type().unwrap();
+            phone
+                .writer
+                .write(payload_type, false, 160, &payload, &mut packet);
             self.datagram(n, &packet);
         }
     }
@@ -148,8 +162,8 @@ impl Rig {
             assert!(expected.is_none_or(|e| e == packet.sequence()), "{port:?}");
             phone.sequence = Some(packet.sequence());
             phone.packets += 1;
-            let mut samples = [0; 160];
-            Codec::Pcmu.decoder().decode(packet.payload(), &mut samples);
+            let mut samples = vec![0; phone.codec.frame_samples()];
+            phone.decoder.decode(packet.payload(), &mut samples);
             phone.heard.extend(samples);
         }
     }
@@ -480,10 +494,8 @@ fn a_digit_is_not_heard_through_a_network_that_jitters() {
 }
 
 /// Two tones of a key from the phone's next frame on.
-fn key(low: f64, high: f64) -> Vec<Tone> {
-    [low, high]
-        .map(|hz| Tone::new(hz, -13.0, Rate::Hz8000))
-        .into()
+fn key(low: f64, high: f64, rate: Rate) -> Vec<Tone> {
+    [low, high].map(|hz| Tone::new(hz, -13.0, rate)).into()
 }
 
 /// Digits told of since the last look.
@@ -501,24 +513,31 @@ fn pressed(rig: &Rig) -> Vec<(Way, char)> {
 
 #[test]
 fn a_tone_is_a_digit_and_others_hear_no_more_than_40_ms_of_it() {
+    check_tones(Codec::Pcmu);
+    check_tones(Codec::G722);
+}
+
+fn check_tones(codec: Codec) {
     let mut rig = Rig::new(1);
-    let (a, b) = (rig.leg(0.0, 0.0), rig.leg(0.0, 0.0));
+    let (a, b) = (rig.leg_of(codec, 0.0, 0.0), rig.leg(0.0, 0.0));
     rig.planes[0].open_room(RoomId(1));
     rig.room(a, 1, true);
     rig.room(b, 1, true);
     rig.ticks(20);
+    let (rate, samples) = (codec.sample_rate(), codec.frame_samples());
+    let rate = Rate::from_hz(rate).unwrap();
     let mut longest = 0;
     // Wherever in a frame it begins.
-    for early in (0..160).step_by(10) {
+    for early in (0..samples).step_by(samples / 16) {
         rig.heard(b);
-        let mut tones = key(852.0, 1_477.0);
+        let mut tones = key(852.0, 1_477.0, rate);
         let mut packet = [0; 172];
         let mut loudest = 0;
         for tick in 0..15 {
-            let mut frame = [0; 160];
-            let from = if tick == 0 { 160 - early } else { 0 };
+            let mut frame = vec![0; samples];
+            let from = if tick == 0 { samples - early } else { 0 };
             for tone in tones.iter_mut().filter(|_| tick < 8) {
-                let mut more = [0; 160];
+                let mut more = vec![0; samples];
                 tone.fill(&mut more[from..]);
                 add(&mut frame, &more);
             }
@@ -526,22 +545,30 @@ fn a_tone_is_a_digit_and_others_hear_no_more_than_40_ms_of_it() {
                 .iter()
                 .fold(loudest, |loudest, s| s.abs().max(loudest));
             let mut payload = [0; 160];
-            Codec::Pcmu.encoder().encode(&frame, &mut payload);
             let phone = &mut rig.phones[0];
-            phone.writer.write(0, false, 160, &payload, &mut packet);
+            phone.encoder.encode(&frame, &mut payload);
+            let payload_type = codec.static_payload_type().unwrap();
+            phone
+                .writer
+                .write(payload_type, false, 160, &payload, &mut packet);
             rig.datagram(0, &packet);
             rig.planes[0].tick(&mut rig.sent);
             rig.deliver();
         }
-        assert_eq!(pressed(&rig), [(Way::Tone, '9')], "{early} samples early");
+        assert_eq!(
+            pressed(&rig),
+            [(Way::Tone, '9')],
+            "{codec:?}, {early} samples early"
+        );
         // Within 40 dB of the tone's level; µ-law's smallest steps are far below that.
         let heard = rig.heard(b);
         let audible = heard.iter().filter(|s| s.abs() > loudest / 100);
         longest = longest.max(audible.count());
     }
-    assert!(longest <= 8 * 40, "{} ms of the tone", longest as f32 / 8.0);
+    let ms = longest as f32 / 8.0;
+    assert!(ms <= 40.0, "{codec:?}: {ms} ms of the tone");
     // Afterwards the leg is heard as before.
-    rig.phones[0].says = vec![Tone::new(440.0, -20.0, Rate::Hz8000)];
+    rig.phones[0].says = vec![Tone::new(440.0, -20.0, rate)];
     rig.ticks(10);
     assert!(level(&rig.heard(b)[800..], 440.0) > -21.0);
 }
@@ -550,7 +577,7 @@ fn a_tone_is_a_digit_and_others_hear_no_more_than_40_ms_of_it() {
 fn after_the_first_event_tones_are_no_digits() {
     let mut rig = Rig::new(1);
     let a = rig.leg(0.0, 0.0);
-    rig.phones[0].says = key(697.0, 1_209.0);
+    rig.phones[0].says = key(697.0, 1_209.0, Rate::Hz8000);
     rig.ticks(10);
     assert_eq!(pressed(&rig), [(Way::Tone, '1')]);
     rig.phones[0].says.clear();
@@ -564,7 +591,7 @@ fn after_the_first_event_tones_are_no_digits() {
         rig.datagram(a.0 as usize, &packet);
         rig.ticks(20);
         assert_eq!(pressed(&rig), Vec::from_iter(expected));
-        rig.phones[0].says = key(697.0, 1_336.0);
+        rig.phones[0].says = key(697.0, 1_336.0, Rate::Hz8000);
         rig.ticks(10);
         rig.phones[0].says.clear();
         rig.ticks(5);
@@ -645,4 +672,109 @@ fn bytes_of_any_kind_are_ignored() {
         }
     }
     assert_eq!(rig.phones[0].packets, 105);
+}
+
+/// In dB, of a tone against all else in samples at 16 kHz.
+fn above_the_rest(samples: &[i16], hz: f64) -> f64 {
+    let tone = f64::from(conclave_mixer::tone::strength_dbfs(samples, hz, 16_000));
+    let all: f64 = samples
+        .iter()
+        .map(|s| (f64::from(*s) / 32_768.0).powi(2))
+        .sum();
+    let tone = 10_f64.powf(tone / 10.0);
+    10.0 * (tone / (all / samples.len() as f64 - tone).max(1e-12)).log10()
+}
+
+#[test]
+fn wideband_is_heard_by_wideband_and_everybody_by_all() {
+    let mut rig = Rig::new(1);
+    let (wide, narrow) = (
+        rig.leg_of(Codec::G722, 5_000.0, -20.0),
+        rig.leg(440.0, -20.0),
+    );
+    let (listens_wide, listens_narrow) = (rig.leg_of(Codec::G722, 0.0, 0.0), rig.leg(0.0, 0.0));
+    rig.planes[0].open_room(RoomId(1));
+    for leg in [wide, narrow, listens_wide, listens_narrow] {
+        rig.room(leg, 1, true);
+    }
+    rig.ticks(60);
+    let at = |samples: &[i16], hz| conclave_mixer::tone::strength_dbfs(samples, hz, 16_000);
+    let heard = rig.heard(listens_wide);
+    let heard = &heard[heard.len() - 6_400..];
+    assert!(
+        (at(heard, 5_000.0) + 20.0).abs() < 2.0,
+        "{}",
+        at(heard, 5_000.0)
+    );
+    assert!((at(heard, 440.0) + 20.0).abs() < 1.0);
+    let heard = rig.heard(narrow);
+    assert!(
+        level(&heard[3_200..], 3_000.0) < -50.0,
+        "nothing is folded down"
+    );
+    let heard = rig.heard(wide);
+    let heard = &heard[heard.len() - 6_400..];
+    assert!((at(heard, 440.0) + 20.0).abs() < 1.0 && at(heard, 5_000.0) < -55.0);
+    let heard = rig.heard(listens_narrow);
+    assert!((level(&heard[3_200..], 440.0) + 20.0).abs() < 1.0);
+}
+
+/// Codecs with a memory: whoever leaves the stream of the listeners and comes back to it hears nothing of that.
+#[test]
+fn a_wideband_listener_begins_to_speak_and_ends_without_a_click() {
+    let mut rig = Rig::new(1);
+    let talks = rig.leg_of(Codec::G722, 700.0, -20.0);
+    let [first, second] = [(); 2].map(|()| rig.leg_of(Codec::G722, 0.0, 0.0));
+    rig.planes[0].open_room(RoomId(1));
+    for leg in [talks, first, second] {
+        rig.room(leg, 1, true);
+    }
+    rig.ticks(60);
+    let check = |rig: &mut Rig, leg: LegId, when: &str| {
+        for (n, frame) in rig.heard(leg).as_chunks::<320>().0.iter().enumerate() {
+            let clean = above_the_rest(frame, 700.0);
+            assert!(clean > 17.0, "frame {n} {when}: {clean:.1} dB");
+        }
+    };
+    // Both share one stream by now, which began long after them.
+    rig.phones.iter_mut().for_each(|phone| phone.heard.clear());
+    rig.ticks(10);
+    let [a, b] = [first, second].map(|leg| rig.phones[leg.0 as usize].heard.clone());
+    assert_eq!(a[3_000..], b[3_000..], "one encoding for both");
+    // Nobody else keeps the shared stream going while the only listener speaks.
+    rig.route(first, Route::Silence);
+    for round in 0..3 {
+        // Each time the encoder that was not in use remembers another loudness.
+        for (dbfs, says, when) in [
+            (-38.0, false, "after"),
+            (-12.0, false, "before"),
+            (-30.0, true, "while"),
+        ] {
+            rig.phones[talks.0 as usize].says = vec![Tone::new(700.0, dbfs, Rate::Hz16000)];
+            rig.ticks(60);
+            rig.heard(second);
+            let tone = says.then(|| Tone::new(300.0, -20.0, Rate::Hz16000));
+            rig.phones[second.0 as usize].says = Vec::from_iter(tone);
+            rig.ticks(60);
+            check(&mut rig, second, &format!("{when} it spoke, round {round}"));
+        }
+        rig.phones[talks.0 as usize].says = vec![Tone::new(700.0, -12.0, Rate::Hz16000)];
+        rig.ticks(10);
+        rig.heard(second);
+        rig.phones[second.0 as usize].says.clear();
+        rig.ticks(80);
+        check(
+            &mut rig,
+            second,
+            &format!("after it spoke, louder, round {round}"),
+        );
+    }
+    let thread = rig.planes[0].depart(second).unwrap();
+    rig.planes[0].admit(thread, &mut rig.sent);
+    rig.room(second, 1, true);
+    // It comes in anew, over a ramp.
+    rig.ticks(2);
+    rig.heard(second);
+    rig.ticks(80);
+    check(&mut rig, second, "after it came from elsewhere");
 }

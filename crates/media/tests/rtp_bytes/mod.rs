@@ -23,11 +23,8 @@ pub(crate) fn check(bytes: &[u8]) {
     let Some(choice) = take(&mut bytes) else {
         return;
     };
-    let mut leg = Leg::new(if choice & 1 == 0 {
-        Codec::Pcmu
-    } else {
-        Codec::Pcma
-    });
+    let codecs = [Codec::Pcmu, Codec::Pcma, Codec::G722];
+    let mut leg = Leg::new(codecs[usize::from(choice) % codecs.len()]);
     while let Some(deed) = take(&mut bytes) {
         let operand = take(&mut bytes).unwrap_or(0);
         match deed % 8 {
@@ -137,10 +134,11 @@ impl Leg {
 
     fn tick(&mut self, after_ms: u64) {
         self.now += Duration::from_millis(after_ms);
-        let mut frame = [12_345; 160];
-        let pulled = self.receiver.pull(self.now, &mut frame);
+        let mut frame = [12_345; 320];
+        let frame = &mut frame[..self.codec.frame_samples()];
+        let pulled = self.receiver.pull(self.now, frame);
         assert!(
-            pulled != Pulled::Silence || frame == [0; 160],
+            pulled != Pulled::Silence || frame.iter().all(|sample| *sample == 0),
             "silence that is heard"
         );
     }
@@ -186,7 +184,9 @@ impl Leg {
         for _ in 0..30 {
             self.tick(20);
         }
-        assert_eq!(self.receiver.pull(self.now, &mut [0; 160]), Pulled::Silence);
+        let mut frame = [0; 320];
+        let frame = &mut frame[..self.codec.frame_samples()];
+        assert_eq!(self.receiver.pull(self.now, frame), Pulled::Silence);
     }
 }
 

@@ -27,9 +27,15 @@ pub(crate) struct Baresip {
 impl Baresip {
     /// Starts baresip and calls; returns when the call is answered.
     pub(crate) fn call(bridge: u16, voice: usize) -> Self {
+        Self::call_in("PCMU", bridge, voice)
+    }
+
+    /// The same in a codec of baresip's: PCMU, PCMA or G722.
+    pub(crate) fn call_in(codec: &str, bridge: u16, voice: usize) -> Self {
+        let rate = if codec == "G722" { 16_000 } else { 8_000 };
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path();
-        write_tone(&path.join("tone.wav"), tones::CALLERS[voice]);
+        write_tone(&path.join("tone.wav"), tones::CALLERS[voice], rate);
         let console_port = free_port();
         let first_rtp = 40_000 + 40 * voice;
         fs::write(
@@ -37,8 +43,8 @@ impl Baresip {
             format!(
                 "poll_method epoll\nsip_listen 127.0.0.1:{sip}\nnet_interface 127.0.0.1\n\
                  audio_source aufile,{dir}/tone.wav\naudio_player aufile,{dir}/played.wav\naudio_alert aufile,{dir}/alert.wav\n\
-                 audio_srate 8000\naudio_channels 1\nrtp_ports {first_rtp}-{last_rtp}\n\
-                 module_path /usr/lib/baresip/modules\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\n\
+                 audio_srate {rate}\naudio_channels 1\nrtp_ports {first_rtp}-{last_rtp}\n\
+                 module_path /usr/lib/baresip/modules\nmodule g711.so\nmodule g722.so\nmodule aufile.so\nmodule sndfile.so\n\
                  module_app account.so\nmodule_app menu.so\nmodule cons.so\ncons_listen 127.0.0.1:{console_port}\nsnd_path {dir}\n",
                 sip = free_port(),
                 dir = path.display(),
@@ -48,7 +54,9 @@ impl Baresip {
         .unwrap();
         fs::write(
             path.join("accounts"),
-            "<sip:+442079460099@127.0.0.1>;regint=0;audio_codecs=PCMU;dtmfmode=rtpevent\n",
+            format!(
+                "<sip:+442079460099@127.0.0.1>;regint=0;audio_codecs={codec};dtmfmode=rtpevent\n"
+            ),
         )
         .unwrap();
         fs::write(path.join("contacts"), "").unwrap();
@@ -126,8 +134,8 @@ impl Baresip {
         }
     }
 
-    /// What baresip keeps of what it hears: samples after the 44 bytes of a header, a file for each time that the
-    /// stream was started.
+    /// What baresip keeps of what it hears, at 8 kHz: samples after the 44 bytes of a header, a file for each time that
+    /// the stream was started.
     fn recording(&self) -> Vec<i16> {
         let files = fs::read_dir(self.directory.path())
             .unwrap()
@@ -139,8 +147,17 @@ impl Baresip {
         let mut samples = Vec::new();
         for file in files {
             let bytes = fs::read(file).unwrap();
+            let wide = bytes.get(24..26) == Some(&16_000_u16.to_le_bytes());
             let pairs = bytes.get(44..).unwrap_or_default().chunks_exact(2);
-            samples.extend(pairs.map(|pair| i16::from_le_bytes([pair[0], pair[1]])));
+            let all = pairs.map(|pair| i16::from_le_bytes([pair[0], pair[1]]));
+            if wide {
+                let all: Vec<i16> = all.collect();
+                // The tones are far below 4 kHz: the mean of two is a good enough filter.
+                let halves = all.as_chunks::<2>().0.iter();
+                samples.extend(halves.map(|[a, b]| ((i32::from(*a) + i32::from(*b)) / 2) as i16));
+            } else {
+                samples.extend(all);
+            }
         }
         samples
     }
@@ -182,16 +199,16 @@ impl Drop for Baresip {
 }
 
 /// A minute of the tone: longer than any test.
-fn write_tone(path: &std::path::Path, frequency: f64) {
+fn write_tone(path: &std::path::Path, frequency: f64, rate: u32) {
     let spec = hound::WavSpec {
         channels: 1,
-        sample_rate: 8000,
+        sample_rate: rate,
         bits_per_sample: 16,
         sample_format: hound::SampleFormat::Int,
     };
     let mut file = hound::WavWriter::create(path, spec).unwrap();
-    for n in 0..480_000 {
-        let wave = (std::f64::consts::TAU * frequency * f64::from(n) / 8000.0).sin();
+    for n in 0..60 * rate {
+        let wave = (std::f64::consts::TAU * frequency * f64::from(n) / f64::from(rate)).sin();
         file.write_sample((wave * 6000.0) as i16).unwrap();
     }
     file.finalize().unwrap();

@@ -61,6 +61,46 @@ fn three_baresips_meet() {
     host.is_hung_up();
 }
 
+/// G.722 and both laws of G.711, of two stacks, in one room.
+#[test]
+fn wideband_and_narrowband_telephones_meet() {
+    let bridge = Bridge::start();
+    let account = bridge.account(&[]);
+    let enter = |codec, voice, pin: &str| {
+        let mut phone = Baresip::call_in(codec, bridge.sip, voice);
+        phone.hears(Prompt::EnterPin);
+        phone.press(pin);
+        phone.press("#");
+        phone
+    };
+    let mut wide = enter("G722", 0, &account.host_pin);
+    wide.hears(Prompt::YouAreTheFirst);
+    let other_wide = enter("G722", 1, &account.guest_pin);
+    wide.hears(Prompt::EntryTone);
+    let narrow = enter("PCMA", 2, &account.guest_pin);
+    wide.hears(Prompt::EntryTone);
+    let sipp = crate::journey::joining_guest(&bridge, &account, 3, &[]);
+    sipp.speak(true);
+    check_hears(&wide, &[&other_wide, &narrow, &sipp]);
+    check_hears(&other_wide, &[&wide, &narrow, &sipp]);
+    check_hears(&narrow, &[&wide, &other_wide, &sipp]);
+    check_hears(&sipp, &[&wide, &other_wide, &narrow]);
+    // A listener who says nothing hears what all such hear, and goes on hearing it when it speaks.
+    wide.press("*6");
+    wide.hears(Prompt::Muted);
+    check_hears(&other_wide, &[&narrow, &sipp]);
+    check_hears(&wide, &[&other_wide, &narrow, &sipp]);
+    wide.press("##");
+    wide.hears(Prompt::HostEnded);
+    let mut codecs: Vec<String> = bridge
+        .report("calls")
+        .iter()
+        .map(|row| row["codec"].as_str().unwrap_or_default().to_owned())
+        .collect();
+    codecs.sort();
+    assert_eq!(codecs, ["G722", "G722", "PCMA", "PCMU"]);
+}
+
 #[test]
 fn sipps_own_caller_is_served() {
     let bridge = Bridge::start();
