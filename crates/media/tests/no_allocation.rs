@@ -2,6 +2,7 @@
 
 // A counting allocator cannot be written without it; it hands everything on to the system's.
 #![allow(unsafe_code)]
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
