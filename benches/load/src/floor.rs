@@ -105,7 +105,8 @@ struct Peer {
 fn tick(socket: &UdpSocket, orders: &Receiver<Order>) {
     let mut peers: Vec<Peer> = Vec::new();
     let mut places: HashMap<CallRef, SockaddrIn> = HashMap::new();
-    let mut headers = MultiHeaders::<SockaddrIn>::preallocate(BATCH, None);
+    // Not the same for both: sending leaves the addresses of what was sent in them, and receiving would write there.
+    let [mut received, mut sent] = [(); 2].map(|()| MultiHeaders::preallocate(BATCH, None));
     let mut inbound = vec![[0_u8; LONGEST]; BATCH];
     let mut outbound = vec![[0_u8; PACKET]; BATCH];
     let began = Instant::now();
@@ -127,9 +128,9 @@ fn tick(socket: &UdpSocket, orders: &Receiver<Order>) {
                 Err(std::sync::mpsc::TryRecvError::Disconnected) => return,
             }
         }
-        while receive(socket, &mut headers, &mut inbound) == BATCH {}
+        while receive(socket, &mut received, &mut inbound) == BATCH {}
         for some in peers.chunks_mut(BATCH) {
-            send(socket, &mut headers, &mut outbound, some);
+            send(socket, &mut sent, &mut outbound, some);
         }
     }
 }
