@@ -1,8 +1,7 @@
 //! How soon the noise detector flags music and noise, and how often it flags speech.
 //!
-//! `cargo xtask long noise` makes the recordings and runs it. By hand:
 //! `cargo run --release -p conclave-mixer --example noise -- FILES`: 8 kHz µ-law; a file whose name begins with
-//! `speech` must never be flagged, any other always.
+//! `speech` must never be flagged, any other always. How to make them stands in `docs/audio.md`.
 #![allow(clippy::print_stdout)]
 #![allow(clippy::unwrap_used, reason = "a campaign may fail")]
 

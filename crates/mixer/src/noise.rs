@@ -71,9 +71,9 @@ impl NoiseDetector {
     pub fn push(&mut self, frame: &[i16]) -> Option<bool> {
         let at = self.heard % WINDOW;
         self.levels[at] = power_dbfs(power(frame));
-        let signs = frame.iter().zip(frame.iter().skip(1));
-        let crossings = signs.filter(|(a, b)| (**a < 0) != (**b < 0)).count();
-        self.crossings[at] = (crossings as f32 + 1.0).ln();
+        let neighbours = frame.iter().zip(frame.iter().skip(1));
+        let crossings: u16 = neighbours.map(|(a, b)| (a ^ b).cast_unsigned() >> 15).sum();
+        self.crossings[at] = (f32::from(crossings) + 1.0).ln();
         self.heard += 1;
         let due = self.heard >= WINDOW && self.heard.is_multiple_of(EVERY);
         if due { self.judge() } else { None }
