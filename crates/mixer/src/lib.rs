@@ -27,11 +27,13 @@ mod band;
 mod fade;
 mod fir;
 mod limiter;
+mod noise;
 mod rate;
 mod room;
 mod slots;
 mod talker;
 
+pub use noise::NoiseDetector;
 pub use rate::Rate;
 pub use room::{Heard, RoomMixer};
 pub use slots::SlotId;

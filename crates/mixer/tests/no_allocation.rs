@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)] // A global allocator can't be written without.
 
-use conclave_mixer::{Rate, RoomMixer};
+use conclave_mixer::{NoiseDetector, Rate, RoomMixer};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
@@ -80,4 +80,12 @@ fn ticks_neither_allocate_nor_free() {
     assert_eq!(room.len(), 60 - 9 - 16);
     drop(vec![0_u8; 10]);
     assert_eq!(ALLOCATIONS.get() - before, 2, "the counter counts");
+}
+
+#[test]
+fn the_noise_detector_neither_allocates_nor_frees() {
+    let mut line = NoiseDetector::default();
+    let before = ALLOCATIONS.get();
+    let flags = (0..1_000).filter_map(|_| line.push(&[5_000; 160])).count();
+    assert_eq!((flags, ALLOCATIONS.get() - before), (1, 0));
 }

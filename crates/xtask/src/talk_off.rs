@@ -233,7 +233,7 @@ impl Sources {
             "README.md",
             "docs/architecture.md",
             "docs/hosts.md",
-            "docs/attack.md",
+            "docs/security.md",
         ] {
             let text = read(&root().join(page))?;
             let prose = text

@@ -1,0 +1,249 @@
+//! Whether a line plays music or steady noise, with nobody speaking on it.
+//!
+//! Over a few seconds the level of speech lies now at the top of its range and now at the bottom, jumps from frame to
+//! frame, and its rate of zero crossings jumps too, between voice and hiss. Music and noise do at most two of the
+//! three. The product of the three, with the spread measured against the range, is the same at every loudness, and
+//! nearly so whether the pauses of the speech are silent or filled with the noise of the line.
+
+use crate::levels::{SILENCE_DBFS, power, power_dbfs};
+
+/// Six seconds of 20 ms frames.
+const WINDOW: usize = 300;
+/// Half a second.
+const EVERY: usize = 25;
+/// What is quieter disturbs nobody.
+const AUDIBLE_DBFS: f32 = -55.0;
+/// What lies further below the loud part of a window counts as silence: how deep that is belongs to the line.
+const DEEPEST_DB: f32 = 20.0;
+/// A smaller range is no speech's.
+const SHALLOWEST_DB: f32 = 14.0;
+/// Below what speech reached in hours of it, with pink noise 10 dB below it too.
+const STEADY_BELOW: f32 = 15.5;
+/// The flag goes where windows are beyond this: as speech is most of the time.
+const SPEECH_ABOVE: f32 = 30.0;
+/// Judgements in a row, two seconds of them, before the flag goes.
+const TO_CLEAR: u8 = 4;
+
+/// Tells music and steady noise on a line from speech, 6 s after they began at the earliest.
+///
+/// It takes the frames of one leg as they were decoded, at any sample rate, and allocates nothing.
+///
+/// ```
+/// use conclave_mixer::{NoiseDetector, Rate, tone::Tone};
+///
+/// let mut line = NoiseDetector::default();
+/// let mut hum = Tone::new(100.0, -25.0, Rate::Hz8000);
+/// let changes: Vec<(usize, bool)> = (0..500)
+///     .filter_map(|tick| {
+///         let mut frame = [0; Rate::Hz8000.frame_len()];
+///         hum.fill(&mut frame);
+///         Some((tick, line.push(&frame)?))
+///     })
+///     .collect();
+/// assert_eq!(changes, [(299, true)]); // told once
+/// ```
+#[derive(Clone, Debug)]
+pub struct NoiseDetector {
+    /// dBFS of each frame, as a ring.
+    levels: [f32; WINDOW],
+    /// Logarithm of the zero crossings of each frame, as a ring.
+    crossings: [f32; WINDOW],
+    heard: usize,
+    flagged: bool,
+    /// Judgements in a row that speak against the flag.
+    against: u8,
+}
+
+impl Default for NoiseDetector {
+    fn default() -> Self {
+        Self {
+            levels: [SILENCE_DBFS; WINDOW],
+            crossings: [0.0; WINDOW],
+            heard: 0,
+            flagged: false,
+            against: 0,
+        }
+    }
+}
+
+impl NoiseDetector {
+    /// Takes the next 20 ms; says so when the line has begun (true) or ceased (false) to play music or noise.
+    pub fn push(&mut self, frame: &[i16]) -> Option<bool> {
+        let at = self.heard % WINDOW;
+        self.levels[at] = power_dbfs(power(frame));
+        let neighbours = frame.iter().zip(frame.iter().skip(1));
+        let crossings: u16 = neighbours.map(|(a, b)| (a ^ b).cast_unsigned() >> 15).sum();
+        self.crossings[at] = (f32::from(crossings) + 1.0).ln();
+        self.heard += 1;
+        let due = self.heard >= WINDOW && self.heard.is_multiple_of(EVERY);
+        if due { self.judge() } else { None }
+    }
+
+    /// Whether the line plays music or noise.
+    #[must_use]
+    pub fn flagged(&self) -> bool {
+        self.flagged
+    }
+
+    fn judge(&mut self) -> Option<bool> {
+        let unsteadiness = self.unsteadiness();
+        if !self.flagged {
+            self.flagged = unsteadiness.is_some_and(|u| u < STEADY_BELOW);
+            return self.flagged.then_some(true);
+        }
+        let speech_or_silence = unsteadiness.is_none_or(|u| u > SPEECH_ABOVE);
+        self.against = if speech_or_silence {
+            self.against + 1
+        } else {
+            0
+        };
+        if self.against < TO_CLEAR {
+            return None;
+        }
+        (self.flagged, self.against) = (false, 0);
+        Some(false)
+    }
+
+    /// How little the window is like music or noise; `None` where it is all but silent.
+    fn unsteadiness(&self) -> Option<f32> {
+        let mut sorted = self.levels;
+        let (below, loud, _) = sorted.select_nth_unstable_by(WINDOW * 9 / 10, f32::total_cmp);
+        let loud = *loud;
+        if loud < AUDIBLE_DBFS {
+            return None;
+        }
+        let (_, soft, _) = below.select_nth_unstable_by(WINDOW / 10, f32::total_cmp);
+        let range = (loud - *soft).clamp(SHALLOWEST_DB, DEEPEST_DB);
+        let levels = self
+            .in_order(&self.levels)
+            .map(|l| l.max(loud - DEEPEST_DB));
+        let jumps = jump(levels.clone()) * jump(self.in_order(&self.crossings));
+        Some(1000.0 * (spread(levels) / range).powi(3) * jumps)
+    }
+
+    /// A ring from its oldest value on.
+    fn in_order<'a>(&self, ring: &'a [f32; WINDOW]) -> impl Iterator<Item = f32> + Clone + 'a {
+        let (new, old) = ring.split_at(self.heard % WINDOW);
+        old.iter().chain(new).copied()
+    }
+}
+
+/// Mean step from one value of a window to the next.
+fn jump(values: impl Iterator<Item = f32> + Clone) -> f32 {
+    let steps = values.clone().zip(values.skip(1));
+    steps.map(|(a, b)| (a - b).abs()).sum::<f32>() / (WINDOW - 1) as f32
+}
+
+/// Standard deviation of a window.
+fn spread(values: impl Iterator<Item = f32> + Clone) -> f32 {
+    let mean = values.clone().sum::<f32>() / WINDOW as f32;
+    let squares = values.map(|v| (v - mean) * (v - mean)).sum::<f32>();
+    (squares / WINDOW as f32).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::f32::consts::TAU;
+
+    /// Sound by the second and a noise sample, full scale at 1.
+    type Sound = fn(f32, f32) -> f32;
+
+    fn voice(t: f32, _: f32) -> f32 {
+        (1..8)
+            .map(|k| (TAU * 140.0 * k as f32 * t).sin() / k as f32)
+            .sum::<f32>()
+            / 3.0
+    }
+    /// Syllables of voice and hiss with a pause after every fourth.
+    fn speech(t: f32, noise: f32) -> f32 {
+        let beat = t * 5.0;
+        match (beat as u32 % 5, beat.fract()) {
+            (4, _) => noise * 1e-3,
+            (_, at) if at < 0.25 => noise * 0.15,
+            (_, at) if at < 0.8 => voice(t, noise) * (at * 4.0).sin().abs(),
+            _ => noise * 1e-3,
+        }
+    }
+    /// A note every quarter of a second, dying away over a chord.
+    fn music(t: f32, _: f32) -> f32 {
+        let note = [440.0, 554.4, 659.3, 880.0][(t * 4.0) as usize % 4];
+        let chord = (TAU * 220.0 * t).sin() + (TAU * 330.0 * t).sin();
+        0.15 * chord + 0.5 * (TAU * note * t).sin() * (-(t * 4.0).fract() * 3.0).exp()
+    }
+    fn hiss(_: f32, noise: f32) -> f32 {
+        noise * 0.3
+    }
+    fn fan(t: f32, noise: f32) -> f32 {
+        noise * (0.3 + 0.05 * (TAU * 1.5 * t).sin()) + 0.1 * (TAU * 120.0 * t).sin()
+    }
+
+    /// Plays `(sound, seconds)` at `gain_db` and `hz`; when the flag changed, in seconds.
+    fn changes(stretches: &[(Sound, u32)], gain_db: f32, hz: usize) -> Vec<(f32, bool)> {
+        let (mut line, mut dice, mut sample) = (NoiseDetector::default(), 1_u32, 0);
+        let gain = 30_000.0 * 10_f32.powf(gain_db / 20.0);
+        let mut told = Vec::new();
+        let mut frame = vec![0; hz / 50];
+        for &(sound, seconds) in stretches {
+            for _ in 0..seconds * 50 {
+                for x in &mut frame {
+                    dice = dice.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    let noise = (dice >> 8) as f32 / (1 << 23) as f32 - 1.0;
+                    *x = (sound(sample as f32 / hz as f32, noise) * gain) as i16;
+                    sample += 1;
+                }
+                let at = sample as f32 / hz as f32;
+                told.extend(line.push(&frame).map(|flag| (at, flag)));
+            }
+        }
+        assert_eq!(line.flagged(), told.last().is_some_and(|(_, flag)| *flag));
+        told
+    }
+
+    #[test]
+    fn music_and_noise_are_flagged_within_ten_seconds_at_every_level_and_rate() {
+        for sound in [music, hiss, fan] as [Sound; 3] {
+            for hz in [8_000, 16_000, 48_000] {
+                for gain_db in [0.0, -15.0, -30.0] {
+                    let told = changes(&[(sound, 20)], gain_db, hz);
+                    assert!(
+                        matches!(told[..], [(..=10.0, true)]),
+                        "{hz} {gain_db}: {told:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn speech_is_not_flagged_at_any_level_and_rate() {
+        for hz in [8_000, 16_000, 48_000] {
+            for gain_db in [0.0, -15.0, -30.0] {
+                assert_eq!(changes(&[(speech, 60)], gain_db, hz), []);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_too_faint_to_disturb_is_not_flagged() {
+        assert_eq!(changes(&[(hiss, 30)], -50.0, 8_000), []);
+        assert_eq!(changes(&[(|_, _| 0.0, 30)], 0.0, 8_000), []);
+    }
+
+    #[test]
+    fn the_flag_goes_when_somebody_speaks_again_or_the_line_falls_silent() {
+        for after in [speech, |_, _| 0.0] as [Sound; 2] {
+            let told = changes(&[(music, 20), (after, 20)], -6.0, 8_000);
+            assert!(
+                matches!(told[..], [(_, true), (20.0..30.0, false)]),
+                "{told:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn music_after_speech_is_flagged_within_ten_seconds() {
+        let told = changes(&[(speech, 20), (music, 20)], -6.0, 8_000);
+        assert!(matches!(told[..], [(20.0..=30.0, true)]), "{told:?}");
+    }
+}
