@@ -42,6 +42,14 @@ pub enum Event {
         /// How loud, RMS relative to full scale.
         dbfs: f32,
     },
+    /// A leg plays music or steady noise, with nobody speaking on it, or has ceased to: told once for each change, some 6 to
+    /// 10 s after it.
+    Noisy {
+        /// Which leg.
+        leg: LegId,
+        /// True while it does.
+        noisy: bool,
+    },
     /// No RTP for [`quiet_after`](crate::EngineConfig::quiet_after) (60 s), while the peer
     /// doesn't hold; said again after each such span.
     Quiet {

@@ -12,7 +12,7 @@ pub type EventReceiver = Receiver<Event>;
 const BACKLOG: usize = 16_384;
 
 /// One sender of events. The channel has no bound of its own, since a media thread must never wait; what
-/// answers a command is bounded by the commands, and the rest by [`BACKLOG`].
+/// answers a command is bounded by the commands, and most of the rest by [`BACKLOG`].
 #[derive(Clone, Debug)]
 pub(crate) struct Events(Sender<Event>);
 
@@ -23,8 +23,12 @@ impl Events {
     }
 
     pub(crate) fn say(&self, event: Event) {
+        // A leg's noise is told once for each change, which takes seconds: it is bounded by itself.
         let answers = match event {
-            Event::PlayEnded { .. } | Event::NameRecorded { .. } | Event::Stopped { .. } => true,
+            Event::PlayEnded { .. }
+            | Event::NameRecorded { .. }
+            | Event::Stopped { .. }
+            | Event::Noisy { .. } => true,
             Event::Digit { .. } | Event::Level { .. } | Event::Quiet { .. } => false,
         };
         if answers || self.0.len() < BACKLOG {

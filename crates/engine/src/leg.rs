@@ -7,7 +7,7 @@ use conclave_media::{
     Encoder, Latch, Latched, MAX_REPORT, Pulled, Receiver, RtcpSession, RtpPacket, RtpWriter,
     estimate_mos,
 };
-use conclave_mixer::{Heard, Rate, SlotId};
+use conclave_mixer::{Heard, NoiseDetector, Rate, SlotId};
 
 use crate::{
     Direction, LegId, LegMedia, LegStats, PlayId, Rtcp,
@@ -115,6 +115,7 @@ pub(crate) struct Leg {
     tones: Option<ToneDetector>,
     /// Before them, on a wideband leg.
     halver: Halver,
+    noise: NoiseDetector,
     encoder: Box<dyn Encoder>,
     company: Company,
     writer: RtpWriter,
@@ -159,6 +160,7 @@ impl Leg {
             events_from: None,
             tones: Some(ToneDetector::new()),
             halver: Halver::new(),
+            noise: NoiseDetector::default(),
             encoder: media.codec.encoder(),
             company: Company::default(),
             writer: RtpWriter::new(start.ssrc, start.sequence, start.timestamp),
@@ -207,6 +209,10 @@ impl Leg {
         if media.remote != self.media.remote {
             // Another peer, with numbers of its own.
             self.events.reset();
+        }
+        if !direction.hears() {
+            // What a held line plays is known to be no caller.
+            self.noise = NoiseDetector::default();
         }
         self.media = media;
         self.direction = direction;
@@ -334,6 +340,11 @@ impl Leg {
             Rate::Hz48000 => return false,
         }
         tones.suspects()
+    }
+
+    /// Takes this tick's frame of what the leg says; tells when that has become, or is no longer, music or steady noise.
+    pub(crate) fn watch_noise(&mut self, frame: &[i16]) -> Option<bool> {
+        self.noise.push(frame)
     }
 
     /// Whether there has been no RTP for too long; asked once each tick.

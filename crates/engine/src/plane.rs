@@ -299,6 +299,9 @@ impl Plane {
             if leg.name.as_mut().is_some_and(|name| name.take(frame)) {
                 finish_name(events, leg.id, leg.name.take());
             }
+            if let Some(noisy) = leg.watch_noise(frame) {
+                events.say(Event::Noisy { leg: leg.id, noisy });
+            }
             if leg.is_quiet(now) {
                 events.say(Event::Quiet { leg: leg.id });
             }

@@ -322,6 +322,11 @@ impl Shell {
                     dbfs: dbfs.clamp(-127.0, 0.0) as i8,
                 });
             }
+            engine::Event::Noisy { leg, noisy } => {
+                let call = CallId(leg.0);
+                info!(%call, noisy, "music or steady noise on a line");
+                self.tell(Event::Noisy { call, noisy });
+            }
             engine::Event::Quiet { leg } => self.tell(Event::MediaQuiet {
                 call: CallId(leg.0),
             }),

@@ -505,6 +505,7 @@ fn pressed(rig: &Rig) -> Vec<(Way, char)> {
         Event::PlayEnded { .. }
         | Event::NameRecorded { .. }
         | Event::Level { .. }
+        | Event::Noisy { .. }
         | Event::Quiet { .. }
         | Event::Stopped { .. } => None,
     });
@@ -777,4 +778,41 @@ fn a_wideband_listener_begins_to_speak_and_ends_without_a_click() {
     rig.heard(second);
     rig.ticks(80);
     check(&mut rig, second, "after it came from elsewhere");
+}
+
+#[test]
+fn music_on_a_line_is_told_once_and_so_is_its_end() {
+    let mut rig = Rig::new(1);
+    let (hums, speaks) = (rig.leg(300.0, -25.0), rig.leg_of(Codec::G722, 0.0, 0.0));
+    let told = |rig: &Rig| -> Vec<(LegId, bool)> {
+        let told = rig.events.try_iter().filter_map(|event| match event {
+            Event::Noisy { leg, noisy } => Some((leg, noisy)),
+            _ => None,
+        });
+        told.collect()
+    };
+    // What speech is made of: voice, hiss and pauses, each of them short.
+    for n in 0..200_u32 {
+        let sound = [
+            Some((210.0, -16.0)),
+            Some((5_500.0, -30.0)),
+            Some((260.0, -22.0)),
+            None,
+        ];
+        let says = sound[(n % 4) as usize].map(|(hz, dbfs)| Tone::new(hz, dbfs, Rate::Hz16000));
+        rig.phones[speaks.0 as usize].says = Vec::from_iter(says);
+        rig.ticks(2 + (n % 3) as usize);
+    }
+    assert_eq!(told(&rig), [(hums, true)]);
+    rig.phones[hums.0 as usize].says.clear();
+    rig.ticks(500);
+    assert_eq!(told(&rig), [(hums, false)]);
+    // On hold its PBX may play what it likes.
+    let direction = Direction::RecvOnly;
+    let media = LegMedia::new(PEER.into(), Codec::Pcmu);
+    let tone = Tone::new(300.0, -25.0, Rate::Hz8000);
+    rig.phones[hums.0 as usize].says.push(tone);
+    rig.order(hums, LegOrder::Update { media, direction });
+    rig.ticks(500);
+    assert_eq!(told(&rig), []);
 }

@@ -32,8 +32,10 @@ pub(crate) struct Packet {
 
 #[derive(Default)]
 struct Line {
-    /// What the telephone says: a tone, or nothing.
-    tone: Option<f64>,
+    /// What the telephone says: a tone and how loud, or nothing.
+    tone: Option<(f64, f32)>,
+    /// Says something with the ways of speech: its tone and hiss, loud and soft, and pauses.
+    babbles: bool,
     /// Digits yet to be pressed.
     digits: VecDeque<u8>,
     /// Digits yet to be sent as tones, 80 ms each with 80 ms after it.
@@ -123,7 +125,17 @@ impl Phone {
 
     /// Says its tone from now on, or nothing.
     pub(crate) fn speak(&self, on: bool) {
-        self.line.lock().unwrap().tone = on.then_some(self.voice);
+        self.say(on.then_some(6_000.0));
+    }
+
+    /// Says something from now on that no detector takes for music, or nothing.
+    pub(crate) fn babble(&self, on: bool) {
+        self.line.lock().unwrap().babbles = on;
+    }
+
+    /// Says its tone with this amplitude from now on, or nothing.
+    pub(crate) fn say(&self, amplitude: Option<f32>) {
+        self.line.lock().unwrap().tone = amplitude.map(|amplitude| (self.voice, amplitude));
     }
 
     /// Stops sending RTP, or goes on.
@@ -288,10 +300,23 @@ fn talk(socket: &UdpSocket, line: &Mutex<Line>, stop: &AtomicBool, ssrc: u32) {
                     if key_frames == 0 {
                         state.tone_digits.pop_front();
                     }
-                } else if let Some(tone) = state.tone {
+                } else if state.babbles {
+                    let hiss = |n: usize| {
+                        f64::from((n as u32).wrapping_mul(2_654_435_761) >> 20) - 2_048.0
+                    };
+                    for (n, sample) in frame.iter_mut().enumerate() {
+                        phase += TAU * 250.0 / 8000.0;
+                        *sample = match timestamp / 480 % 4 {
+                            0 => phase.sin() * 8_000.0,
+                            1 => hiss(n + timestamp as usize),
+                            2 => phase.sin() * 3_000.0,
+                            _ => 0.0,
+                        };
+                    }
+                } else if let Some((tone, amplitude)) = state.tone {
                     for sample in &mut frame {
                         phase += TAU * tone / 8000.0;
-                        *sample = phase.sin() * 6000.0;
+                        *sample = phase.sin() * f64::from(amplitude);
                     }
                 }
                 let law = state.law;

@@ -238,6 +238,31 @@ fn a_line_on_hold_leaves_the_mix() {
     }
 }
 
+/// Found by its sound: the Guest who speaks is louder, and would be the one if nothing were flagged.
+#[test]
+fn a_line_that_plays_music_is_quieted_rather_than_one_who_speaks() {
+    let bridge = Bridge::start();
+    let account = bridge.account(&[]);
+    let mut host = first_host(&bridge, &account, 0);
+    let mut plays = joining_guest(&bridge, &account, 1, &[]);
+    let speaks = joining_guest(&bridge, &account, 2, &[]);
+    plays.say(Some(1_500.0));
+    speaks.babble(true);
+    std::thread::sleep(Duration::from_secs(10));
+    speaks.babble(false);
+    speaks.speak(true);
+    check_hears(&host, &[&plays, &speaks]);
+    host.press("*3");
+    host.hears(Prompt::LineQuieted);
+    plays.hears(Prompt::LineQuieted);
+    check_hears(&host, &[&speaks]);
+    // A tone without a pause would soon be taken for music, too.
+    speaks.speak(false);
+    host.press("*3");
+    host.hears(Prompt::LineRestored);
+    check_hears(&host, &[&plays]);
+}
+
 #[test]
 fn digits_are_never_heard_by_others() {
     let bridge = Bridge::start();
