@@ -157,7 +157,7 @@ fn read_rooms(text: &str) -> Result<Vec<Room>, Error> {
     }
 }
 
-/// The last talkers of the first room's are followed by the one that marks.
+/// In the first room the call after the talkers marks, and the next ones listen for it.
 fn role(room: usize, member: usize, talkers: usize) -> Role {
     let says = match member {
         _ if member < talkers => Says::Speech(member * 37),

@@ -19,11 +19,12 @@ pub(crate) async fn run(arguments: cli::Odds) -> Result<(), Failure> {
     let forced = doors.total() - by_policy.total();
     let totals = data.store.totals().await?;
     if arguments.common.json {
-        return print_json(&json!({
-            "accounts": totals.accounts, "bookings": totals.bookings, "active_targets": doors.total(), "forced": forced,
+        print_json(&json!({
+            "accounts": totals.accounts, "bookings": totals.bookings, "active_targets": doors.total(),
             "guest_digits": policy.guest_digits, "host_digits": policy.host_digits, "ceiling_per_day": policy.ceiling,
             "odds_per_day": odds.chance(),
-        }));
+        }))?;
+        return judged(&odds);
     }
     print(&format!(
         "PINs that open a door: {} (accounts: {}, bookings: {}). Well-formed wrong PINs a day that turn on consent: {}.",
@@ -66,6 +67,10 @@ pub(crate) async fn run(arguments: cli::Odds) -> Result<(), Failure> {
         longer(guest.unwrap_or(policy.guest_digits)),
         longer(host.unwrap_or(policy.host_digits)),
     ))?;
+    judged(&odds)
+}
+
+fn judged(odds: &Odds) -> Result<(), Failure> {
     if odds.is_bearable() {
         Ok(())
     } else {

@@ -349,8 +349,9 @@ impl Shell {
                 codec: Some(media.codec.rtpmap_name().to_owned()),
                 encryption: Some("none".to_owned()),
                 packets_lost: Some(stats.lost),
-                jitter_ms: Some(stats.jitter.as_secs_f64() * 1000.0),
-                mos: Some(f64::from(stats.mos)),
+                // Of a call that sent nothing there is nothing to say.
+                jitter_ms: (stats.packets_in > 0).then_some(stats.jitter.as_secs_f64() * 1000.0),
+                mos: (stats.mos > 0.0).then_some(f64::from(stats.mos)),
             },
         });
     }

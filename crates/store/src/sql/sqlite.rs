@@ -35,6 +35,8 @@ pub(super) async fn open(dir: &Path) -> Result<Db> {
         // What was acknowledged outlives a power cut too.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        // What is erased is overwritten, not only forgotten.
+        .pragma("secure_delete", "on")
         // The usual 2 MB are soon less than the indexes that a look-up goes through. Taken as it is used.
         .pragma("cache_size", CACHE)
         // Reports come in pages, so that sorting one is a matter of memory alone.

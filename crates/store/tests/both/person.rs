@@ -166,3 +166,31 @@ async fn nobody_is_erased_twice(bed: Bed) {
     assert_eq!((nobody.accounts.len(), nobody.calls.len()), (0, 0));
     assert_eq!(store.verify_audit().await.unwrap().entries, 3);
 }
+
+/// Not only rows: what somebody finds who reads the file as bytes.
+#[tokio::test]
+async fn an_erased_person_is_gone_from_the_file() {
+    let bed = Bed::sqlite();
+    let store = bed.open().await;
+    let new = NewAccount {
+        owner: Owner::new("Xantippe Quux", "xantippe@quux.example").unwrap(),
+        ..bed.account("Ada")
+    };
+    store.add_account(new, at(0)).await.unwrap();
+    let file = || std::fs::read(bed.dir.path().join("conclave.db")).unwrap();
+    let holds = |bytes: &[u8]| {
+        String::from_utf8_lossy(bytes)
+            .to_lowercase()
+            .contains("quux")
+    };
+    // With the last connection the write-ahead log goes into the file.
+    store.close().await;
+    assert!(holds(&file()));
+    let store = bed.open().await;
+    store
+        .erase_person("xantippe@quux.example", &act(at(1)))
+        .await
+        .unwrap();
+    store.close().await;
+    assert!(!holds(&file()));
+}
