@@ -105,12 +105,13 @@ fn in_step(world: &mut World, model: &mut Option<Model>, step: &Step) -> Result<
         }
         return Ok(());
     }
-    let over = world.doors.are_over(world.now);
-    if let Step::Arrive { .. } = step
-        && world.conference.is_none()
-        && !over
-    {
-        *model = Some(Model::new(world.doors.terms.clone(), world.doors.ends));
+    if let Step::Arrive { call, .. } = *step {
+        if !world.may_arrive(CallId(call)) {
+            return compare(world, model, step);
+        }
+        if world.conference.is_none() {
+            *model = Some(Model::new(world.doors.terms.clone(), world.doors.ends));
+        }
     }
     let answer = world.step(step).map_err(broken)?;
     let expected = model.as_mut().and_then(|model| tell(model, step, world));
@@ -134,9 +135,6 @@ fn tell(
             by_consent,
             ..
         } => {
-            if world.doors.are_over(now) {
-                return None;
-            }
             let by_consent = by_consent || (role == Role::Guest && world.doors.terms.consent);
             model.heed(world.doors.ends, now);
             model.arrive(CallId(call), role, by_consent, now);

@@ -223,7 +223,9 @@ impl Model {
 
     fn time_is_over(&mut self) {
         self.ends = None;
-        if self.people.iter().any(|person| person.state == State::In) {
+        self.alone = None;
+        let told = self.people.iter().any(|person| person.state == State::In);
+        if told || self.mode == Mode::Ending {
             self.mode = Mode::Ending;
             self.time_over = true;
         } else {

@@ -163,6 +163,11 @@ impl World {
         Ok(None)
     }
 
+    /// Whether the shell would let it in: nobody comes to a booking that is over, or comes twice.
+    pub(crate) fn may_arrive(&self, call: CallId) -> bool {
+        !self.doors.are_over(self.now) && !self.present.contains(&call)
+    }
+
     fn arrive(
         &mut self,
         call: CallId,
@@ -170,9 +175,10 @@ impl World {
         by_consent: bool,
         named: bool,
     ) -> Result<(), Violation> {
-        if self.doors.are_over(self.now) || !self.present.insert(call) {
+        if !self.may_arrive(call) {
             return Ok(());
         }
+        self.present.insert(call);
         let ticket = self.doors.ticket(role, by_consent);
         if self.conference.is_none() {
             self.conferences += 1;
