@@ -58,7 +58,9 @@ mod subject;
 
 pub use account::{AccountChange, Find, NewAccount, PinCount, StoredPin};
 pub use act::{Act, Page};
-pub use audit::{Anchor, AuditKey, Broken, Draft, Fault, Head, Mac, Sealed, Verified, Verifier};
+pub use audit::{
+    Anchor, AuditKey, Broken, Draft, Fault, Head, Mac, Noted, Sealed, Verified, Verifier,
+};
 pub use booking::{
     BookingChange, BookingFilter, Letter, LetterKind, NewBooking, NewInvitee, SealedGuestPin,
 };

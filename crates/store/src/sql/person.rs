@@ -6,6 +6,7 @@ use conclave_accounts::{AccountId, AccountState, BookingId, InviteeId};
 
 use super::audit::{self, Note};
 use super::{SqlStore, accounts, args, bookings, reports};
+use crate::audit::names::ERASED;
 use crate::error::Result;
 use crate::{Act, CallRow, Find, Page, Person, StoreError, SubjectKind};
 
@@ -95,13 +96,16 @@ impl SqlStore {
         let person = self.person(email).await?;
         let mut deed = self.deed().await?;
         let address = email.to_lowercase();
-        let mut found = audit::forget_all(&mut deed.turn, SubjectKind::Person, &address).await? > 0;
+        let mut forgotten =
+            audit::forget_all(&mut deed.turn, SubjectKind::Person, &address).await?;
+        let mut found = !forgotten.is_empty();
         for account in &person.accounts {
             if account.state != AccountState::Closed {
                 accounts::close(&mut deed, account.id, act).await?;
             }
             let titles = account.id.to_string();
-            audit::forget_all(&mut deed.turn, SubjectKind::Title, &titles).await?;
+            let titles = audit::forget_all(&mut deed.turn, SubjectKind::Title, &titles).await?;
+            forgotten.extend(titles);
             for row in deed.turn.all(BOOKED, args![account.id]).await? {
                 deed.turn
                     .run(ERASE_OWNERS_LETTERS, args![row.id("id")?])
@@ -127,17 +131,19 @@ impl SqlStore {
         }
         for call in &person.calls {
             deed.turn.run(ERASE_NUMBER, args![call.id]).await?;
-            if let Some(number) = &call.number {
-                audit::forget(&mut deed.turn, SubjectKind::Number, number).await?;
-                if let Some(visit) = &call.visit {
-                    let known = args![visit.account, number];
-                    deed.turn.run(ERASE_KNOWN_NUMBER, known).await?;
-                }
+            // By the call: the number itself may be masked by now.
+            let id = call.id.to_string();
+            forgotten.extend(audit::forget_all(&mut deed.turn, SubjectKind::Number, &id).await?);
+            if let Some((number, visit)) = call.number.as_ref().zip(call.visit.as_ref()) {
+                let known = args![visit.account, number];
+                deed.turn.run(ERASE_KNOWN_NUMBER, known).await?;
             }
         }
-        audit::forget(&mut deed.turn, SubjectKind::Operator, email).await?;
+        forgotten.extend(audit::forget(&mut deed.turn, SubjectKind::Operator, email).await?);
         let ids: Vec<u64> = person.accounts.iter().map(|account| account.id.0).collect();
-        let note = Note::of(act, "person.erased").plain("accounts", serde_json::json!(ids));
+        let note = Note::of(act, ERASED)
+            .plain("accounts", serde_json::json!(ids))
+            .erased(&forgotten);
         deed.note(note).await?;
         deed.commit().await?;
         Ok(person)
