@@ -272,10 +272,7 @@ mod tests {
                 });
             }
         });
-        assert_eq!(
-            file(dir.path()).read().unwrap(),
-            Some(head(100, 0).into())
-        );
+        assert_eq!(file(dir.path()).read().unwrap(), Some(head(100, 0).into()));
     }
 
     #[test]

@@ -112,7 +112,7 @@ async fn change(change: cli::BookingChange) -> Result<(), Failure> {
         files::invitations(&data, &config, &booking, directory).await?;
     }
     let shown = Shown::of(&data, booking).await?;
-    shown.warn_of_clashes();
+    shown.warn_of_doubts();
     shown.show(&change.common, &Pins::default())
 }
 

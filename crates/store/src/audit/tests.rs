@@ -475,7 +475,10 @@ fn names_may_be_gone_where_the_log_says_why() {
         None
     );
     assert_eq!(
-        gone(&[("account.added", spoken()), ("person.erased", listed(other))]),
+        gone(&[
+            ("account.added", spoken()),
+            ("person.erased", listed(other))
+        ]),
         Some(1)
     );
     assert_eq!(

@@ -1,6 +1,6 @@
 //! The audit log in the database: each deed of an operator, and what befell conferences, as entries of one chain.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,8 +14,9 @@ use super::{Row, SqlStore, Turn, args, reports};
 use crate::audit::names::{self, Names, SEEN_EVERY};
 use crate::error::{Result, bad};
 use crate::{
-    Act, Anchor, AuditKey, AuditPage, AuditRow, Broken, Commitment, Draft, Fingerprint, Head, HeadFile,
-    Fault, KeyName, Keys, Mac, Noted, Page, Sealed, StoreError, Subject, SubjectKind, Verified, Verifier,
+    Act, Anchor, AuditKey, AuditPage, AuditRow, Broken, Commitment, Draft, Fault, Fingerprint,
+    Head, HeadFile, KeyName, Keys, Mac, Noted, Page, Sealed, StoreError, Subject, SubjectKind,
+    Verified, Verifier,
 };
 
 pub(super) const LAST: &str = "SELECT seq, mac FROM audit ORDER BY seq DESC LIMIT 1";
@@ -26,6 +27,8 @@ pub(super) const APPEND: &str =
     "INSERT INTO audit (seq, at, kind, body, mac) VALUES ($1, $2, $3, $4, $5)";
 pub(super) const SUBJECT: &str =
     "SELECT commitment FROM audit_subjects WHERE kind = $1 AND belongs = $2 AND value = $3";
+pub(super) const BELONGING: &str =
+    "SELECT commitment FROM audit_subjects WHERE kind = $1 AND belongs = $2";
 pub(super) const ADD_SUBJECT: &str =
     "INSERT INTO audit_subjects (commitment, kind, belongs, value, salt, last_at)
     VALUES ($1, $2, $3, $4, $5, $6)";
@@ -52,10 +55,10 @@ pub(super) const ENTRIES: &str = "SELECT seq, at, kind, body, mac FROM audit
     WHERE seq > $1 AND at >= $2 AND at < $3 ORDER BY seq LIMIT $4";
 pub(super) const ENTRIES_OF_KIND: &str = "SELECT seq, at, kind, body, mac FROM audit
     WHERE kind = $5 AND seq > $1 AND at >= $2 AND at < $3 ORDER BY seq LIMIT $4";
-pub(super) const NEXT_KIND: &str =
-    "SELECT kind FROM audit WHERE kind > $1 ORDER BY kind LIMIT 1";
+pub(super) const NEXT_KIND: &str = "SELECT kind FROM audit WHERE kind > $1 ORDER BY kind LIMIT 1";
 pub(super) const OF_KIND: &str = "SELECT seq FROM audit WHERE kind = $1 LIMIT 1";
-pub(super) const FIRST_SINCE: &str = "SELECT MIN(seq) AS seq FROM audit WHERE at >= $1";
+// Plainly the smallest `seq`, it would be looked for from the log's beginning on.
+pub(super) const FIRST_SINCE: &str = "SELECT MIN(seq + 0) AS seq FROM audit WHERE at >= $1";
 pub(super) const LAST_BEFORE: &str =
     "SELECT seq FROM audit WHERE at < $1 ORDER BY at DESC, seq DESC LIMIT 1";
 pub(super) const AT: &str = "SELECT seq, at, kind, body, mac FROM audit WHERE seq = $1";
@@ -389,11 +392,7 @@ impl SqlStore {
             after = first - 1;
         }
         let rows = match page.kind.as_deref().unwrap_or("") {
-            "" => {
-                self.db
-                    .all(ENTRIES, args![after, from, to, limit])
-                    .await?
-            }
+            "" => self.db.all(ENTRIES, args![after, from, to, limit]).await?,
             prefix => {
                 let mut rows = Vec::new();
                 for kind in self.kinds(prefix).await? {
@@ -412,16 +411,56 @@ impl SqlStore {
         let mut known = BTreeMap::new();
         let mut entries = Vec::with_capacity(rows.len());
         for row in &rows {
-            let body: Value =
-                serde_json::from_str(&row.text("body")?).map_err(|e| bad("body", e))?;
-            entries.push(AuditRow {
-                seq: row.id("seq")?,
-                at: row.moment("at")?,
-                kind: row.text("kind")?,
-                body: self.reveal(body, &mut known).await?,
-            });
+            entries.push(self.shown(row, body_from(row)?, &mut known).await?);
         }
         Ok(entries)
+    }
+
+    /// The entries that hold one of these commitments, and nothing of what else is committed to in them. Reads the
+    /// whole log: for what is asked once in a while.
+    pub(super) async fn speaking_of(
+        &self,
+        commitments: &BTreeSet<Vec<u8>>,
+    ) -> Result<Vec<AuditRow>> {
+        let (mut known, mut entries, mut after) = (BTreeMap::new(), Vec::new(), 0);
+        if commitments.is_empty() {
+            return Ok(entries);
+        }
+        loop {
+            let rows = self.db.all(CHAIN, args![after, BATCH]).await?;
+            for row in &rows {
+                after = row.id("seq")?;
+                let mut body = body_from(row)?;
+                let mut found = false;
+                for value in body.as_object_mut().into_iter().flat_map(Map::values_mut) {
+                    match names::committed(value) {
+                        Some((_, one)) if commitments.contains(&one.as_bytes()[..]) => found = true,
+                        Some((kind, _)) => *value = json!(format!("(another {})", kind.word())),
+                        None => {}
+                    }
+                }
+                if found {
+                    entries.push(self.shown(row, body, &mut known).await?);
+                }
+            }
+            if (rows.len() as u32) < BATCH {
+                return Ok(entries);
+            }
+        }
+    }
+
+    async fn shown(
+        &self,
+        row: &Row,
+        body: Value,
+        known: &mut BTreeMap<[u8; 32], Option<String>>,
+    ) -> Result<AuditRow> {
+        Ok(AuditRow {
+            seq: row.id("seq")?,
+            at: row.moment("at")?,
+            kind: row.text("kind")?,
+            body: self.reveal(body, known).await?,
+        })
     }
 
     /// The kinds of entries there are that begin so: a few dozen at most, each found by one step into the index.
@@ -469,11 +508,7 @@ impl SqlStore {
     }
 
     /// A value that doesn't match its commitment was changed in the database: it is not shown.
-    async fn subject(
-        &self,
-        kind: SubjectKind,
-        commitment: &Commitment,
-    ) -> Result<Option<String>> {
+    async fn subject(&self, kind: SubjectKind, commitment: &Commitment) -> Result<Option<String>> {
         let row = self
             .db
             .one(SUBJECT_OF, args![&commitment.as_bytes()[..]])
@@ -662,6 +697,10 @@ async fn anchor(turn: &mut Turn) -> Result<Option<Anchor>> {
         mac: mac_from(&row, "mac")?,
         proof: mac_from(&row, "proof")?,
     }))
+}
+
+fn body_from(row: &Row) -> Result<Value> {
+    serde_json::from_str(&row.text("body")?).map_err(|e| bad("body", e))
 }
 
 pub(super) fn sealed_from(row: &Row) -> Result<Sealed> {

@@ -34,8 +34,9 @@ macro_rules! conferences {
 pub(super) const CONFERENCES: &str = conferences!("$6 = 0");
 pub(super) const CONFERENCES_OF_ACCOUNT: &str = conferences!("c.account = $6");
 pub(super) const CONFERENCES_OF_BOOKING: &str = conferences!("c.booking = $7");
-pub(super) const CONFERENCES_OF_DEPARTMENT: &str =
-    conferences!("c.account IN (SELECT v.id FROM accounts v WHERE lower(v.department) = lower($5))");
+pub(super) const CONFERENCES_OF_DEPARTMENT: &str = conferences!(
+    "c.account IN (SELECT v.id FROM accounts v WHERE lower(v.department) = lower($5))"
+);
 
 /// As above; `$8` is the conference (0 for all), `$9` the caller's number ('' for all). A page has so many calls, each
 /// with all of its visits.

@@ -49,6 +49,7 @@ const STATEMENTS: &[(&str, &str, &str)] = statements! {
         ADD_SUBJECT "btttbi",
         SEEN_SUBJECT "bii",
         SUBJECT_OF "b",
+        BELONGING "tt",
         SUBJECTS "bi",
         ERASE_SUBJECT "tt",
         ERASE_BELONGINGS "tt",
@@ -127,10 +128,12 @@ const STATEMENTS: &[(&str, &str, &str)] = statements! {
         LEASE "ii",
         SENT "ii",
         FAILED "iti",
+        PROBLEMS "i",
     }
     person {
         INVITED "t",
         BOOKED "i",
+        KNOWN "i",
         AS_HOST "i",
         AS_INVITEE "i",
         ERASE_ACCOUNT "ii",
@@ -324,11 +327,43 @@ async fn finds_all_rows_by_an_index(mut turn: Turn) {
     }
 }
 
+/// What narrows a report, and the index by which it must enter: by that of the time it would read through all that
+/// happened in the period.
+const ENTRIES: &[(&str, &str)] = &[
+    ("audit::ENTRIES_OF_KIND", "audit_by_kind"),
+    ("audit::FIRST_SINCE", "audit_by_time"),
+    ("reports::CONFERENCES_OF_ACCOUNT", "conferences_by_account"),
+    ("reports::CONFERENCES_OF_BOOKING", "conferences_by_booking"),
+    (
+        "reports::CONFERENCES_OF_DEPARTMENT",
+        "accounts_by_department",
+    ),
+    ("reports::CALLS_OF_ACCOUNT", "conferences_by_account"),
+    ("reports::CALLS_OF_BOOKING", "conferences_by_booking"),
+    ("reports::CALLS_OF_DEPARTMENT", "accounts_by_department"),
+    ("reports::CALLS_OF_CONFERENCE", "attendances_by_conference"),
+    ("reports::CALLS_OF_NUMBER", "calls_by_number"),
+];
+
 #[tokio::test]
 async fn every_statement_finds_its_rows_by_an_index_in_sqlite() {
     let dir = tempfile::tempdir().unwrap();
     let store = SqlStore::open(dir.path(), auditor()).await.unwrap();
     finds_all_rows_by_an_index(store.db.begin().await.unwrap()).await;
+    let mut turn = store.db.begin().await.unwrap();
+    for (name, index) in ENTRIES {
+        let (_, statement, kinds) = STATEMENTS
+            .iter()
+            .find(|(listed, ..)| listed == name)
+            .unwrap();
+        let steps = plan(&mut turn, statement, kinds).await;
+        let enters = steps.iter().any(|step| step.contains(index));
+        let everything = steps.iter().any(|step| step.contains("_by_time"));
+        assert!(
+            enters && (!everything || index.ends_with("_by_time")),
+            "{name}: {steps:#?}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -100,6 +100,29 @@ async fn nothing_is_left_of_an_erased_person(bed: Bed) {
     let invited: Vec<_> = person.bookings[1].invitees.iter().map(|i| i.id).collect();
     assert_eq!(invited, [her.0], "nothing of the other invitees");
 
+    let known: Vec<_> = person.known_numbers.iter().map(|k| &*k.number).collect();
+    assert_eq!(
+        (known, person.known_numbers[0].account),
+        (vec!["+49305550001"], ada.id)
+    );
+    let entries: Vec<_> = person.audit.iter().map(|entry| &*entry.kind).collect();
+    assert_eq!(
+        entries,
+        [
+            "account.added",
+            "account.changed",
+            "booking.made",
+            "booking.changed",
+            "booking.made",
+            "call.admitted",
+            "call.admitted"
+        ]
+    );
+    let of_others = serde_json::to_string(&person.audit).unwrap();
+    for others in ["49305550003", "Grace", "Bob", "Budget"] {
+        assert!(!of_others.contains(others), "{others} in {of_others}");
+    }
+
     let words = [
         "xantippe",
         "quux",

@@ -2,9 +2,7 @@
 
 use conclave_accounts::{Role, Source};
 use conclave_conference::LeaveReason;
-use conclave_store::{
-    AuditPage, AuditRow, Fault, Keep, SqlStore, Store, StoreError, SubjectKind,
-};
+use conclave_store::{AuditPage, AuditRow, Fault, Keep, SqlStore, Store, StoreError, SubjectKind};
 use serde_json::json;
 
 use crate::common::{Asked, Bed, Told, act, at, databases, days, minute};
