@@ -40,7 +40,7 @@ mod server;
 mod site;
 mod throttle;
 
-pub use password::{Passwords, PasswordsError};
+pub use password::PasswordsError;
 pub use portal::{Clock, LINK_LASTS, Portal};
 pub use routes::{Access, ENTRANCES, Entrance, role_table};
 pub use server::serve;

@@ -30,7 +30,7 @@ pub enum PasswordsError {
 /// Hashes and verifies passwords with Argon2id (RFC 9106; 19 MiB, two passes), off the runtime and one at a time: the
 /// calls need the other cores.
 #[derive(Debug, Clone)]
-pub struct Passwords {
+pub(crate) struct Passwords {
     turn: Arc<Semaphore>,
     /// What is verified in place of a user's who isn't there, so that it takes the same time.
     nobodys: PasswordHash,
@@ -38,7 +38,7 @@ pub struct Passwords {
 
 impl Passwords {
     /// Takes as long as one password does. `salt` is 16 random bytes.
-    pub fn new(salt: [u8; 16]) -> Result<Self, PasswordsError> {
+    pub(crate) fn new(salt: [u8; 16]) -> Result<Self, PasswordsError> {
         Ok(Self {
             turn: Arc::new(Semaphore::new(1)),
             nobodys: hash(b"", salt)?,

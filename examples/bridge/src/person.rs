@@ -55,11 +55,16 @@ async fn erase(erase: PersonErase) -> Result<(), Failure> {
     let person = kept(&data, &erase.email).await?;
     if !erase.yes {
         return Err(Failure::usage(format!(
-            "this forgets {} for good ({} accounts, which are closed, {} bookings, {} calls): `person export` keeps a copy, --yes goes on",
+            "this forgets {} for good ({} accounts, which are closed, {} bookings, {} calls, {} to the portal): `person export` keeps a copy, --yes goes on",
             erase.email,
             person.accounts.len(),
             person.bookings.len(),
-            person.calls.len()
+            person.calls.len(),
+            if person.user.is_some() {
+                "the sign-in"
+            } else {
+                "no sign-in"
+            }
         )));
     }
     let erased = data.store.erase_person(&erase.email, &data.act()).await?;

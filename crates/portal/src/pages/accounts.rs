@@ -93,7 +93,7 @@ pub(crate) async fn one(
         account: Some(id),
         from: Some(portal.now()),
     };
-    let bookings = portal.store().bookings(&filter, Page::first(200)).await?;
+    let bookings = portal.store().bookings(&filter, Page::all()).await?;
     let month = Month::parse(visitor.fields.get("month"), portal.now());
     let filter = ReportFilter {
         account: Some(id),

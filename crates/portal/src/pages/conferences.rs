@@ -110,7 +110,7 @@ pub(crate) async fn one(
     portal.account(user, conference.account).await?;
     let filter = ReportFilter {
         conference: Some(id),
-        page: Page::first(2_000),
+        page: Page::all(),
         ..ReportFilter::all(Period::default())
     };
     let calls = portal.store().calls(&filter).await?;
