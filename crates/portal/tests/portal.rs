@@ -166,7 +166,7 @@ impl Bed {
                 ended,
                 Fact::Departed {
                     call,
-                    reason: hung_up.clone(),
+                    reason: hung_up,
                 },
             ),
             fact(ended, Fact::Ended { reason }),

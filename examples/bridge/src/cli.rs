@@ -24,7 +24,7 @@ pub(crate) use report::{
 pub(crate) use upkeep::{
     Alarm, Backup, Keys, KeysRetire, Person, PersonErase, PersonExport, Restore,
 };
-pub(crate) use user::{User, UserAdd, UserList, UserRoleChange, UserWhich};
+pub(crate) use user::{There, User, UserAdd, UserLink, UserList, UserRoleChange, UserWhich};
 
 /// A conference bridge for telephones: guests hear music until a host dials in, `*7` locks the room,
 /// `*8` calls the roll, `##` ends it for all.

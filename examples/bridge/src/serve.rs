@@ -38,6 +38,7 @@ const QUEUE: usize = 4096;
 
 pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
     let mut config = Config::load(arguments.config.as_deref())?;
+    let same_place = same_place(&arguments);
     if let Some(address) = arguments.sip {
         config.sip.listen = Listen::both(address);
     }
@@ -141,7 +142,7 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
         arguments.data.data.display()
     ))?;
     next_steps(accounts, &arguments.data.data, &config)?;
-    portal_steps(&data.store, &config).await?;
+    portal_steps(&same_place, &data.store, &config).await?;
 
     let parts = Parts {
         attendant: Attendant::new(Rules::default(), clock.now()),
@@ -192,7 +193,8 @@ async fn open_portal(
     Ok((listener, portal.map_err(Failure::machine)?))
 }
 
-async fn portal_steps(store: &SqlStore, config: &Config) -> Result<(), Failure> {
+/// Says where the portal is, and how its first user is made.
+async fn portal_steps(same_place: &str, store: &SqlStore, config: &Config) -> Result<(), Failure> {
     let Some(listen) = config.http.listen else {
         return print("The web portal is off; --http 127.0.0.1:8080 turns it on.");
     };
@@ -200,9 +202,26 @@ async fn portal_steps(store: &SqlStore, config: &Config) -> Result<(), Failure> 
     print(&format!("The web portal is at {}", site.url(listen, "/")))?;
     if store.users(Page::first(1)).await?.is_empty() {
         print("It has no users yet. This makes the first, and prints a link to set the password:")?;
-        print("  conclave-bridge user add you@example.org --role administrator")?;
+        print(&format!(
+            "  conclave-bridge user add you@example.org --role administrator{same_place}"
+        ))?;
     }
     Ok(())
+}
+
+/// The options by which a command finds what this bridge serves.
+fn same_place(arguments: &cli::Serve) -> String {
+    let mut options = String::new();
+    if arguments.data.data != Path::new("conclave-data") {
+        options.push_str(&format!(" --data {}", arguments.data.data.display()));
+    }
+    if let Some(config) = &arguments.config {
+        options.push_str(&format!(" --config {}", config.display()));
+    }
+    if let Some(http) = arguments.http {
+        options.push_str(&format!(" --http {http}"));
+    }
+    options
 }
 
 fn next_steps(accounts: u64, data: &Path, config: &Config) -> Result<(), Failure> {

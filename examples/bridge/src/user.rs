@@ -1,15 +1,17 @@
 //! `conclave-bridge user`: who signs in to the web portal.
 
-use conclave_portal::LINK_LASTS;
+use std::net::SocketAddr;
+
+use conclave_portal::{LINK_LASTS, Site};
 use conclave_store::{Page, Store, StoreError, Token, User, UserEmail};
 use rand::{SeedableRng, rngs::StdRng};
 use serde_json::json;
 
 use crate::{
     account::{existing, open},
-    cli::{self, Common, UserAdd, UserList, UserRoleChange, UserWhich},
+    cli::{self, Common, There, UserAdd, UserLink, UserList, UserRoleChange, UserWhich},
     clock,
-    config::Config,
+    config::{Config, Http},
     data::Data,
     output::{Failure, print, print_json},
 };
@@ -30,34 +32,54 @@ async fn add(add: UserAdd) -> Result<(), Failure> {
     let email = UserEmail::parse(&add.email)
         .map_err(|error| Failure::usage(format!("'{}': {error}", add.email)))?;
     let (data, config) = open(&add.common.place).await?;
+    let page = SetUpPage::of(config, &add.there)?;
     let user = data
         .store
         .add_user(&email, add.role.into(), &data.act())
         .await?;
-    offer_link(&data, &config, &user, &add.common).await
+    offer_link(&data, &page, &user, &add.common).await
 }
 
-async fn link(which: UserWhich) -> Result<(), Failure> {
+async fn link(which: UserLink) -> Result<(), Failure> {
     let (data, config) = existing(&which.common.place).await?;
+    let page = SetUpPage::of(config, &which.there)?;
     let user = find(&data, &which.email).await?;
-    offer_link(&data, &config, &user, &which.common).await
+    offer_link(&data, &page, &user, &which.common).await
+}
+
+/// Where links lead.
+struct SetUpPage {
+    site: Site,
+    listen: SocketAddr,
+}
+
+impl SetUpPage {
+    fn of(config: Config, there: &There) -> Result<Self, Failure> {
+        let http = Http {
+            listen: there.http.or(config.http.listen),
+            ..config.http
+        };
+        Ok(Self {
+            site: http.site().map_err(Failure::usage)?,
+            listen: http.listen_or_default(),
+        })
+    }
 }
 
 /// The code stands behind a `#`: browsers send that to nobody, so it is in no log of a server or proxy.
 async fn offer_link(
     data: &Data,
-    config: &Config,
+    page: &SetUpPage,
     user: &User,
     common: &Common,
 ) -> Result<(), Failure> {
-    let site = config.http.site().map_err(Failure::usage)?;
     let code = Token::draw(&mut StdRng::from_rng(&mut rand::rng()));
     let ends = clock::wall() + LINK_LASTS;
     data.store
         .offer_link(user.id, &code.hash(), ends, &data.act())
         .await?;
     let path = format!("/set-up#{}", *code.expose());
-    let link = site.url(config.http.listen_or_default(), &path);
+    let link = page.site.url(page.listen, &path);
     if common.json {
         return print_json(&json!({
             "id": user.id, "email": user.email, "role": user.role, "link": link, "ends": ends,

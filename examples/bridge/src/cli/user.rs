@@ -1,5 +1,7 @@
 //! `conclave-bridge user ...`.
 
+use std::net::SocketAddr;
+
 use clap::{Args, Subcommand, ValueEnum};
 use conclave_store::UserRole;
 
@@ -19,7 +21,7 @@ pub(crate) enum User {
     #[command(
         after_help = "Example:\n  conclave-bridge user link ada@example.org\n\nEarlier links are withdrawn. The password of now stays good until the link is used."
     )]
-    Link(UserWhich),
+    Link(UserLink),
     /// Give a user another role
     #[command(after_help = "Example:\n  conclave-bridge user role ada@example.org auditor")]
     Role(UserRoleChange),
@@ -66,7 +68,28 @@ pub(crate) struct UserAdd {
     #[arg(long, value_enum)]
     pub(crate) role: Role,
     #[command(flatten)]
+    pub(crate) there: There,
+    #[command(flatten)]
     pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UserLink {
+    /// By what they sign in
+    #[arg(value_name = "EMAIL")]
+    pub(crate) email: String,
+    #[command(flatten)]
+    pub(crate) there: There,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// Where the link leads.
+#[derive(Debug, Args)]
+pub(crate) struct There {
+    /// The address that `serve --http` was told, in place of the configured one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) http: Option<SocketAddr>,
 }
 
 #[derive(Debug, Args)]

@@ -95,10 +95,12 @@ fn a_user_sets_a_password_looks_around_and_is_suspended() {
         "--role",
         "administrator",
         "--json",
+        "--http",
+        &browser.at,
     ];
     let link = json(directory, &added)["link"].as_str().unwrap().to_owned();
     let (page, code) = link.split_once('#').unwrap();
-    assert!(page.ends_with("/set-up"), "{page}");
+    assert_eq!(page, format!("http://{}/set-up", browser.at));
     let fields = format!("code={code}&password=four+odd+words+here&again=four+odd+words+here");
     let set = browser.send("/set-up", &fields);
     assert_eq!(set.status, 303, "{}", set.body);
