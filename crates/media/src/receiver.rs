@@ -31,7 +31,8 @@ use crate::store::{PacketStore, Slot};
 ///
 /// # What is heard where nothing came
 ///
-/// The last pitch periods, fading out within 60 ms. A pause of the sender (timestamps go on, no packet
+/// What the next packet says of a lost one, where it is there and the codec has in-band FEC; else what the codec itself makes of a
+/// loss, fading out within 120 ms; where it has no way to do so the last pitch periods, fading out within 60 ms. A pause of the sender (timestamps go on, no packet
 /// is missing by sequence number) is silence and not loss; so is the time filled by packets of
 /// other payload types, such as telephone events, which are to be pushed as well.
 pub struct Receiver {
@@ -55,6 +56,8 @@ pub struct Receiver {
     heard: usize,
     payload: Vec<u8>,
     concealer: Concealer,
+    /// Samples in a row that the codec made up for a loss.
+    made_up: usize,
     /// How much of the present frame the concealer knows.
     remembered: usize,
     /// Packets in a row that had a frame to spare, and how many frames the last one had.
@@ -111,6 +114,8 @@ pub struct ReceiverStats {
     pub overflow: u64,
     /// Frames that were in part or wholly made up.
     pub concealed_frames: u64,
+    /// Lost packets of which the next one told.
+    pub recovered: u64,
     /// Frames blended away to shorten the delay.
     pub dropped_frames: u64,
     /// How often another source took over or the timestamps jumped.
@@ -128,6 +133,7 @@ struct Counts {
     refused: u64,
     overflow: u64,
     concealed_frames: u64,
+    recovered: u64,
     dropped_frames: u64,
     restarts: u64,
     /// Of sources before the present one.
@@ -168,6 +174,9 @@ const ROOMY_IN_SILENCE: u32 = 10;
 const ROOMY_IN_SPEECH: u32 = 50;
 /// Mean amplitude below which a frame may go unnoticed: about −50 dBFS.
 const SILENT: u32 = 100;
+/// From where to where what the codec makes up for a loss fades.
+const STEADY_MS: usize = 40;
+const FADED_MS: usize = 120;
 
 impl Receiver {
     /// A receiver for a stream of `codec` under the negotiated `payload_type`.
@@ -183,13 +192,14 @@ impl Receiver {
             timestamp: 0,
             delays: DelayWindow::new(),
             last_lateness: 0,
-            store: PacketStore::new(),
+            store: PacketStore::new(codec.max_waiting()),
             playout: Playout::Waiting,
             played: 0,
             decoded: Vec::with_capacity(longest),
             heard: 0,
             payload: vec![0; codec.max_payload()],
             concealer: Concealer::new(codec.sample_rate()),
+            made_up: 0,
             remembered: 0,
             roomy: 0,
             spare_frames: 0,
@@ -279,6 +289,7 @@ impl Receiver {
             refused: counts.refused,
             overflow: counts.overflow,
             concealed_frames: counts.concealed_frames,
+            recovered: counts.recovered,
             dropped_frames: counts.dropped_frames,
             restarts: counts.restarts,
             jitter: Duration::from_secs_f64(
@@ -439,27 +450,80 @@ impl Receiver {
                     if self.concealer.is_filling() {
                         self.concealer.end(part);
                         pulled = Pulled::Concealed;
+                    } else if self.made_up > 0 && self.decoder.conceal(part) {
+                        fade_out(part);
+                        self.made_up = 0;
+                        pulled = Pulled::Concealed;
                     }
                     self.pass(length, false);
                     filled += length;
                 }
                 Step::Conceal(ticks) => {
-                    let length = self.samples_of(ticks).min(room);
+                    pulled = Pulled::Concealed;
+                    if self.recover(ticks) {
+                        continue;
+                    }
+                    // The last packet of a gap may be told of by the one after it.
+                    let known = self.store.front().map_or(0, |front| front.ticks);
+                    let untold = if ticks > known { ticks - known } else { ticks };
+                    let length = self.samples_of(untold).min(room);
                     self.remember(&out[..filled]);
-                    self.concealer.fill(&mut out[filled..filled + length]);
+                    self.make_up(&mut out[filled..filled + length]);
                     self.pass(length, true);
                     filled += length;
-                    pulled = Pulled::Concealed;
                 }
             }
         }
         if pulled == Pulled::Concealed {
             self.counts.concealed_frames += 1;
-            if self.store.len() == 0 && self.concealer.is_faded() {
+            let faded = self.concealer.is_faded() || self.made_up >= self.samples_in_ms(FADED_MS);
+            if self.store.len() == 0 && faded {
                 self.playout = Playout::Waiting;
             }
         }
         pulled
+    }
+
+    /// Puts in a lost packet of which the waiting one tells, if that is all that is missing before it.
+    fn recover(&mut self, gap: i64) -> bool {
+        let (Playout::Playing { next, owed: 0 }, Some(front)) = (self.playout, self.store.front())
+        else {
+            return false;
+        };
+        if gap != front.ticks || self.concealer.is_filling() {
+            return false;
+        }
+        let length = self.store.read_front(&mut self.payload);
+        self.decoded.resize(self.samples_of(gap), 0);
+        self.heard = 0;
+        let told = self
+            .decoder
+            .recover(&self.payload[..length], &mut self.decoded);
+        if told {
+            self.counts.recovered += 1;
+            self.made_up = 0;
+            self.playout = Playout::Playing {
+                next: next + gap,
+                owed: 0,
+            };
+        } else {
+            self.decoded.clear();
+        }
+        told
+    }
+
+    /// Fills a gap: as the codec does it, if it does and nothing else has begun to.
+    fn make_up(&mut self, part: &mut [i16]) {
+        if self.concealer.is_filling() || !self.decoder.conceal(part) {
+            self.concealer.fill(part);
+            return;
+        }
+        let (steady, faded) = (self.samples_in_ms(STEADY_MS), self.samples_in_ms(FADED_MS));
+        for (sample, made) in part.iter_mut().zip(self.made_up..) {
+            let left = faded.saturating_sub(made).min(faded - steady);
+            *sample = (i64::from(*sample) * left as i64 / (faded - steady) as i64) as i16;
+        }
+        self.made_up += part.len();
     }
 
     fn next_step(&mut self, now: i64) -> Step {
@@ -513,7 +577,9 @@ impl Receiver {
         let Some(slot) = self.store.front().copied() else {
             return;
         };
-        let length = self.store.pop_into(&mut self.payload);
+        let length = self.store.read_front(&mut self.payload);
+        self.store.drop_front();
+        self.made_up = 0;
         self.decoded.resize(self.decoded.capacity(), 0);
         let samples = self
             .decoder
@@ -600,8 +666,19 @@ impl Receiver {
         i64::from(self.codec.sample_rate() / self.codec.clock_rate())
     }
 
+    const fn samples_in_ms(&self, ms: usize) -> usize {
+        self.codec.sample_rate() as usize / 1_000 * ms
+    }
+
     fn samples_of(&self, ticks: i64) -> usize {
         ticks.saturating_mul(self.samples_per_tick()).max(0) as usize
+    }
+}
+
+fn fade_out(samples: &mut [i16]) {
+    let length = samples.len() as i64;
+    for (sample, left) in samples.iter_mut().zip((0..length).rev()) {
+        *sample = (i64::from(*sample) * left / length) as i16;
     }
 }
 
