@@ -116,6 +116,11 @@ impl Codec {
         }
     }
 
+    /// Whether a payload says that its sender goes on with silence: no more than Opus's first byte, or one more of padding.
+    pub(crate) const fn is_silence(self, payload: &[u8]) -> bool {
+        matches!(self, Codec::Opus) && payload.len() <= 2
+    }
+
     /// Whether what is encoded or decoded depends on what was before: a listener can't go from one encoder's stream to
     /// another's without [care](Encoder::go_on_as).
     pub const fn has_memory(self) -> bool {

@@ -24,7 +24,8 @@ pub struct OpusSettings {
     /// What the processor may spend on the sound, 0 to 10.
     pub complexity: u8,
     /// Packets in a hundred that are expected to be lost. The more they are, the better a packet tells again what the one
-    /// before it said (in-band FEC); at 0 it doesn't.
+    /// before it said (in-band FEC). At 0 it doesn't, nor where the bitrate leaves no room: at 32 kbit/s libopus wants more
+    /// than 5.
     pub expected_loss: u8,
     /// Sends next to nothing in silence (DTX).
     pub dtx: bool,
@@ -39,7 +40,7 @@ impl Default for OpusSettings {
         Self {
             bitrate: 32_000,
             complexity: 5,
-            expected_loss: 5,
+            expected_loss: 10,
             dtx: false,
             cbr: false,
             playback_rate: RATE,
@@ -148,7 +149,9 @@ impl std::fmt::Display for OpusWishes {
 
 /// How many samples a packet decodes to; `None` where its first bytes are none of a packet.
 pub(crate) fn samples_in(packet: &[u8]) -> Option<usize> {
-    packet::get_nb_samples(packet, RATE).ok()
+    packet::get_nb_samples(packet, RATE)
+        .ok()
+        .filter(|samples| *samples > 0)
 }
 
 /// An encoder for one stream, 20 ms at a time.
@@ -270,5 +273,353 @@ impl Decoder for OpusDecoder {
 
     fn recover(&mut self, next: &[u8], out: &mut [i16]) -> bool {
         samples_in(next) == Some(out.len()) && self.0.decode(next, out, true).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::f64::consts::TAU;
+
+    use super::*;
+
+    /// So many frames of a voice: a buzz that glides, with pauses, in a little noise.
+    fn voice(pitch: f64, frames: usize) -> Vec<[i16; FRAME]> {
+        let (mut phase, mut seed) = (0.0, 1_u32);
+        let mut sample = |n: usize| {
+            let time = n as f64 / 48_000.0;
+            phase += pitch * (1.0 + 0.2 * (TAU * 1.3 * time).sin()) / 48_000.0;
+            let buzz: f64 = (1..12)
+                .map(|k| (TAU * phase * f64::from(k)).sin() / f64::from(k))
+                .sum();
+            let loud = (TAU * 2.1 * time).sin().max(0.0).sqrt();
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let noise = f64::from(seed >> 16) / 65_536.0 - 0.5;
+            (5_000.0 * loud * buzz + 60.0 * noise) as i16
+        };
+        (0..frames)
+            .map(|frame| std::array::from_fn(|n| sample(frame * FRAME + n)))
+            .collect()
+    }
+
+    fn encoder() -> OpusEncoder {
+        OpusEncoder::new(OpusSettings::default())
+    }
+
+    fn coded(encoder: &mut OpusEncoder, frame: &[i16; FRAME]) -> Vec<u8> {
+        let mut packet = vec![0; 1_275];
+        let length = encoder.encode(frame, &mut packet);
+        packet.truncate(length);
+        packet
+    }
+
+    fn decibels(signal: &[i16], other: &[i16]) -> f64 {
+        let power = |samples: &mut dyn Iterator<Item = f64>| samples.map(|s| s * s).sum::<f64>();
+        let differs = power(
+            &mut signal
+                .iter()
+                .zip(other)
+                .map(|(a, b)| f64::from(*a) - f64::from(*b)),
+        );
+        10.0 * (power(&mut signal.iter().map(|s| f64::from(*s))) / differs.max(1.0)).log10()
+    }
+
+    /// Half of what follows is loud, the other half is a pause; sound that is no waveform is not to be compared.
+    fn is_loud(samples: &[i16]) -> bool {
+        samples.iter().map(|s| i64::from(*s).pow(2)).sum::<i64>() > 1_000_000 * FRAME as i64
+    }
+
+    fn decoded(decoder: &mut OpusDecoder, packet: &[u8]) -> [i16; FRAME] {
+        let mut frame = [0; FRAME];
+        assert_eq!(decoder.decode(packet, &mut frame), FRAME);
+        frame
+    }
+
+    #[test]
+    fn what_is_coded_is_heard_again() {
+        let amplitude = |samples: &[i16], hz: f64| {
+            let wave = samples.iter().enumerate().map(|(n, s)| {
+                let turn = TAU * hz * n as f64 / f64::from(RATE);
+                (f64::from(*s) * turn.cos(), f64::from(*s) * turn.sin())
+            });
+            let (re, im) = wave.fold((0.0, 0.0), |(re, im), (x, y)| (re + x, im + y));
+            2.0 * f64::hypot(re, im) / samples.len() as f64
+        };
+        let check = |hz: f64, settings: OpusSettings| {
+            let (mut encoder, mut decoder) = (OpusEncoder::new(settings), OpusDecoder::new());
+            let mut heard = Vec::new();
+            for frame in 0..50 {
+                let said: [i16; FRAME] = std::array::from_fn(|n| {
+                    let turn = TAU * hz * (frame * FRAME + n) as f64 / f64::from(RATE);
+                    (3_000.0 * turn.sin()) as i16
+                });
+                heard.extend(decoded(&mut decoder, &coded(&mut encoder, &said)));
+            }
+            let heard = &heard[20 * FRAME..];
+            let level = amplitude(heard, hz);
+            let all = heard.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>();
+            let tone = level * level / 2.0 * heard.len() as f64;
+            assert!(
+                (2_600.0..3_400.0).contains(&level),
+                "{hz} Hz: {level}, {settings:?}"
+            );
+            assert!(
+                tone / all > 0.95,
+                "{hz} Hz: {:.3} of it all, {settings:?}",
+                tone / all
+            );
+        };
+        let usual = OpusSettings::default();
+        for hz in [300.0, 1_000.0, 3_000.0, 6_000.0] {
+            check(hz, usual);
+        }
+        let bitrate = 64_000;
+        check(15_000.0, OpusSettings { bitrate, ..usual });
+        let complexity = 0;
+        check(
+            1_000.0,
+            OpusSettings {
+                complexity,
+                ..usual
+            },
+        );
+    }
+
+    #[test]
+    fn an_encoder_heeds_its_settings() {
+        let sizes = |settings: OpusSettings, frames: &[[i16; FRAME]]| -> Vec<usize> {
+            let mut encoder = OpusEncoder::new(settings);
+            frames
+                .iter()
+                .map(|f| coded(&mut encoder, f).len())
+                .collect()
+        };
+        let usual = OpusSettings::default();
+        let said = voice(150.0, 50);
+        let mean = |sizes: Vec<usize>| sizes.iter().sum::<usize>() / sizes.len();
+        let (at_32, at_16) = (mean(sizes(usual, &said)), {
+            let bitrate = 16_000;
+            mean(sizes(OpusSettings { bitrate, ..usual }, &said))
+        });
+        assert!(
+            (60..=100).contains(&at_32) && (30..=50).contains(&at_16),
+            "{at_32}, {at_16}"
+        );
+        let cbr = true;
+        let same = sizes(OpusSettings { cbr, ..usual }, &said);
+        assert!(same.iter().all(|size| *size == same[0]), "{same:?}");
+        let silence = [[0; FRAME]; 50];
+        let dtx = true;
+        let sent = sizes(OpusSettings { dtx, ..usual }, &silence);
+        assert!(
+            sent[30..].iter().filter(|size| **size <= 2).count() > 15,
+            "{sent:?}"
+        );
+        assert!(sizes(usual, &silence)[30..].iter().all(|size| *size > 2));
+        let narrow = OpusSettings {
+            playback_rate: 8_000,
+            ..usual
+        };
+        let packet = coded(&mut OpusEncoder::new(narrow), &said[10]);
+        assert!(packet[0] >> 3 <= 3, "narrowband SILK: {:#x}", packet[0]);
+    }
+
+    #[test]
+    fn a_lost_packet_is_in_the_next_one() {
+        let (mut told, mut untold) = (Vec::new(), Vec::new());
+        for pitch in [100.0, 130.0, 170.0] {
+            let mut encoder = encoder();
+            let packets: Vec<_> = voice(pitch, 60)
+                .iter()
+                .map(|f| coded(&mut encoder, f))
+                .collect();
+            for lost in 10..59 {
+                let decoder = || {
+                    let mut decoder = OpusDecoder::new();
+                    packets[..lost]
+                        .iter()
+                        .for_each(|p| drop(decoded(&mut decoder, p)));
+                    decoder
+                };
+                let whole = decoded(&mut decoder(), &packets[lost]);
+                if !is_loud(&whole) {
+                    continue;
+                }
+                let mut frame = [0; FRAME];
+                assert!(decoder().recover(&packets[lost + 1], &mut frame));
+                told.push(decibels(&whole, &frame));
+                assert!(decoder().conceal(&mut frame));
+                untold.push(decibels(&whole, &frame));
+            }
+        }
+        let median = |all: &mut Vec<f64>| {
+            all.sort_by(f64::total_cmp);
+            all[all.len() / 2]
+        };
+        let (told, untold) = (median(&mut told), median(&mut untold));
+        assert!(told > untold + 3.0, "{told:.1} dB, {untold:.1} dB without");
+    }
+
+    #[test]
+    fn losses_are_filled_in_steps_of_two_and_a_half_milliseconds() {
+        let (mut encoder, mut decoder) = (encoder(), OpusDecoder::new());
+        for frame in &voice(120.0, 10) {
+            decoded(&mut decoder, &coded(&mut encoder, frame));
+        }
+        let packet = coded(&mut encoder, &[0; FRAME]);
+        let mut out = [0; 7 * FRAME];
+        for (length, filled) in [
+            (0, false),
+            (1, false),
+            (120, true),
+            (121, false),
+            (7 * FRAME, true),
+        ] {
+            assert_eq!(decoder.conceal(&mut out[..length]), filled, "{length}");
+        }
+        for (length, filled) in [(0, false), (120, false), (FRAME, true), (2 * FRAME, false)] {
+            assert_eq!(
+                decoder.recover(&packet, &mut out[..length]),
+                filled,
+                "{length}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_packet_is_refused() {
+        let check = |packet: &[u8], samples: Option<usize>| {
+            assert_eq!(Codec::Opus.samples_in(packet), samples, "{packet:x?}");
+            let mut out = [1; 3 * FRAME];
+            let heard = OpusDecoder::new().decode(packet, &mut out);
+            assert_eq!(heard, samples.unwrap_or(0), "{packet:x?}");
+        };
+        check(&[], None);
+        check(&[0x78], Some(960)); // DTX of one frame of 20 ms
+        check(&[0x7B], None); // the number of frames is missing
+        check(&[0x7B, 0], None); // no frame
+        check(&[0x7B, 4], None); // 80 ms
+        check(&[0x7B, 3], Some(2_880));
+        check(&[0x79, 1, 2], Some(1_920));
+        check(&[0x79, 1], Some(1_920)); // two frames of half a byte: as lost
+        check(&[0x7A, 200, 1], Some(1_920)); // longer than itself: as lost
+        check(&[0x1B, 2], None); // 120 ms
+        assert_eq!(Codec::Opus.samples_in(&[0x18; 1_501]), None);
+    }
+
+    #[test]
+    fn another_encoder_goes_on_where_one_stands() {
+        let said = voice(140.0, 60);
+        let switched = |goes_on: bool| {
+            let (mut one, mut other, mut decoder) = (encoder(), encoder(), OpusDecoder::new());
+            voice(90.0, 20)
+                .iter()
+                .for_each(|f| drop(coded(&mut other, f)));
+            let mut worst = f64::MAX;
+            let mut whole = OpusDecoder::new();
+            for (n, frame) in said.iter().enumerate() {
+                let straight = coded(&mut one, frame);
+                if n == 30 && goes_on {
+                    let mut before = encoder();
+                    said[20..30]
+                        .iter()
+                        .for_each(|f| drop(coded(&mut before, f)));
+                    other.go_on_as(&before);
+                    other.go_on_as(&*Codec::Pcmu.encoder());
+                }
+                let sent = if n < 30 {
+                    straight.clone()
+                } else {
+                    coded(&mut other, frame)
+                };
+                let (expected, heard) =
+                    (decoded(&mut whole, &straight), decoded(&mut decoder, &sent));
+                if n >= 30 && is_loud(&expected) {
+                    worst = worst.min(decibels(&expected, &heard));
+                }
+            }
+            worst
+        };
+        let (care, carelessness) = (switched(true), switched(false));
+        assert!(
+            care > 10.0 && carelessness < 6.0,
+            "{care:.1} dB, {carelessness:.1} dB"
+        );
+    }
+
+    /// Who has listened to one encoder can go over to another that has heard the same for half a second, and is welcome.
+    #[test]
+    fn from_one_encoder_to_another_that_hears_the_same() {
+        let mut worst = f64::MAX;
+        for n in 0..24_u8 {
+            let same = voice(110.0 + 9.0 * f64::from(n), 40 + usize::from(n));
+            let (before, after) = same.split_at(same.len() - 6);
+            let (mut one, mut other) = (encoder(), encoder());
+            let elsewhere = voice(300.0 - 7.0 * f64::from(n), 50);
+            elsewhere.iter().for_each(|f| drop(coded(&mut other, f)));
+            let (mut stays, mut comes) = (OpusDecoder::new(), OpusDecoder::new());
+            for frame in before {
+                decoded(&mut comes, &coded(&mut one, frame));
+                decoded(&mut stays, &coded(&mut other, frame));
+            }
+            other.welcome();
+            for frame in after {
+                let packet = coded(&mut other, frame);
+                let (stays, comes) = (decoded(&mut stays, &packet), decoded(&mut comes, &packet));
+                if is_loud(&stays) {
+                    worst = worst.min(decibels(&stays, &comes));
+                }
+            }
+        }
+        // Unwelcome: 22 dB.
+        assert!(worst > 26.0, "{worst:.1} dB");
+    }
+
+    #[test]
+    fn wishes_are_read_and_heeded() {
+        let check = |parameters: &str, expected: OpusWishes| {
+            assert_eq!(OpusWishes::parse(parameters), expected, "{parameters}");
+            assert_eq!(
+                OpusWishes::parse(&expected.to_string()),
+                expected,
+                "{parameters}"
+            );
+        };
+        let unsaid = OpusWishes::default();
+        check("", unsaid);
+        check("stereo=1; sprop-stereo=1;x;=;a=b=c", unsaid);
+        check(
+            "useinbandfec=1",
+            OpusWishes {
+                fec: true,
+                ..unsaid
+            },
+        );
+        check("useinbandfec=2;usedtx=-1;cbr=x", unsaid);
+        check("maxplaybackrate=7999; maxaveragebitrate=5999", unsaid);
+        check("maxplaybackrate=96000; maxaveragebitrate=999999", unsaid);
+        let all = OpusWishes {
+            max_playback_rate: 16_000,
+            max_average_bitrate: 20_000,
+            fec: true,
+            dtx: true,
+            cbr: true,
+        };
+        check(
+            " MaxPlaybackRate = 16000 ; maxaveragebitrate=20000; UseInbandFEC=1;usedtx=1;cbr=1",
+            all,
+        );
+        let settings = OpusSettings {
+            dtx: true,
+            ..OpusSettings::default()
+        };
+        let within = settings.within(all);
+        assert_eq!((within.bitrate, within.playback_rate), (20_000, 16_000));
+        assert!(within.dtx && within.cbr && within.expected_loss == settings.expected_loss);
+        let within = settings.within(unsaid);
+        assert_eq!(
+            (within.bitrate, within.playback_rate),
+            (settings.bitrate, RATE)
+        );
+        assert!(!within.dtx && !within.cbr && within.expected_loss == 0);
     }
 }

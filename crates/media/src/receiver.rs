@@ -1,3 +1,4 @@
+use core::ops::Range;
 use core::time::Duration;
 
 use crate::codec::{Codec, Decoder};
@@ -32,7 +33,7 @@ use crate::store::{PacketStore, Slot};
 /// # What is heard where nothing came
 ///
 /// What the next packet says of a lost one, where it is there and the codec has in-band FEC; else what the codec itself makes of a
-/// loss, fading out within 120 ms; where it has no way to do so the last pitch periods, fading out within 60 ms. A pause of the sender (timestamps go on, no packet
+/// loss, fading out within 120 ms, and of a silence that it was told of (DTX), for half a second; where it has no way to do so the last pitch periods, fading out within 60 ms. A pause of the sender (timestamps go on, no packet
 /// is missing by sequence number) is silence and not loss; so is the time filled by packets of
 /// other payload types, such as telephone events, which are to be pushed as well.
 pub struct Receiver {
@@ -56,8 +57,10 @@ pub struct Receiver {
     heard: usize,
     payload: Vec<u8>,
     concealer: Concealer,
-    /// Samples in a row that the codec made up for a loss.
+    /// Samples in a row that the codec made up.
     made_up: usize,
+    /// The sender has said that it goes on with silence (DTX): what is missing is its noise, and no loss.
+    quiet: bool,
     /// How much of the present frame the concealer knows.
     remembered: usize,
     /// Packets in a row that had a frame to spare, and how many frames the last one had.
@@ -91,7 +94,7 @@ pub enum Pushed {
 pub enum Pulled {
     /// Only what the peer sent.
     Audio,
-    /// In part or wholly made up for what was lost or late.
+    /// In part or wholly made up for what was lost, late, or by DTX not sent.
     Concealed,
     /// Nothing: zeros. No stream, or a pause in it.
     Silence,
@@ -174,9 +177,10 @@ const ROOMY_IN_SILENCE: u32 = 10;
 const ROOMY_IN_SPEECH: u32 = 50;
 /// Mean amplitude below which a frame may go unnoticed: about −50 dBFS.
 const SILENT: u32 = 100;
-/// From where to where what the codec makes up for a loss fades.
-const STEADY_MS: usize = 40;
-const FADED_MS: usize = 120;
+/// From where to where what the codec makes up for a loss fades, in milliseconds.
+const FADE: Range<usize> = 40..120;
+/// The same of the noise that it makes of a sender's silence, which is sent anew after 400 ms.
+const FADE_OF_SILENCE: Range<usize> = 440..520;
 
 impl Receiver {
     /// A receiver for a stream of `codec` under the negotiated `payload_type`.
@@ -200,6 +204,7 @@ impl Receiver {
             payload: vec![0; codec.max_payload()],
             concealer: Concealer::new(codec.sample_rate()),
             made_up: 0,
+            quiet: false,
             remembered: 0,
             roomy: 0,
             spare_frames: 0,
@@ -475,8 +480,8 @@ impl Receiver {
             }
         }
         if pulled == Pulled::Concealed {
-            self.counts.concealed_frames += 1;
-            let faded = self.concealer.is_faded() || self.made_up >= self.samples_in_ms(FADED_MS);
+            self.counts.concealed_frames += u64::from(!self.quiet);
+            let faded = self.concealer.is_faded() || self.made_up >= self.fade().end;
             if self.store.len() == 0 && faded {
                 self.playout = Playout::Waiting;
             }
@@ -518,12 +523,22 @@ impl Receiver {
             self.concealer.fill(part);
             return;
         }
-        let (steady, faded) = (self.samples_in_ms(STEADY_MS), self.samples_in_ms(FADED_MS));
+        let Range {
+            start: steady,
+            end: faded,
+        } = self.fade();
         for (sample, made) in part.iter_mut().zip(self.made_up..) {
             let left = faded.saturating_sub(made).min(faded - steady);
             *sample = (i64::from(*sample) * left as i64 / (faded - steady) as i64) as i16;
         }
         self.made_up += part.len();
+    }
+
+    /// From which sample to which what the codec makes up fades.
+    fn fade(&self) -> Range<usize> {
+        let fade = if self.quiet { FADE_OF_SILENCE } else { FADE };
+        let samples = self.codec.sample_rate() as usize / 1_000;
+        fade.start * samples..fade.end * samples
     }
 
     fn next_step(&mut self, now: i64) -> Step {
@@ -580,6 +595,7 @@ impl Receiver {
         let length = self.store.read_front(&mut self.payload);
         self.store.drop_front();
         self.made_up = 0;
+        self.quiet = self.codec.is_silence(&self.payload[..length]);
         self.decoded.resize(self.decoded.capacity(), 0);
         let samples = self
             .decoder
@@ -664,10 +680,6 @@ impl Receiver {
 
     fn samples_per_tick(&self) -> i64 {
         i64::from(self.codec.sample_rate() / self.codec.clock_rate())
-    }
-
-    const fn samples_in_ms(&self, ms: usize) -> usize {
-        self.codec.sample_rate() as usize / 1_000 * ms
     }
 
     fn samples_of(&self, ticks: i64) -> usize {
