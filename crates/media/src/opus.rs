@@ -100,6 +100,15 @@ impl Default for OpusWishes {
 }
 
 impl OpusWishes {
+    /// What a [`Receiver`](crate::Receiver) wishes: it makes use of FEC, and its memory is made for 128 kbit/s.
+    pub fn of_receiver() -> Self {
+        Self {
+            max_average_bitrate: 128_000,
+            fec: true,
+            ..Self::default()
+        }
+    }
+
     /// Reads the parameters of an `fmtp`; what is unknown or out of range says nothing.
     pub fn parse(parameters: &str) -> Self {
         let mut wishes = Self::default();

@@ -598,13 +598,14 @@ fn room(conference: conclave_conference::ConferenceId) -> RoomId {
     RoomId(u64::from(conference.0))
 }
 
-fn leg_media(media: &CallMedia) -> LegMedia {
+fn leg_media(media: &CallMedia, opus: OpusSettings) -> LegMedia {
     LegMedia {
         remote: media.remote,
         codec: media.codec,
         payload_type: media.payload_type,
         event_payload_type: media.event_payload_type,
         rtcp: engine::Rtcp::At(media.remote_rtcp),
+        opus: opus.within(media.opus),
     }
 }
 
