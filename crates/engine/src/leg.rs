@@ -11,9 +11,9 @@ use conclave_mixer::{Heard, NoiseDetector, Rate, SlotId};
 
 use crate::{
     Direction, LegId, LegMedia, LegStats, PlayId, Rtcp,
-    encoding::{Alike, Company, LONGEST_PAYLOAD, SharedEncoding},
+    encoding::{Alike, Coding, Company, LONGEST_PAYLOAD, SharedEncoding},
     fade::{Fade, Seam, add},
-    halve::Halver,
+    halve::{Halver, Thirder},
     music::Music,
     name::NameRecorder,
     play::{PlayQueue, Played},
@@ -113,8 +113,9 @@ pub(crate) struct Leg {
     events_from: Option<u32>,
     /// Listens for digits in the audio until the first one has come as an event.
     tones: Option<ToneDetector>,
-    /// Before them, on a wideband leg.
+    /// Before them, on a wideband leg, and before that one on a leg of 48 kHz.
     halver: Halver,
+    thirder: Thirder,
     noise: NoiseDetector,
     encoder: Box<dyn Encoder>,
     company: Company,
@@ -160,8 +161,9 @@ impl Leg {
             events_from: None,
             tones: Some(ToneDetector::new()),
             halver: Halver::new(),
+            thirder: Thirder::new(),
             noise: NoiseDetector::default(),
-            encoder: media.codec.encoder(),
+            encoder: Coding::of(&media).encoder(),
             company: Company::default(),
             writer: RtpWriter::new(start.ssrc, start.sequence, start.timestamp),
             // A name for this call alone: RFC 7022, section 4.2.
@@ -202,9 +204,12 @@ impl Leg {
         self.latch.rearm(moved.then_some(media.remote), now);
         if (media.codec, media.payload_type) != (self.media.codec, self.media.payload_type) {
             self.receiver = Receiver::new(media.codec, media.payload_type);
-            self.encoder = media.codec.encoder();
-            self.company = Company::default();
             self.rate = rate_of(&media);
+            self.rtcp.set_clock_rate(media.codec.clock_rate());
+        }
+        if Coding::of(&media) != Coding::of(&self.media) {
+            self.encoder = Coding::of(&media).encoder();
+            self.company = Company::default();
         }
         if media.remote != self.media.remote {
             // Another peer, with numbers of its own.
@@ -330,6 +335,7 @@ impl Leg {
         let Some(tones) = &mut self.tones else {
             return false;
         };
+        let mut third = [0; Rate::Hz16000.frame_len()];
         let mut half = [0; Rate::Hz8000.frame_len()];
         match self.rate {
             Rate::Hz8000 => tones.push(frame, digit),
@@ -337,7 +343,11 @@ impl Leg {
                 self.halver.push(frame, &mut half);
                 tones.push(&half, digit);
             }
-            Rate::Hz48000 => return false,
+            Rate::Hz48000 => {
+                self.thirder.push(frame, &mut third);
+                self.halver.push(&third, &mut half);
+                tones.push(&half, digit);
+            }
         }
         tones.suspects()
     }
@@ -435,15 +445,18 @@ impl Leg {
         sounds: &'a mut Sounds<'_>,
         own: &'a mut [u8],
     ) -> &'a [u8] {
-        let (codec, tick) = (self.media.codec, sounds.tick);
-        if self.company.shares(alike, codec) {
+        let (coding, tick) = (Coding::of(&self.media), sounds.tick);
+        if self.company.shares(alike, coding.codec) {
             let shared = sounds.shared(alike);
-            return shared.map_or(&[], |shared| shared.payload(codec, tick, frame));
+            return shared.map_or(&[], |shared| shared.payload(coding, tick, frame));
         }
         self.part(sounds);
         if let Some(shared) = sounds.shared(alike) {
             // So that it hears what this leg's own encoder hears.
-            shared.payload(codec, tick, frame);
+            shared.payload(coding, tick, frame);
+            if self.company.arrives() {
+                shared.welcome(coding);
+            }
         }
         let length = self.encoder.encode(frame, own);
         &own[..length]
@@ -453,7 +466,7 @@ impl Leg {
     pub(crate) fn part(&mut self, sounds: &mut Sounds<'_>) {
         let tick = sounds.tick;
         if let Some(shared) = sounds.shared(self.company.part()) {
-            shared.hand_over(self.media.codec, tick, &mut *self.encoder);
+            shared.hand_over(Coding::of(&self.media), tick, &mut *self.encoder);
         }
     }
 

@@ -233,7 +233,7 @@ impl Plane {
                 }
             }
             LegOrder::RecordName { clip, cell, rules } => {
-                let name = NameRecorder::new(clip, cell, rules, leg.rate().hz());
+                let name = NameRecorder::new(clip, cell, rules, leg.rate());
                 let before = leg.name.replace(name);
                 finish_name(&self.events, id, before);
             }

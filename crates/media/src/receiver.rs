@@ -1,3 +1,4 @@
+use core::ops::Range;
 use core::time::Duration;
 
 use crate::codec::{Codec, Decoder};
@@ -31,7 +32,8 @@ use crate::store::{PacketStore, Slot};
 ///
 /// # What is heard where nothing came
 ///
-/// The last pitch periods, fading out within 60 ms. A pause of the sender (timestamps go on, no packet
+/// What the next packet says of a lost one, where it is there and the codec has in-band FEC; else what the codec itself makes of a
+/// loss, fading out within 120 ms, and of a silence that it was told of (DTX), for half a second; where it has no way to do so the last pitch periods, fading out within 60 ms. A pause of the sender (timestamps go on, no packet
 /// is missing by sequence number) is silence and not loss; so is the time filled by packets of
 /// other payload types, such as telephone events, which are to be pushed as well.
 pub struct Receiver {
@@ -55,6 +57,10 @@ pub struct Receiver {
     heard: usize,
     payload: Vec<u8>,
     concealer: Concealer,
+    /// Samples in a row that the codec made up.
+    made_up: usize,
+    /// The sender has said that it goes on with silence (DTX): what is missing is its noise, and no loss.
+    quiet: bool,
     /// How much of the present frame the concealer knows.
     remembered: usize,
     /// Packets in a row that had a frame to spare, and how many frames the last one had.
@@ -88,7 +94,7 @@ pub enum Pushed {
 pub enum Pulled {
     /// Only what the peer sent.
     Audio,
-    /// In part or wholly made up for what was lost or late.
+    /// In part or wholly made up for what was lost, late, or by DTX not sent.
     Concealed,
     /// Nothing: zeros. No stream, or a pause in it.
     Silence,
@@ -111,6 +117,8 @@ pub struct ReceiverStats {
     pub overflow: u64,
     /// Frames that were in part or wholly made up.
     pub concealed_frames: u64,
+    /// Lost packets of which the next one told.
+    pub recovered: u64,
     /// Frames blended away to shorten the delay.
     pub dropped_frames: u64,
     /// How often another source took over or the timestamps jumped.
@@ -128,6 +136,7 @@ struct Counts {
     refused: u64,
     overflow: u64,
     concealed_frames: u64,
+    recovered: u64,
     dropped_frames: u64,
     restarts: u64,
     /// Of sources before the present one.
@@ -168,6 +177,10 @@ const ROOMY_IN_SILENCE: u32 = 10;
 const ROOMY_IN_SPEECH: u32 = 50;
 /// Mean amplitude below which a frame may go unnoticed: about −50 dBFS.
 const SILENT: u32 = 100;
+/// From where to where what the codec makes up for a loss fades, in milliseconds.
+const FADE: Range<usize> = 40..120;
+/// The same of the noise that it makes of a sender's silence, which is sent anew after 400 ms.
+const FADE_OF_SILENCE: Range<usize> = 440..520;
 
 impl Receiver {
     /// A receiver for a stream of `codec` under the negotiated `payload_type`.
@@ -183,13 +196,15 @@ impl Receiver {
             timestamp: 0,
             delays: DelayWindow::new(),
             last_lateness: 0,
-            store: PacketStore::new(),
+            store: PacketStore::new(codec.max_waiting()),
             playout: Playout::Waiting,
             played: 0,
             decoded: Vec::with_capacity(longest),
             heard: 0,
             payload: vec![0; codec.max_payload()],
             concealer: Concealer::new(codec.sample_rate()),
+            made_up: 0,
+            quiet: false,
             remembered: 0,
             roomy: 0,
             spare_frames: 0,
@@ -279,6 +294,7 @@ impl Receiver {
             refused: counts.refused,
             overflow: counts.overflow,
             concealed_frames: counts.concealed_frames,
+            recovered: counts.recovered,
             dropped_frames: counts.dropped_frames,
             restarts: counts.restarts,
             jitter: Duration::from_secs_f64(
@@ -439,27 +455,90 @@ impl Receiver {
                     if self.concealer.is_filling() {
                         self.concealer.end(part);
                         pulled = Pulled::Concealed;
+                    } else if self.made_up > 0 && self.decoder.conceal(part) {
+                        fade_out(part);
+                        self.made_up = 0;
+                        pulled = Pulled::Concealed;
                     }
                     self.pass(length, false);
                     filled += length;
                 }
                 Step::Conceal(ticks) => {
-                    let length = self.samples_of(ticks).min(room);
+                    pulled = Pulled::Concealed;
+                    if self.recover(ticks) {
+                        continue;
+                    }
+                    // The last packet of a gap may be told of by the one after it.
+                    let known = self.store.front().map_or(0, |front| front.ticks);
+                    let untold = if ticks > known { ticks - known } else { ticks };
+                    let length = self.samples_of(untold).min(room);
                     self.remember(&out[..filled]);
-                    self.concealer.fill(&mut out[filled..filled + length]);
+                    self.make_up(&mut out[filled..filled + length]);
                     self.pass(length, true);
                     filled += length;
-                    pulled = Pulled::Concealed;
                 }
             }
         }
         if pulled == Pulled::Concealed {
-            self.counts.concealed_frames += 1;
-            if self.store.len() == 0 && self.concealer.is_faded() {
+            self.counts.concealed_frames += u64::from(!self.quiet);
+            let faded = self.concealer.is_faded() || self.made_up >= self.fade().end;
+            if self.store.len() == 0 && faded {
                 self.playout = Playout::Waiting;
             }
         }
         pulled
+    }
+
+    /// Puts in a lost packet of which the waiting one tells, if that is all that is missing before it.
+    fn recover(&mut self, gap: i64) -> bool {
+        let (Playout::Playing { next, owed: 0 }, Some(front)) = (self.playout, self.store.front())
+        else {
+            return false;
+        };
+        if gap != front.ticks || self.concealer.is_filling() {
+            return false;
+        }
+        let length = self.store.read_front(&mut self.payload);
+        self.decoded.resize(self.samples_of(gap), 0);
+        self.heard = 0;
+        let told = self
+            .decoder
+            .recover(&self.payload[..length], &mut self.decoded);
+        if told {
+            self.counts.recovered += 1;
+            self.made_up = 0;
+            self.playout = Playout::Playing {
+                next: next + gap,
+                owed: 0,
+            };
+        } else {
+            self.decoded.clear();
+        }
+        told
+    }
+
+    /// Fills a gap: as the codec does it, if it does and nothing else has begun to.
+    fn make_up(&mut self, part: &mut [i16]) {
+        if self.concealer.is_filling() || !self.decoder.conceal(part) {
+            self.concealer.fill(part);
+            return;
+        }
+        let Range {
+            start: steady,
+            end: faded,
+        } = self.fade();
+        for (sample, made) in part.iter_mut().zip(self.made_up..) {
+            let left = faded.saturating_sub(made).min(faded - steady);
+            *sample = (i64::from(*sample) * left as i64 / (faded - steady) as i64) as i16;
+        }
+        self.made_up += part.len();
+    }
+
+    /// From which sample to which what the codec makes up fades.
+    fn fade(&self) -> Range<usize> {
+        let fade = if self.quiet { FADE_OF_SILENCE } else { FADE };
+        let samples = self.codec.sample_rate() as usize / 1_000;
+        fade.start * samples..fade.end * samples
     }
 
     fn next_step(&mut self, now: i64) -> Step {
@@ -513,7 +592,10 @@ impl Receiver {
         let Some(slot) = self.store.front().copied() else {
             return;
         };
-        let length = self.store.pop_into(&mut self.payload);
+        let length = self.store.read_front(&mut self.payload);
+        self.store.drop_front();
+        self.made_up = 0;
+        self.quiet = self.codec.is_silence(&self.payload[..length]);
         self.decoded.resize(self.decoded.capacity(), 0);
         let samples = self
             .decoder
@@ -602,6 +684,13 @@ impl Receiver {
 
     fn samples_of(&self, ticks: i64) -> usize {
         ticks.saturating_mul(self.samples_per_tick()).max(0) as usize
+    }
+}
+
+fn fade_out(samples: &mut [i16]) {
+    let length = samples.len() as i64;
+    for (sample, left) in samples.iter_mut().zip((0..length).rev()) {
+        *sample = (i64::from(*sample) * left / length) as i16;
     }
 }
 
