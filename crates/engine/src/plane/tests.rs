@@ -767,6 +767,83 @@ fn three_rates_meet_in_one_room() {
     }
 }
 
+/// A re-INVITE takes a call from Opus to G.711 and back, in the middle of what is said.
+#[test]
+fn a_codec_is_changed_without_a_click() {
+    let mut rig = Rig::new(1);
+    let (changes, stays) = (rig.leg_of(Codec::Opus, 500.0, -20.0), rig.leg(800.0, -20.0));
+    rig.planes[0].open_room(RoomId(1));
+    for leg in [changes, stays] {
+        rig.room(leg, 1, true);
+    }
+    rig.ticks(40);
+    for codec in [Codec::Pcmu, Codec::Opus, Codec::G722, Codec::Opus] {
+        let rate = Rate::from_hz(codec.sample_rate()).unwrap();
+        rig.heard(stays);
+        let media = LegMedia {
+            event_payload_type: Some(101),
+            ..LegMedia::new(PEER.into(), codec)
+        };
+        let direction = Direction::SendRecv;
+        rig.order(changes, LegOrder::Update { media, direction });
+        let phone = &mut rig.phones[0];
+        (phone.codec, phone.encoder, phone.decoder) = (codec, codec.encoder(), codec.decoder());
+        phone.says = vec![Tone::new(500.0, -20.0, rate)];
+        phone.heard.clear();
+        rig.ticks(40);
+        let heard = rig.heard(changes);
+        let heard = &heard[heard.len() - 10 * rate.frame_len()..];
+        let at = conclave_mixer::tone::strength_dbfs(heard, 800.0, rate.hz());
+        assert!((at + 20.0).abs() < 1.0, "{codec:?}: {at}");
+        let heard = rig.heard(stays);
+        // A tone of 500 Hz at this level moves by 1,290 in a sample of 8 kHz.
+        assert!(
+            step(&heard) < 1_700,
+            "{codec:?}: a step of {}",
+            step(&heard)
+        );
+        assert!(
+            (level(&heard[4_800..], 500.0) + 20.0).abs() < 1.0,
+            "{codec:?}"
+        );
+    }
+}
+
+/// At 48 kHz an event's duration is full after 1.4 s, and the next segment begins (RFC 4733, section 2.5.1.3).
+#[test]
+fn a_long_press_beside_opus_is_one_digit_and_not_heard() {
+    let mut rig = Rig::new(1);
+    let (a, b) = (rig.leg_of(Codec::Opus, 0.0, 0.0), rig.leg(0.0, 0.0));
+    rig.planes[0].open_room(RoomId(1));
+    rig.room(a, 1, true);
+    rig.room(b, 1, true);
+    rig.ticks(20);
+    // The tone goes out beside the events, as gateways have it.
+    rig.phones[0].says = key(770.0, 1_336.0, Rate::Hz48000);
+    let (mut start, mut since) = (900_000_u32, 0);
+    for frame in 1..=100_u16 {
+        let mut duration = (u32::from(frame) - since) * 960;
+        let full = duration > u32::from(u16::MAX);
+        if full {
+            start += (u32::from(frame) - 1 - since) * 960;
+            since = u32::from(frame) - 1;
+            duration = 960;
+        }
+        let [high, low] = (duration as u16).to_be_bytes();
+        let event = [5, 0x0A, high, low];
+        let mut packet = [0; 16];
+        rig.phones[0]
+            .writer
+            .write(101, frame == 1, 0, &event, &mut packet);
+        packet[4..8].copy_from_slice(&start.to_be_bytes());
+        rig.datagram(0, &packet);
+        rig.ticks(1);
+    }
+    assert_eq!(pressed(&rig), [(Way::Event, '5')]);
+    let loud = rig.heard(b).iter().filter(|s| s.abs() > 300).count();
+    assert!(loud <= 8 * 40, "{} ms of the tone", loud / 8);
+}
+
 /// Silent listeners cost one encoding, whatever their codec makes of silence.
 #[test]
 fn a_silent_telephone_makes_no_mix_of_its_own() {

@@ -35,7 +35,7 @@ impl Baresip {
         // As baresip names it, and the sound that it wants for it.
         let (codec, rate, channels) = match codec {
             "opus" => ("opus/48000/2", 48_000, 2),
-            "G722" => (codec, 16_000, 1),
+            "G722" => ("G722/16000/1", 16_000, 1),
             _ => (codec, 8_000, 1),
         };
         let directory = tempfile::tempdir().unwrap();
@@ -157,14 +157,17 @@ impl Baresip {
         let mut samples = Vec::new();
         for file in files {
             let bytes = fs::read(file).unwrap();
-            let rate = bytes
-                .get(24..26)
-                .map_or(8_000, |rate| u16::from_le_bytes([rate[0], rate[1]]));
+            let number = |at: usize| {
+                let two = bytes.get(at..at + 2).and_then(|two| two.try_into().ok());
+                usize::from(two.map_or(0, u16::from_le_bytes))
+            };
+            let (channels, rate) = (number(22), number(24));
             let pairs = bytes.get(44..).unwrap_or_default().chunks_exact(2);
-            let all = pairs.map(|pair| i16::from_le_bytes([pair[0], pair[1]]));
-            // The tones are far below 4 kHz: the mean of some samples is a good enough filter.
-            let all: Vec<i16> = all.collect();
-            let parts = all.chunks_exact(usize::from(rate / 8_000).max(1));
+            let all: Vec<i16> = pairs
+                .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
+                .collect();
+            // The tones are far below 4 kHz: the mean of some samples, of both channels, is a good enough filter.
+            let parts = all.chunks_exact((channels * rate / 8_000).max(1));
             samples.extend(parts.map(|part| {
                 let sum: i32 = part.iter().map(|sample| i32::from(*sample)).sum();
                 (sum / part.len() as i32) as i16
@@ -210,9 +213,9 @@ impl Drop for Baresip {
 }
 
 /// A minute of the tone: longer than any test.
-fn write_tone(path: &std::path::Path, frequency: f64, rate: u32) {
+fn write_tone(path: &std::path::Path, frequency: f64, rate: u32, channels: u16) {
     let spec = hound::WavSpec {
-        channels: 1,
+        channels,
         sample_rate: rate,
         bits_per_sample: 16,
         sample_format: hound::SampleFormat::Int,
@@ -220,7 +223,9 @@ fn write_tone(path: &std::path::Path, frequency: f64, rate: u32) {
     let mut file = hound::WavWriter::create(path, spec).unwrap();
     for n in 0..60 * rate {
         let wave = (std::f64::consts::TAU * frequency * f64::from(n) / f64::from(rate)).sin();
-        file.write_sample((wave * 6000.0) as i16).unwrap();
+        for _ in 0..channels {
+            file.write_sample((wave * 6000.0) as i16).unwrap();
+        }
     }
     file.finalize().unwrap();
 }
