@@ -912,7 +912,7 @@ fn who_wishes_less_shares_with_their_like() {
 #[test]
 fn a_wideband_listener_begins_to_speak_and_ends_without_a_click() {
     check_seams(Codec::G722, 17.0);
-    check_seams(Codec::Opus, 15.0);
+    check_seams(Codec::Opus, 12.0);
 }
 
 /// What is heard besides the tone is never nearer to it than so many decibels.
