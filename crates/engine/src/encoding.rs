@@ -144,6 +144,11 @@ impl Company {
         self.ticks == GROW_ALIKE
     }
 
+    #[cfg(test)]
+    pub(crate) const fn now(&self) -> Alike {
+        self.shares
+    }
+
     /// The stream that is left, if one was shared.
     pub(crate) fn part(&mut self) -> Alike {
         std::mem::take(&mut self.shares)

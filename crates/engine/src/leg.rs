@@ -226,6 +226,11 @@ impl Leg {
         self.receiver.delay()
     }
 
+    #[cfg(test)]
+    pub(crate) fn shares(&self) -> Alike {
+        self.company.now()
+    }
+
     /// What was negotiated anew. The stream out goes on, whatever the codec.
     pub(crate) fn update(&mut self, media: LegMedia, direction: Direction, now: Duration) {
         let moved = media.remote != self.media.remote;

@@ -32,8 +32,9 @@ use crate::store::{PacketStore, Slot};
 ///
 /// # What is heard where nothing came
 ///
-/// What the next packet says of a lost one, where it is there and the codec has in-band FEC; else what the codec itself makes of a
-/// loss, fading out within 120 ms, and of a silence that it was told of (DTX), for half a second; where it has no way to do so the last pitch periods, fading out within 60 ms. A pause of the sender (timestamps go on, no packet
+/// What the next packet says of a lost one, where it is there and the codec has in-band FEC; else what the codec itself
+/// makes of a loss, fading out within 120 ms, and of a silence that it was told of (DTX), for half a second; where it has no
+/// way to do so the last pitch periods, fading out within 60 ms. A pause of the sender (timestamps go on, no packet
 /// is missing by sequence number) is silence and not loss; so is the time filled by packets of
 /// other payload types, such as telephone events, which are to be pushed as well.
 pub struct Receiver {

@@ -163,7 +163,7 @@ fn what_is_not_sent_in_silence_is_not_lost() {
         ..OpusSettings::default()
     };
     let speaks = |frame: usize| frame % 150 < 50;
-    let mut packets = tone(settings, 400, |frame| {
+    let packets = tone(settings, 400, |frame| {
         if speaks(frame) { swells(frame) } else { 0.0 }
     });
     let quiet: Vec<bool> = packets.iter().map(|packet| packet.len() <= 2).collect();
@@ -175,14 +175,13 @@ fn what_is_not_sent_in_silence_is_not_lost() {
     let mut leg = Receiver::new(Codec::Opus, 96);
     let mut writer = RtpWriter::new(7, 0, 0);
     let (mut last, mut levels) = (0, Vec::new());
-    for tick in 0..400 {
+    for (tick, payload) in packets.iter().enumerate() {
         let now = Duration::from_millis(20 * tick as u64 + 100);
         if kept.contains(&tick) {
             writer.skip(((tick - last) * FRAME) as u32);
             last = tick;
-            let payload = std::mem::take(&mut packets[tick]);
             let mut datagram = vec![0; 12 + payload.len()];
-            writer.write(96, false, 0, &payload, &mut datagram);
+            writer.write(96, false, 0, payload, &mut datagram);
             leg.push(
                 &RtpPacket::parse(&datagram).unwrap(),
                 now - Duration::from_millis(3),
