@@ -207,20 +207,37 @@ fn what_is_not_sent_in_silence_is_not_lost() {
     }
 }
 
+fn seeds() -> Vec<Vec<u8>> {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/opus");
+    let entries = std::fs::read_dir(corpus).expect("the corpus is in the repository");
+    entries
+        .map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
+        .collect()
+}
+
 #[test]
 fn the_corpus_replays() {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/opus");
-    let mut replayed = 0;
-    for entry in std::fs::read_dir(corpus).expect("the corpus is in the repository") {
-        opus_bytes::check(&std::fs::read(entry.unwrap().path()).unwrap());
-        replayed += 1;
-    }
-    assert!(replayed >= 4, "{replayed} seeds");
+    let seeds = seeds();
+    assert!(seeds.len() >= 5, "{} seeds", seeds.len());
+    seeds.iter().for_each(|seed| opus_bytes::check(seed));
 }
 
 proptest! {
     #[test]
     fn any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..800)) {
+        opus_bytes::check(&bytes);
+    }
+
+    #[test]
+    fn packets_that_are_almost_right(
+        seed in proptest::sample::select(seeds()),
+        broken in proptest::collection::vec((any::<prop::sample::Index>(), 1..=u8::MAX), 1..20),
+    ) {
+        let mut bytes = seed;
+        for (place, bits) in broken {
+            let place = place.index(bytes.len());
+            bytes[place] ^= bits;
+        }
         opus_bytes::check(&bytes);
     }
 }
