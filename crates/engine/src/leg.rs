@@ -241,7 +241,9 @@ impl Leg {
             self.rtcp.set_clock_rate(media.codec.clock_rate());
         }
         if Coding::of(&media) != Coding::of(&self.media) {
-            self.encoder = Coding::of(&media).encoder();
+            let mut encoder = Coding::of(&media).encoder();
+            encoder.go_on_as(&*self.encoder);
+            self.encoder = encoder;
             self.company = Company::default();
         }
         if media.remote != self.media.remote {

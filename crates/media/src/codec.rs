@@ -116,6 +116,11 @@ impl Codec {
         }
     }
 
+    /// Whether a packet may tell what the one before it said.
+    pub(crate) const fn tells_again(self) -> bool {
+        matches!(self, Codec::Opus)
+    }
+
     /// Whether a payload says that its sender goes on with silence: no more than Opus's first byte, or one more of padding.
     pub(crate) const fn is_silence(self, payload: &[u8]) -> bool {
         matches!(self, Codec::Opus) && payload.len() <= 2

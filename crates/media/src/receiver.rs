@@ -30,6 +30,9 @@ use crate::store::{PacketStore, Slot};
 ///   its tick: after ten such packets where the frame is silent, else after fifty (sooner where several
 ///   frames are to spare), by blending two frames into one.
 ///
+/// - Where packets tell again what the one before them said (in-band FEC), it grows by the frame that was made up for the
+///   second loss in ten seconds, and keeps it until there have been ten without: so the next packet is there when one is lost.
+///
 /// # What is heard where nothing came
 ///
 /// What the next packet says of a lost one, where it is there and the codec has in-band FEC; else what the codec itself
@@ -65,6 +68,8 @@ pub struct Receiver {
     quiet: bool,
     /// How much of the present frame the concealer knows.
     remembered: usize,
+    /// Packets for which a loss is expected yet.
+    lossy: u32,
     /// Packets in a row that had a frame to spare, and how many frames the last one had.
     roomy: u32,
     spare_frames: u32,
@@ -187,6 +192,8 @@ const ABANDONED: Duration = Duration::from_millis(200);
 const SLACK_US: i64 = 2_000;
 const ROOMY_IN_SILENCE: u32 = 10;
 const ROOMY_IN_SPEECH: u32 = 50;
+/// After a loss another one is expected for so many packets.
+const LOSSY: u32 = 500;
 /// Mean amplitude below which a frame may go unnoticed: about −50 dBFS.
 const SILENT: u32 = 100;
 /// From where to where what the codec makes up for a loss fades, in milliseconds.
@@ -218,6 +225,7 @@ impl Receiver {
             made_up: 0,
             quiet: false,
             remembered: 0,
+            lossy: 0,
             roomy: 0,
             spare_frames: 0,
             spare: vec![0; codec.frame_samples()],
@@ -518,6 +526,7 @@ impl Receiver {
         let told = self.decoder.recover(payload, &mut self.decoded[..samples]);
         if told {
             self.ready = 0..samples;
+            self.lossy = LOSSY;
             self.counts.recovered += 1;
             self.made_up = 0;
             self.playout = Playout::Playing {
@@ -564,7 +573,8 @@ impl Receiver {
             if front.end() <= next {
                 self.drop_late();
             } else if owed > 0 && gap >= owed {
-                // What was made up stands for what is lost.
+                // What was made up stands for what is lost, or is the delay with which the next loss will be told of.
+                let owed = if self.waits_to_be_told(gap) { 0 } else { owed };
                 self.playout = Playout::Playing {
                     next: next + owed,
                     owed: 0,
@@ -584,6 +594,18 @@ impl Receiver {
                 return Step::Conceal(gap);
             }
         }
+    }
+
+    /// Whether the packet that waits is to tell of the lost one, although that one's time is over.
+    fn waits_to_be_told(&mut self, gap: i64) -> bool {
+        let lost = self.store.front().is_some_and(|front| {
+            gap == front.ticks && !self.sequence.all_between(self.played, front.sequence)
+        });
+        if !lost || !self.codec.tells_again() {
+            return false;
+        }
+        let again = std::mem::replace(&mut self.lossy, LOSSY) > 0;
+        again && self.counts.delay_us < MAX_DELAY_US
     }
 
     /// Whether a late packet is to be played, so that the delay grows; `due` is what would be
@@ -633,7 +655,9 @@ impl Receiver {
         };
         self.counts.delay_us = now - slot.arrival;
         let early = now - self.micros_of(slot.timestamp) - self.delays.edge_us();
-        self.spare_frames = ((early - SLACK_US) / FRAME_US).clamp(0, 8) as u32;
+        self.lossy = self.lossy.saturating_sub(1);
+        let kept = i64::from(self.lossy > 0 && self.codec.tells_again());
+        self.spare_frames = ((early - SLACK_US) / FRAME_US - kept).clamp(0, 8) as u32;
         self.roomy = if self.spare_frames > 0 {
             self.roomy + 1
         } else {

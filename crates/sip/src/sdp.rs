@@ -1,5 +1,6 @@
 //! Offer and answer (RFC 3264) over SDP (RFC 8866): pure, bounded and total.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -178,6 +179,8 @@ pub struct LocalSession {
     version: u64,
     last: Option<Session>,
     opus: OpusWishes,
+    /// What the last answer of this side came to.
+    agreed: Option<Agreed>,
 }
 
 impl LocalSession {
@@ -189,6 +192,7 @@ impl LocalSession {
             version: 1,
             last: None,
             opus: OpusWishes::of_receiver(),
+            agreed: None,
         }
     }
 
@@ -212,6 +216,7 @@ impl LocalSession {
                 session.medias.push(refused(offered));
             }
         }
+        self.agreed = Some(agreed.agreed.clone());
         self.stamp(session)
     }
 
@@ -219,9 +224,56 @@ impl LocalSession {
     pub fn offer(&mut self, codecs: &[Codec], local: SocketAddr, direction: Direction) -> String {
         let mut session = self.session(local.ip());
         session.times = vec![Time::new(0, 0)];
-        let media = offered(codecs, local, direction, self.opus);
+        let media = self.offered(codecs, local, direction);
         session.medias.push(media);
         self.stamp(session)
+    }
+
+    fn offered(&self, codecs: &[Codec], local: SocketAddr, direction: Direction) -> Media {
+        let mut formats = Vec::new();
+        let mut attributes = Vec::new();
+        let mut numbers = self.numbers();
+        let mut rates = Vec::new();
+        for codec in codecs {
+            let Some(payload_type) = numbers.of(*codec) else {
+                continue;
+            };
+            formats.push(payload_type.to_string());
+            attributes.extend(described(payload_type, *codec, self.opus));
+            if !rates.contains(&codec.clock_rate()) {
+                rates.push(codec.clock_rate());
+            }
+        }
+        // Events have the clock of the audio that they stand in for (RFC 4733 section 2.1).
+        for rate in rates {
+            let Some(event) = numbers.of_events(rate) else {
+                continue;
+            };
+            formats.push(event.to_string());
+            attributes.extend(events(event, rate, "0-16"));
+        }
+        attributes.extend(transport(local, true, direction));
+        Media {
+            port: local.port(),
+            attributes,
+            ..line(formats.join(" "))
+        }
+    }
+
+    /// The numbers for an offer: those of the session so far mean the same for all its life (RFC 3264 section 8.3.2).
+    fn numbers(&self) -> Numbers {
+        let agreed = self.agreed.as_ref();
+        let codec = agreed.map(|a| (a.media.codec, a.media.payload_type));
+        let event = agreed.and_then(|a| Some((a.event_rate, a.media.event_payload_type?)));
+        let free = |number: &u8| {
+            codec.is_none_or(|c| c.1 != *number) && event.is_none_or(|e| e.1 != *number)
+        };
+        Numbers {
+            codec,
+            event,
+            codecs: (FIRST_DYNAMIC..FIRST_EVENT).filter(free).collect(),
+            events: (FIRST_EVENT..=127).filter(free).collect(),
+        }
     }
 
     fn session(&self, address: IpAddr) -> Session {
@@ -272,31 +324,28 @@ impl Negotiated {
     }
 }
 
-fn offered(codecs: &[Codec], local: SocketAddr, direction: Direction, opus: OpusWishes) -> Media {
-    let mut formats = Vec::new();
-    let mut attributes = Vec::new();
-    let mut dynamic = FIRST_DYNAMIC..FIRST_EVENT;
-    let mut rates = Vec::new();
-    for codec in codecs {
-        let Some(payload_type) = codec.static_payload_type().or_else(|| dynamic.next()) else {
-            continue;
-        };
-        formats.push(payload_type.to_string());
-        attributes.extend(described(payload_type, *codec, opus));
-        if !rates.contains(&codec.clock_rate()) {
-            rates.push(codec.clock_rate());
-        }
+/// Payload types yet to be given, and those that the session has already.
+struct Numbers {
+    codec: Option<(Codec, u8)>,
+    event: Option<(u32, u8)>,
+    codecs: VecDeque<u8>,
+    events: VecDeque<u8>,
+}
+
+impl Numbers {
+    fn of(&mut self, codec: Codec) -> Option<u8> {
+        let agreed = self.codec.filter(|agreed| agreed.0 == codec);
+        agreed
+            .map(|agreed| agreed.1)
+            .or(codec.static_payload_type())
+            .or_else(|| self.codecs.pop_front())
     }
-    // Events have the clock of the audio that they stand in for (RFC 4733 section 2.1).
-    for (event, rate) in (FIRST_EVENT..).zip(rates) {
-        formats.push(event.to_string());
-        attributes.extend(events(event, rate, "0-16"));
-    }
-    attributes.extend(transport(local, true, direction));
-    Media {
-        port: local.port(),
-        attributes,
-        ..line(formats.join(" "))
+
+    fn of_events(&mut self, rate: u32) -> Option<u8> {
+        let agreed = self.event.filter(|agreed| agreed.0 == rate);
+        agreed
+            .map(|agreed| agreed.1)
+            .or_else(|| self.events.pop_front())
     }
 }
 

@@ -336,3 +336,24 @@ fn our_offer_has_events_in_the_clock_of_each_codec() {
         assert!(theirs != Opus || agreed.opus == OpusWishes::of_receiver());
     }
 }
+
+/// A peer may give our numbers to other things, and its own stay what they are.
+#[test]
+fn numbers_keep_their_meaning_in_later_offers() {
+    let sdp = basic(
+        "m=audio 4000 RTP/AVP 101 96\r\na=rtpmap:101 opus/48000/2\r\na=rtpmap:96 telephone-event/48000\r\n",
+    );
+    let codecs = [Opus, G722, Pcmu];
+    let address = LOCAL.parse().unwrap();
+    let mut local = LocalSession::new(14);
+    local.answer(&negotiate(sdp.as_bytes(), &codecs).unwrap(), address);
+    let text = local.offer(&codecs, address, Direction::SendRecv);
+    for line in [
+        "m=audio 20000 RTP/AVP 101 9 0 96 102",
+        "a=rtpmap:101 opus/48000/2",
+        "a=rtpmap:96 telephone-event/48000",
+        "a=rtpmap:102 telephone-event/8000",
+    ] {
+        assert!(text.contains(&format!("{line}\r\n")), "{line} in {text}");
+    }
+}
