@@ -62,7 +62,10 @@ impl Owner {
                 .collect()
         };
         let shared = |word: &String| SHARED.contains(&word.as_str());
-        if let Some(word) = words(local).into_iter().find(shared) {
+        // `no-reply` is written with and without.
+        let mut parts = words(local);
+        parts.push(parts.concat());
+        if let Some(word) = parts.into_iter().find(shared) {
             return Some(OwnerDoubt::Address(word));
         }
         let name = words(&self.name);
@@ -118,6 +121,7 @@ const SHARED: &[&str] = &[
     "department",
     "dept",
     "desk",
+    "donotreply",
     "everyone",
     "finance",
     "frontdesk",

@@ -56,10 +56,11 @@ pub struct Receiver {
     playout: Playout,
     /// Sequence number of the packet played last.
     played: i64,
-    /// Decoded samples that were not heard yet, from `heard` on.
-    decoded: Vec<i16>,
-    heard: usize,
-    payload: Vec<u8>,
+    /// What was decoded and did not fit into the frame; what of it was not heard yet.
+    decoded: Box<[i16]>,
+    ready: Range<usize>,
+    /// For a payload that lies in parts.
+    payload: Box<[u8]>,
     concealer: Concealer,
     /// Samples in a row that the codec made up.
     made_up: usize,
@@ -104,6 +105,16 @@ pub enum Pulled {
     Concealed,
     /// Nothing: zeros. No stream, or a pause in it.
     Silence,
+}
+
+impl Pulled {
+    /// With samples of the peer's beside.
+    const fn and_audio(self) -> Self {
+        match self {
+            Self::Silence => Self::Audio,
+            Self::Audio | Self::Concealed => self,
+        }
+    }
 }
 
 /// Counters and gauges of one [`Receiver`], over all sources that it has heard.
@@ -207,9 +218,9 @@ impl Receiver {
             store: PacketStore::new(codec.max_waiting()),
             playout: Playout::Waiting,
             played: 0,
-            decoded: Vec::with_capacity(longest),
-            heard: 0,
-            payload: vec![0; codec.max_payload()],
+            decoded: vec![0; longest].into(),
+            ready: 0..0,
+            payload: vec![0; codec.max_payload()].into(),
             concealer: Concealer::new(codec.sample_rate()),
             made_up: 0,
             quiet: false,
@@ -430,8 +441,7 @@ impl Receiver {
                 next: front.timestamp,
                 owed: 0,
             };
-            self.decoded.clear();
-            self.heard = 0;
+            self.ready = 0..0;
         }
         !waits
     }
@@ -442,21 +452,25 @@ impl Receiver {
         self.remembered = 0;
         while filled < out.len() {
             let room = out.len() - filled;
-            let ready = &self.decoded[self.heard..];
-            if !ready.is_empty() {
-                let length = ready.len().min(room);
+            if !self.ready.is_empty() {
+                let length = self.ready.len().min(room);
                 let part = &mut out[filled..filled + length];
-                part.copy_from_slice(&ready[..length]);
+                part.copy_from_slice(&self.decoded[self.ready.start..][..length]);
+                self.ready.start += length;
                 self.concealer.end(part);
-                self.heard += length;
                 filled += length;
-                if pulled == Pulled::Silence {
-                    pulled = Pulled::Audio;
-                }
+                pulled = pulled.and_audio();
                 continue;
             }
             match self.next_step(now) {
-                Step::Decode => self.decode(now),
+                Step::Decode => {
+                    let length = self.decode(now, &mut out[filled..]);
+                    if length > 0 {
+                        self.concealer.end(&mut out[filled..filled + length]);
+                        filled += length;
+                        pulled = pulled.and_audio();
+                    }
+                }
                 Step::Pause(ticks) => {
                     let length = self.samples_of(ticks).min(room);
                     let part = &mut out[filled..filled + length];
@@ -507,22 +521,18 @@ impl Receiver {
         if gap != front.ticks || self.concealer.is_filling() {
             return false;
         }
-        let length = self.store.read_front(&mut self.payload);
-        self.decoded.resize(self.samples_of(gap), 0);
-        self.heard = 0;
-        let told = self
-            .decoder
-            .recover(&self.payload[..length], &mut self.decoded);
+        let samples = self.samples_of(gap).min(self.decoded.len());
+        let payload = self.store.front_payload(&mut self.payload);
+        let told = self.decoder.recover(payload, &mut self.decoded[..samples]);
         if told {
             self.lossy = LOSSY;
+            self.ready = 0..samples;
             self.counts.recovered += 1;
             self.made_up = 0;
             self.playout = Playout::Playing {
                 next: next + gap,
                 owed: 0,
             };
-        } else {
-            self.decoded.clear();
         }
         told
     }
@@ -611,24 +621,33 @@ impl Receiver {
         self.store.drop_front();
     }
 
-    fn decode(&mut self, now: i64) {
+    /// Decodes the waiting packet: into `out` if that has room for all of it, and says so by how many samples that
+    /// are; otherwise into the store of decoded ones.
+    fn decode(&mut self, now: i64, out: &mut [i16]) -> usize {
         let Some(slot) = self.store.front().copied() else {
-            return;
+            return 0;
         };
-        let length = self.store.read_front(&mut self.payload);
-        self.store.drop_front();
-        self.made_up = 0;
-        self.quiet = self.codec.is_silence(&self.payload[..length]);
-        self.decoded.resize(self.decoded.capacity(), 0);
-        let samples = self
-            .decoder
-            .decode(&self.payload[..length], &mut self.decoded);
-        self.decoded.truncate(samples);
         // Of a packet that begins before the last one ends, what is new is heard.
-        self.heard = match self.playout {
-            Playout::Playing { next, .. } => self.samples_of(next - slot.timestamp).min(samples),
+        let known = match self.playout {
+            Playout::Playing { next, .. } => self.samples_of(next - slot.timestamp),
             Playout::Waiting => 0,
         };
+        let payload = self.store.front_payload(&mut self.payload);
+        self.quiet = self.codec.is_silence(payload);
+        let fits = known == 0
+            && self
+                .codec
+                .samples_in(payload)
+                .is_some_and(|n| n <= out.len());
+        let samples = if fits {
+            self.decoder.decode(payload, out)
+        } else {
+            let samples = self.decoder.decode(payload, &mut self.decoded);
+            self.ready = known.min(samples)..samples;
+            0
+        };
+        self.store.drop_front();
+        self.made_up = 0;
         self.played = slot.sequence;
         self.playout = Playout::Playing {
             next: slot.end(),
@@ -644,6 +663,7 @@ impl Receiver {
         } else {
             0
         };
+        samples
     }
 
     /// Time passes without a packet; `made_up` if one may be missing.
@@ -669,7 +689,7 @@ impl Receiver {
         } else {
             ROOMY_IN_SPEECH
         };
-        let ready = self.decoded.len() - self.heard + self.samples_of(self.store.ready_from(next));
+        let ready = self.ready.len() + self.samples_of(self.store.ready_from(next));
         if self.roomy * self.spare_frames < wanted
             || ready < out.len()
             || out.len() != self.spare.len()

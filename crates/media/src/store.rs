@@ -1,7 +1,5 @@
 //! Where packets wait for their turn: in order of time, in memory that is taken once.
 
-use std::collections::VecDeque;
-
 /// What is known of a waiting packet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slot {
@@ -40,7 +38,8 @@ const NONE: u8 = u8::MAX;
 
 /// Packets in order of their timestamps, their payloads in chains of blocks.
 pub(crate) struct PacketStore {
-    slots: VecDeque<Slot>,
+    /// Few: in one place of the memory, whichever comes and goes.
+    slots: Vec<Slot>,
     blocks: Box<[[u8; BLOCK]]>,
     /// The block after each one in its chain.
     next: Box<[u8]>,
@@ -53,7 +52,7 @@ impl PacketStore {
     pub(crate) fn new(bytes: usize) -> Self {
         let blocks = (bytes / BLOCK).min(NONE.into());
         let mut store = PacketStore {
-            slots: VecDeque::with_capacity(blocks),
+            slots: Vec::with_capacity(blocks),
             blocks: vec![[0; BLOCK]; blocks].into(),
             next: vec![NONE; blocks].into(),
             free: NONE,
@@ -67,7 +66,8 @@ impl PacketStore {
         self.slots.clear();
         self.free = NONE;
         self.free_blocks = self.next.len();
-        for (index, next) in self.next.iter_mut().enumerate().rev() {
+        // The last one first: a packet's last part is put in first, and its parts then lie one after the other.
+        for (index, next) in self.next.iter_mut().enumerate() {
             *next = std::mem::replace(&mut self.free, index as u8);
         }
     }
@@ -100,34 +100,48 @@ impl PacketStore {
     }
 
     pub(crate) fn front(&self) -> Option<&Slot> {
-        self.slots.front()
+        self.slots.first()
     }
 
     pub(crate) fn back(&self) -> Option<&Slot> {
-        self.slots.back()
+        self.slots.last()
     }
 
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
     }
 
-    /// Copies the payload of the earliest packet to `out`; returns its length.
-    pub(crate) fn read_front(&self, out: &mut [u8]) -> usize {
-        let Some(slot) = self.slots.front() else {
-            return 0;
+    /// The payload of the earliest packet: where it lies, or put together in `scratch`, which has room for the longest.
+    pub(crate) fn front_payload<'a>(&'a self, scratch: &'a mut [u8]) -> &'a [u8] {
+        let Some(slot) = self.slots.first() else {
+            return &[];
         };
-        let length = usize::from(slot.length).min(out.len());
-        let mut block = usize::from(slot.first_block);
-        for part in out[..length].chunks_mut(BLOCK) {
+        let (first, length) = (usize::from(slot.first_block), usize::from(slot.length));
+        let chain = |block: &u8| Some(self.next[usize::from(*block)]);
+        let chain = std::iter::successors(Some(slot.first_block), chain);
+        let parts = length.div_ceil(BLOCK);
+        if chain
+            .take(parts)
+            .zip(first..)
+            .all(|(block, place)| usize::from(block) == place)
+        {
+            return &self.blocks.as_flattened()[first * BLOCK..][..length];
+        }
+        let length = length.min(scratch.len());
+        let mut block = first;
+        for part in scratch[..length].chunks_mut(BLOCK) {
             part.copy_from_slice(&self.blocks[block][..part.len()]);
             block = usize::from(self.next[block]);
         }
-        length
+        &scratch[..length]
     }
 
     /// Takes the earliest packet out.
     pub(crate) fn drop_front(&mut self) {
-        let mut block = self.slots.pop_front().map_or(NONE, |slot| slot.first_block);
+        if self.slots.is_empty() {
+            return;
+        }
+        let mut block = self.slots.remove(0).first_block;
         while block != NONE {
             block = self.release(block);
         }
@@ -172,9 +186,9 @@ mod tests {
             }
             assert_eq!(store.ready_from(round * 10_000), 241);
             for length in [160, 81, 480, 1] {
-                let mut out = [0; 480];
-                assert_eq!(store.read_front(&mut out), length);
-                assert_eq!(&out[..length], vec![length as u8; length]);
+                let mut scratch = [0; 480];
+                let payload = store.front_payload(&mut scratch);
+                assert_eq!(payload, vec![length as u8; length]);
                 store.drop_front();
             }
             assert!(store.front().is_none());
@@ -191,7 +205,19 @@ mod tests {
         assert_eq!(store.len(), 13);
         store.drop_front();
         store.insert(Slot::new(0, 0, 240, 0), &[9; 240]);
-        let mut out = [0; 480];
-        assert_eq!((store.read_front(&mut out), out[239]), (240, 9));
+        assert_eq!(store.front_payload(&mut [0; 480]), [9; 240]);
+    }
+
+    #[test]
+    fn packets_of_one_length_lie_in_one_piece() {
+        let mut store = PacketStore::new(3_200);
+        for at in 0..1_000 {
+            store.insert(Slot::new(at * 160, at, 160, 0), &[at as u8; 160]);
+            if at >= 3 {
+                // Nothing to put parts together in is needed.
+                assert_eq!(store.front_payload(&mut []), [(at - 3) as u8; 160]);
+                store.drop_front();
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The audit log's chain, as plain values: each entry carries a MAC over itself and the MAC of the one before.
 
+pub(crate) mod names;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -65,9 +66,11 @@ impl AuditKey {
     }
 
     /// What makes the head file genuine.
-    pub(crate) fn head_proof(&self, head: &Head) -> Mac {
-        let Head { seq, mac, anchor } = head;
-        let parts: [&[u8]; 3] = [&seq.to_be_bytes(), &mac.0, &anchor.to_be_bytes()];
+    pub(crate) fn head_proof(&self, noted: &Noted) -> Mac {
+        let Head { seq, mac, anchor } = noted.head;
+        let cut = noted.cut.map(u64::to_be_bytes);
+        let cut = cut.as_ref().map_or(&[][..], |bytes| bytes);
+        let parts: [&[u8]; 4] = [&seq.to_be_bytes(), &mac.0, &anchor.to_be_bytes(), cut];
         Mac(self.0.hmac(HEAD, &parts))
     }
 
@@ -191,5 +194,20 @@ impl Head {
             mac: entry.mac,
             anchor: self.anchor,
         }
+    }
+}
+
+/// What is noted outside the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Noted {
+    /// The newest head that the log was seen to have.
+    pub head: Head,
+    /// The number of the first entry that was found missing at the log's end, if ever any was.
+    pub cut: Option<u64>,
+}
+
+impl From<Head> for Noted {
+    fn from(head: Head) -> Self {
+        Self { head, cut: None }
     }
 }

@@ -1,5 +1,6 @@
 //! What goes into the store about bookings and comes out again.
 
+use chrono::{DateTime, Utc};
 use conclave_accounts::{
     AccountId, BookingId, InviteeId, Pin, PinLookup, Plan, Role, Title, Window,
 };
@@ -104,4 +105,17 @@ pub struct Letter {
     pub kind: LetterKind,
     /// How often it was tried.
     pub tries: u32,
+}
+
+/// A letter that was not taken by the mail server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LetterProblem {
+    /// To which invitee; else to the owner.
+    pub invitee: Option<InviteeId>,
+    /// What it says.
+    pub kind: LetterKind,
+    /// Why not, in the server's words.
+    pub why: String,
+    /// When it is tried again; never where it was given up.
+    pub again: Option<DateTime<Utc>>,
 }

@@ -84,6 +84,14 @@ pub enum StoreError {
         "the database's URL: {0}; it should look like postgres://user:password@host:5432/database"
     )]
     Url(String),
+    /// No connection could be made to a PostgreSQL server.
+    #[error("{at} can't be reached: {why}")]
+    Unreachable {
+        /// Which database, where.
+        at: String,
+        /// What the server or the network says.
+        why: String,
+    },
     /// The database was written by a later version.
     #[error("{0} was written by a newer version of Conclave than this one")]
     Newer(String),
@@ -120,7 +128,7 @@ impl StoreError {
         match self {
             Self::Database(sqlx::Error::Database(e)) => is_lasting(e.as_ref()),
             Self::Database(sqlx::Error::Encode(_)) => true,
-            Self::Database(_) | Self::File { .. } => false,
+            Self::Database(_) | Self::File { .. } | Self::Unreachable { .. } => false,
             Self::PinTaken | Self::NoSuchAccount(_) | Self::Closed(_) | Self::NoBookings(_) => true,
             Self::NoSuchBooking(_) | Self::Cancelled(_) | Self::Over(_) => true,
             Self::NoSuchInvitee(_) | Self::Withdrawn(_) | Self::OnePinForAll(_) => true,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::audit::{AuditKey, Head, Mac};
+use crate::audit::{AuditKey, Head, Mac, Noted};
 use crate::disk;
 use crate::secret::{parse_hex, push_hex};
 
@@ -66,8 +66,8 @@ impl HeadFile {
         }
     }
 
-    /// The noted head; none where nothing was ever noted, or somebody took the file away.
-    pub fn read(&self) -> Result<Option<Head>, HeadError> {
+    /// What was noted; none where nothing ever was, or somebody took the file away.
+    pub fn read(&self) -> Result<Option<Noted>, HeadError> {
         let path = self.dir.join(FILE);
         let mut text = Vec::new();
         let read = File::open(&path).and_then(|file| file.take(LONGEST).read_to_end(&mut text));
@@ -75,14 +75,14 @@ impl HeadFile {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other.map_err(|source| self.file_error(source))?,
         };
-        let (head, proof) = match parse(&text) {
+        let (noted, proof) = match parse(&text) {
             Ok(parsed) => parsed,
             Err(why) => return Err(HeadError::Damaged { path, why }),
         };
-        if self.key.head_proof(&head) != proof {
+        if self.key.head_proof(&noted) != proof {
             return Err(HeadError::Forged(path));
         }
-        Ok(Some(head))
+        Ok(Some(noted))
     }
 
     /// Notes the head of a log that just grew, or lost its front to retention, once that is committed. One that
@@ -90,15 +90,19 @@ impl HeadFile {
     pub fn advance(&self, head: &Head) -> Result<(), HeadError> {
         let _lock = self.lock()?;
         let forward = match self.read()? {
-            None => *head,
+            None => Noted::from(*head),
             Some(noted) => {
-                let newest = if head.seq > noted.seq { *head } else { noted };
-                let anchor = head.anchor.max(noted.anchor);
-                let forward = Head { anchor, ..newest };
-                if forward == noted {
+                let newest = if head.seq > noted.head.seq {
+                    *head
+                } else {
+                    noted.head
+                };
+                let anchor = head.anchor.max(noted.head.anchor);
+                let head = Head { anchor, ..newest };
+                if head == noted.head {
                     return Ok(());
                 }
-                forward
+                Noted { head, ..noted }
             }
         };
         let mut synced = self.synced.lock().unwrap_or_else(PoisonError::into_inner);
@@ -108,6 +112,20 @@ impl HeadFile {
             *synced = Some(Instant::now());
         }
         Ok(())
+    }
+
+    /// Notes that the log was found without its entries from `first_lost` on, before others take their numbers. Of
+    /// several such notes the lowest stays.
+    pub fn note_cut(&self, first_lost: u64) -> Result<(), HeadError> {
+        let _lock = self.lock()?;
+        let Some(noted) = self.read()? else {
+            return Ok(());
+        };
+        if noted.cut.is_some_and(|before| before <= first_lost) {
+            return Ok(());
+        }
+        let cut = Some(first_lost);
+        self.write(&Noted { cut, ..noted }, true)
     }
 
     /// Forces what was noted to the disk, at an orderly end.
@@ -125,7 +143,7 @@ impl HeadFile {
     /// Notes this head whatever was noted: for an operator who has restored a database, or looked into damage.
     pub fn reset(&self, head: &Head) -> Result<(), HeadError> {
         let _lock = self.lock()?;
-        self.write(head, true)
+        self.write(&Noted::from(*head), true)
     }
 
     fn lock(&self) -> Result<File, HeadError> {
@@ -135,8 +153,8 @@ impl HeadFile {
         })
     }
 
-    fn write(&self, head: &Head, sync: bool) -> Result<(), HeadError> {
-        let text = render(head, &self.key.head_proof(head));
+    fn write(&self, noted: &Noted, sync: bool) -> Result<(), HeadError> {
+        let text = render(noted, &self.key.head_proof(noted));
         disk::replace(&self.dir, FILE, &text, sync).map_err(|source| self.file_error(source))
     }
 
@@ -148,40 +166,52 @@ impl HeadFile {
     }
 }
 
-fn render(head: &Head, proof: &Mac) -> Vec<u8> {
+fn render(noted: &Noted, proof: &Mac) -> Vec<u8> {
+    let Noted { head, cut } = noted;
     let mut text = format!("{FIRST_LINE}\nseq {}\nmac ", head.seq).into_bytes();
     push_hex(&mut text, head.mac.as_bytes());
-    text.extend_from_slice(format!("\nanchor {}\nproof ", head.anchor).as_bytes());
+    text.extend_from_slice(format!("\nanchor {}", head.anchor).as_bytes());
+    if let Some(first_lost) = cut {
+        text.extend_from_slice(format!("\ncut {first_lost}").as_bytes());
+    }
+    text.extend_from_slice(b"\nproof ");
     push_hex(&mut text, proof.as_bytes());
     text.push(b'\n');
     text
 }
 
-fn parse(text: &[u8]) -> Result<(Head, Mac), &'static str> {
+fn parse(text: &[u8]) -> Result<(Noted, Mac), &'static str> {
     let text = std::str::from_utf8(text).map_err(|_| "it is not text")?;
-    let mut lines = text.split('\n');
-    if lines.next() != Some(FIRST_LINE) {
-        return Err("it doesn't begin as a head file of this version does");
-    }
-    let mut value = |name: &str| {
-        let line = lines.next().and_then(|line| line.strip_prefix(name));
-        line.ok_or("a line is missing or spelt wrongly")
-    };
-    let number = |text: &str| text.parse::<u64>().map_err(|_| "a number in it is none");
-    let mac = |text: &str| {
-        let bytes = parse_hex(text.as_bytes()).ok_or("a MAC in it is not 64 hexadecimal digits")?;
-        Ok::<_, &'static str>(Mac::from_bytes(*bytes))
+    let lines: Vec<_> = text.split('\n').collect();
+    let (seq, mac, anchor, cut, proof) = match lines[..] {
+        [FIRST_LINE, seq, mac, anchor, proof, ""] => (seq, mac, anchor, None, proof),
+        [FIRST_LINE, seq, mac, anchor, cut, proof, ""] => (seq, mac, anchor, Some(cut), proof),
+        [FIRST_LINE, ..] => return Err("it goes on where it should end, or its end is missing"),
+        _ => return Err("it doesn't begin as a head file of this version does"),
     };
     let head = Head {
-        seq: number(value("seq ")?)?,
-        mac: mac(value("mac ")?)?,
-        anchor: number(value("anchor ")?)?,
+        seq: number(seq, "seq ")?,
+        mac: mac_of(mac, "mac ")?,
+        anchor: number(anchor, "anchor ")?,
     };
-    let proof = mac(value("proof ")?)?;
-    match (value(""), lines.next()) {
-        (Ok(""), None) => Ok((head, proof)),
-        _ => Err("it goes on where it should end, or its end is missing"),
-    }
+    let cut = cut.map(|cut| number(cut, "cut ")).transpose()?;
+    Ok((Noted { head, cut }, mac_of(proof, "proof ")?))
+}
+
+fn value<'a>(line: &'a str, name: &str) -> Result<&'a str, &'static str> {
+    line.strip_prefix(name)
+        .ok_or("a line is missing or spelt wrongly")
+}
+
+fn number(line: &str, name: &str) -> Result<u64, &'static str> {
+    let digits = value(line, name)?;
+    digits.parse().map_err(|_| "a number in it is none")
+}
+
+fn mac_of(line: &str, name: &str) -> Result<Mac, &'static str> {
+    let bytes = parse_hex(value(line, name)?.as_bytes());
+    let bytes = bytes.ok_or("a MAC in it is not 64 hexadecimal digits")?;
+    Ok(Mac::from_bytes(*bytes))
 }
 
 #[cfg(test)]
@@ -209,7 +239,7 @@ mod tests {
         assert_eq!(heads.read().unwrap(), None);
         let check = |to: Head, expected: Head| {
             heads.advance(&to).unwrap();
-            assert_eq!(file(dir.path()).read().unwrap(), Some(expected));
+            assert_eq!(file(dir.path()).read().unwrap(), Some(expected.into()));
         };
         check(head(3, 0), head(3, 0));
         check(head(2, 0), head(3, 0));
@@ -218,7 +248,7 @@ mod tests {
         check(head(1, 3), head(5, 3));
         heads.sync().unwrap();
         heads.reset(&head(2, 1)).unwrap();
-        assert_eq!(heads.read().unwrap(), Some(head(2, 1)));
+        assert_eq!(heads.read().unwrap(), Some(head(2, 1).into()));
         let mode = |name| {
             fs::metadata(dir.path().join(name))
                 .unwrap()
@@ -242,7 +272,25 @@ mod tests {
                 });
             }
         });
-        assert_eq!(file(dir.path()).read().unwrap(), Some(head(100, 0)));
+        assert_eq!(file(dir.path()).read().unwrap(), Some(head(100, 0).into()));
+    }
+
+    #[test]
+    fn the_lowest_cut_stays_until_somebody_looked_into_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let heads = file(dir.path());
+        heads.note_cut(3).unwrap();
+        assert_eq!(heads.read().unwrap(), None, "nothing was noted to be cut");
+        heads.advance(&head(9, 0)).unwrap();
+        for (found, lowest) in [(8, 8), (9, 8), (5, 5)] {
+            heads.note_cut(found).unwrap();
+            heads.advance(&head(9 + found, 1)).unwrap();
+            let noted = file(dir.path()).read().unwrap().unwrap();
+            assert_eq!(noted.cut, Some(lowest));
+            assert!(noted.head.seq >= 9 + found);
+        }
+        heads.reset(&head(4, 1)).unwrap();
+        assert_eq!(heads.read().unwrap(), Some(head(4, 1).into()));
     }
 
     #[test]
@@ -250,7 +298,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let heads = file(dir.path());
         heads.advance(&head(17, 3)).unwrap();
-        let path = dir.path().join(FILE);
+        damaged_everywhere(dir.path(), &heads);
+        heads.note_cut(9).unwrap();
+        damaged_everywhere(dir.path(), &heads);
+        let other = HeadFile::open(dir.path(), &AuditKey::new([8; 32]));
+        assert!(matches!(other.read(), Err(HeadError::Forged(_))));
+        heads.reset(&head(18, 3)).unwrap();
+        assert_eq!(heads.read().unwrap(), Some(head(18, 3).into()));
+    }
+
+    fn damaged_everywhere(dir: &Path, heads: &HeadFile) {
+        let path = dir.join(FILE);
         let whole = fs::read(&path).unwrap();
         for n in 0..whole.len() {
             for changed in [whole[n] ^ 1, b' '].into_iter().filter(|b| *b != whole[n]) {
@@ -267,9 +325,5 @@ mod tests {
             assert!(matches!(error, HeadError::Damaged { .. }), "{error}");
         }
         fs::write(&path, &whole).unwrap();
-        let other = HeadFile::open(dir.path(), &AuditKey::new([8; 32]));
-        assert!(matches!(other.read(), Err(HeadError::Forged(_))));
-        heads.reset(&head(18, 3)).unwrap();
-        assert_eq!(heads.read().unwrap(), Some(head(18, 3)));
     }
 }

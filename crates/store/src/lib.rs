@@ -58,9 +58,12 @@ mod subject;
 
 pub use account::{AccountChange, Find, NewAccount, PinCount, StoredPin};
 pub use act::{Act, Page};
-pub use audit::{Anchor, AuditKey, Broken, Draft, Fault, Head, Mac, Sealed, Verified, Verifier};
+pub use audit::{
+    Anchor, AuditKey, Broken, Draft, Fault, Head, Mac, Noted, Sealed, Verified, Verifier,
+};
 pub use booking::{
-    BookingChange, BookingFilter, Letter, LetterKind, NewBooking, NewInvitee, SealedGuestPin,
+    BookingChange, BookingFilter, Letter, LetterKind, LetterProblem, NewBooking, NewInvitee,
+    SealedGuestPin,
 };
 pub use error::StoreError;
 pub use head::{HeadError, HeadFile};
@@ -70,7 +73,9 @@ pub use keys::{
 pub use porter::Porter;
 pub use record::{CallMedia, CallRow, ConferenceRow, Entry, EventRow, Period, RunId, Visit};
 pub use recorder::{Recorder, RecorderError};
-pub use report::{AuditPage, AuditRow, Hint, Keep, Person, ReportFilter, Swept, UsageRow};
+pub use report::{
+    AuditPage, AuditRow, Hint, Keep, KnownNumber, Person, ReportFilter, Swept, UsageRow,
+};
 pub use seal::{SealError, SealedPin};
 pub use sql::{Auditor, Postgres, Restored, SqlStore};
 pub use store::{Books, Found, KNOWN_FOR, PIN_REST, Store, Totals};

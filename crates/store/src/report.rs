@@ -111,6 +111,21 @@ pub struct Person {
     pub bookings: Vec<Booking>,
     /// The calls that came with one of their personal PINs or Host PINs.
     pub calls: Vec<CallRow>,
+    /// The numbers that their accounts know.
+    pub known_numbers: Vec<KnownNumber>,
+    /// The entries of the audit log that speak of them or their calls.
+    pub audit: Vec<AuditRow>,
+}
+
+/// A number from which callers were let in on an account, so that it isn't held up when somebody guesses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KnownNumber {
+    /// On which account.
+    pub account: AccountId,
+    /// The number.
+    pub number: String,
+    /// When a caller from it was let in last.
+    pub last_at: DateTime<Utc>,
 }
 
 /// How long things are kept.

@@ -11,8 +11,9 @@ use conclave_accounts::{
 use crate::error::Result;
 use crate::{
     AccountChange, Act, AuditPage, AuditRow, BookingChange, BookingFilter, CallRow, ConferenceRow,
-    Entry, EventRow, Find, Hint, Keep, Letter, NewAccount, NewBooking, NewInvitee, Page, Period,
-    Person, PinCount, ReportFilter, RunId, SealedGuestPin, StoredPin, Swept, UsageRow, Verified,
+    Entry, EventRow, Find, Hint, Keep, Letter, LetterProblem, NewAccount, NewBooking, NewInvitee,
+    Page, Period, Person, PinCount, ReportFilter, RunId, SealedGuestPin, StoredPin, Swept,
+    UsageRow, Verified,
 };
 
 /// A PIN that was taken out of use is not given again for so long.
@@ -262,6 +263,12 @@ pub trait Store: Books {
         why: &str,
         again: Option<DateTime<Utc>>,
     ) -> impl Future<Output = Result<()>> + Send;
+
+    /// The letters about a booking that were tried and not taken, in the order in which they were written.
+    fn letter_problems(
+        &self,
+        booking: BookingId,
+    ) -> impl Future<Output = Result<Vec<LetterProblem>>> + Send;
 
     // Reports.
 

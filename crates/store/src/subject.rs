@@ -25,6 +25,15 @@ pub enum SubjectKind {
 }
 
 impl SubjectKind {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Person,
+        Self::Email,
+        Self::Number,
+        Self::Operator,
+        Self::Title,
+    ];
+
     /// The word that a store keeps.
     pub fn word(self) -> &'static str {
         match self {
@@ -38,15 +47,7 @@ impl SubjectKind {
 
     /// From the word that a store kept.
     pub fn from_word(word: &str) -> Option<Self> {
-        [
-            Self::Person,
-            Self::Email,
-            Self::Number,
-            Self::Operator,
-            Self::Title,
-        ]
-        .into_iter()
-        .find(|kind| kind.word() == word)
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
 }
 
@@ -190,7 +191,7 @@ mod tests {
         assert_eq!(json, format!("\"{}\"", "ab".repeat(32)));
         assert_eq!(serde_json::from_str::<Commitment>(&json).unwrap(), noted);
         assert!(serde_json::from_str::<Commitment>("\"ab\"").is_err());
-        for kind in [SubjectKind::Person, SubjectKind::Email, SubjectKind::Number] {
+        for kind in SubjectKind::ALL {
             assert_eq!(SubjectKind::from_word(kind.word()), Some(kind));
         }
     }

@@ -6,22 +6,24 @@
 // The other process tells this one by its standard output.
 #![allow(clippy::print_stdout)]
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use chrono::{DateTime, Utc};
 use conclave_accounts::{
-    AccountId, CallId, ConferenceKey, Owner, Pin, Plan, Role, Terms, Title, Window,
+    AccountId, AccountState, CallId, ConferenceKey, Owner, Pin, Plan, Role, Terms, Title, Window,
 };
 use conclave_conference::{ConferenceId, Fact, LeaveReason, Record};
 use conclave_store::{
-    Act, Auditor, Books, Entry, Find, FreshKeys, Keys, NewAccount, NewBooking, Recorder, SqlStore,
-    Store, StoreError, StoredPin,
+    AccountChange, Act, Auditor, Books, Entry, Find, FreshKeys, Keys, NewAccount, NewBooking,
+    NewInvitee, Recorder, SqlStore, Store, StoreError, StoredPin,
 };
-use rand::SeedableRng;
 use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng};
 
 mod common;
 
@@ -119,7 +121,72 @@ fn booking(keys: &Keys, account: AccountId, n: u32) -> NewBooking {
     }
 }
 
-/// Calls come and go, accounts are made, bookings, other PINs; each is told on standard output once it is acknowledged.
+/// With two invitees, who get the PINs number `n` of the series 7 and 8.
+fn invited(keys: &Keys, account: AccountId, n: u32) -> NewBooking {
+    let invitees = [("Grace", 7), ("Alan", 8)].map(|(name, series)| NewInvitee {
+        name: name.to_owned(),
+        email: format!("{name}@example.org"),
+        pin: StoredPin::guest(&numbered(series, n), keys, [7; 24]),
+        mail: true,
+    });
+    NewBooking {
+        uid: format!("invited-{n}@example.org"),
+        host: StoredPin::host(&numbered(10, n), keys),
+        guest: None,
+        invitees: invitees.into(),
+        ..booking(keys, account, n)
+    }
+}
+
+/// What an operator does in round `n`, each deed told on standard output once it is acknowledged.
+async fn operate(store: &SqlStore, keys: &Keys, first: AccountId, n: u32) {
+    let act = || Act::new("operator", now());
+    let every = |rounds: u32| n.is_multiple_of(rounds);
+    if every(3) {
+        let change = AccountChange {
+            department: Some(Some(format!("Department {n}"))),
+            ..AccountChange::default()
+        };
+        store.change_account(first, &change, &act()).await.unwrap();
+        println!("change {n}");
+    }
+    if every(5) {
+        let added = store.add_account(account(keys, 0, n), now()).await.unwrap();
+        println!("account {n}");
+        if every(10) {
+            let suspended = AccountState::Suspended;
+            store.set_state(added.id, suspended, &act()).await.unwrap();
+            println!("suspend {n}");
+        }
+    }
+    if every(7) {
+        let booked = store.book(booking(keys, first, n), &act()).await.unwrap();
+        println!("booking {n}");
+        if every(14) {
+            store.cancel_booking(booked.id, &act()).await.unwrap();
+            println!("cancel {n}");
+        }
+    }
+    if every(8) {
+        let booked = store.book(invited(keys, first, n), &act()).await.unwrap();
+        println!("invited {n}");
+        let grace = booked.invitees[0].id;
+        store.withdraw(grace, &act()).await.unwrap();
+        println!("withdraw {n}");
+    }
+    for (role, rounds, series) in [(Role::Guest, 11, 6), (Role::Host, 9, 9)] {
+        if every(rounds) {
+            let pin = match role {
+                Role::Host => StoredPin::host(&numbered(series, n), keys),
+                Role::Guest => StoredPin::guest(&numbered(series, n), keys, [7; 24]),
+            };
+            store.reset_pin(first, role, pin, &act()).await.unwrap();
+            println!("reset-{series} {n}");
+        }
+    }
+}
+
+/// Calls come and go, and an operator is at work.
 async fn serve_until_killed(dir: &Path) {
     let keys = keys(dir);
     let store = SqlStore::serve(dir, auditor(dir, &keys)).await.unwrap();
@@ -169,25 +236,7 @@ async fn serve_until_killed(dir: &Path) {
                 reason: LeaveReason::HungUp,
             });
         }
-        if n.is_multiple_of(5) {
-            store
-                .add_account(account(&keys, 0, n), now())
-                .await
-                .unwrap();
-            println!("account {n}");
-        }
-        if n.is_multiple_of(7) {
-            let act = Act::new("operator", now());
-            store.book(booking(&keys, host, n), &act).await.unwrap();
-            println!("booking {n}");
-        }
-        if n.is_multiple_of(11) {
-            let act = Act::new("operator", now());
-            let pin = StoredPin::guest(&numbered(6, n), &keys, [7; 24]);
-            let reset = store.reset_pin(host, Role::Guest, pin, &act);
-            reset.await.unwrap();
-            println!("reset {n}");
-        }
+        operate(&store, &keys, host, n).await;
         tokio::time::sleep(Duration::from_millis(9)).await;
     }
 }
@@ -205,26 +254,33 @@ async fn add_accounts(dir: &Path, prefix: u32, count: u32) {
     }
 }
 
-/// What the serving process says it did, and when it said so, until it has worked for `lifetime`.
-fn told(child: &mut Child, lifetime: Duration) -> Vec<(String, u32, Instant)> {
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut told: Vec<(String, u32, Instant)> = Vec::new();
-    for line in lines {
-        let line = line.unwrap();
-        if let Some((what, Ok(n))) = line
-            .split_once(' ')
-            .map(|(what, n)| (what.to_owned(), n.parse()))
-        {
-            told.push((what, n, Instant::now()));
+/// What the serving process said it had done when it was killed, `lifetime` after it had begun, and when it said so.
+fn told(mut child: Child, lifetime: Duration) -> (Vec<(String, u32, Instant)>, Instant) {
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut line = || {
+        let line = lines.next()?.unwrap();
+        let (what, n) = line.split_once(' ').unwrap_or_default();
+        Some((what.to_owned(), n.parse().ok(), Instant::now()))
+    };
+    let begun = loop {
+        match line().expect("it begins") {
+            (what, Some(n), at) => break (what, n, at),
+            (_, None, _) => {}
         }
-        if told
-            .first()
-            .is_some_and(|(.., first)| first.elapsed() > lifetime)
-        {
-            break;
-        }
+    };
+    // Whatever it is about just then, and whatever of its words is on its way.
+    let killer = thread::spawn(move || {
+        thread::sleep(lifetime);
+        child.kill().unwrap();
+        let killed = Instant::now();
+        child.wait().unwrap();
+        killed
+    });
+    let mut told = vec![begun];
+    while let Some((what, n, at)) = line() {
+        told.extend(n.map(|n| (what, n, at)));
     }
-    told
+    (told, killer.join().unwrap())
 }
 
 /// How often the process is killed: a campaign asks for more.
@@ -232,17 +288,26 @@ fn kills() -> u64 {
     std::env::var("CONCLAVE_KILLS").map_or(3, |kills| kills.parse().unwrap())
 }
 
+/// From where the moments are drawn: told, so that a campaign can be held again.
+fn moments() -> StdRng {
+    let seed = std::env::var("CONCLAVE_SEED");
+    let seed = seed.map_or_else(|_| rand::random(), |seed| seed.parse().unwrap());
+    println!("CONCLAVE_SEED={seed}");
+    StdRng::seed_from_u64(seed)
+}
+
 #[tokio::test]
 async fn what_a_killed_process_had_acknowledged_is_there() {
-    for kill in 0..kills() {
-        // Each time at another moment of its work.
-        let lifetime = Duration::from_millis(1_250 + kill * 137 % 400);
+    let mut moments = moments();
+    let mut deeds = BTreeMap::<String, u32>::new();
+    for _ in 0..kills() {
+        let lifetime = Duration::from_micros(moments.random_range(1_100_000..1_900_000));
         let dir = tempfile::tempdir().unwrap();
-        let mut child = other_process("serve", dir.path());
-        let told = told(&mut child, lifetime);
-        child.kill().unwrap();
-        let killed = Instant::now();
-        child.wait().unwrap();
+        let child = other_process("serve", dir.path());
+        let (told, killed) = told(child, lifetime);
+        for (what, ..) in &told {
+            *deeds.entry(what.clone()).or_default() += 1;
+        }
         let of = |kind: &'static str| told.iter().filter(move |(what, ..)| what == kind);
         let old: Vec<u32> = of("call")
             .filter(|(.., at)| killed - *at > Duration::from_secs(1))
@@ -258,35 +323,7 @@ async fn what_a_killed_process_had_acknowledged_is_there() {
         let store = SqlStore::serve(dir.path(), auditor(dir.path(), &keys))
             .await
             .expect("the lock went with the process");
-        for (_, n, _) in of("account") {
-            for pin in [numbered(0, *n), numbered(1, *n)] {
-                // A PIN that was reset is found as well, and opens nothing.
-                let door = store
-                    .leads(&keys.lookups(&pin).current.lookup, &caller(), now())
-                    .await
-                    .unwrap();
-                assert!(door.is_some(), "account {n} is lost");
-            }
-        }
-        let opens = async |pin: Pin| {
-            let lookup = keys.lookups(&pin).current.lookup;
-            let door = store.leads(&lookup, &caller(), now()).await.unwrap();
-            door.is_some_and(|door| door.is_open(now()))
-        };
-        for (_, n, _) in of("booking") {
-            for pin in [numbered(4, *n), numbered(5, *n)] {
-                assert!(opens(pin).await, "booking {n} is lost");
-            }
-        }
-        // The first account's Guest PIN is the latest that was acknowledged, or one that was just not.
-        if let Some((_, latest, _)) = of("reset").next_back() {
-            let next = opens(numbered(6, latest + 11)).await;
-            assert!(
-                opens(numbered(6, *latest)).await != next,
-                "reset {latest} is lost"
-            );
-            assert!(!opens(numbered(1, 0)).await, "a PIN that was reset opens");
-        }
+        acknowledged(&store, &keys, |kind| of(kind).map(|(_, n, _)| *n).collect()).await;
         store.begin_run(now()).await.unwrap();
         let calls = store.all_calls().await;
         let newest = *old.iter().max().unwrap() as usize;
@@ -318,6 +355,65 @@ async fn what_a_killed_process_had_acknowledged_is_there() {
         assert!(
             lived.num_seconds() <= 3,
             "ended when it was seen last, not at the restart: {lived}"
+        );
+    }
+    println!("acknowledged, and there: {deeds:?}");
+}
+
+/// Each deed that was acknowledged is done; the one that was just about to be may be, too.
+async fn acknowledged(store: &SqlStore, keys: &Keys, of: impl Fn(&'static str) -> Vec<u32>) {
+    let door = async |series: u32, n: u32| {
+        let lookup = keys.lookups(&numbered(series, n)).current.lookup;
+        store.leads(&lookup, &caller(), now()).await.unwrap()
+    };
+    let opens = async |series: u32, n: u32| {
+        let door = door(series, n).await;
+        door.is_some_and(|door| door.is_open(now()))
+    };
+    for n in of("account") {
+        for series in [0, 1] {
+            // A PIN that was reset is found as well, and opens nothing.
+            assert!(door(series, n).await.is_some(), "account {n} is lost");
+        }
+    }
+    for n in of("suspend") {
+        assert!(!opens(0, n).await, "account {n} is not suspended any more");
+    }
+    let cancelled = of("cancel");
+    for n in of("booking") {
+        for series in [4, 5] {
+            if !n.is_multiple_of(14) {
+                assert!(opens(series, n).await, "booking {n} is lost");
+            }
+        }
+    }
+    for n in cancelled {
+        assert!(!opens(4, n).await, "booking {n} is not cancelled any more");
+    }
+    for n in of("invited") {
+        assert!(opens(8, n).await, "the booking {n} of invitees is lost");
+    }
+    for n in of("withdraw") {
+        assert!(!opens(7, n).await, "the invitation {n} stands again");
+    }
+    // Each of the first account's PINs is the latest that was acknowledged, or one that was just not.
+    for (kind, series, rounds, first) in [("reset-6", 6, 11, 1), ("reset-9", 9, 9, 0)] {
+        if let Some(latest) = of(kind).last().copied() {
+            let next = opens(series, latest + rounds).await;
+            assert!(
+                opens(series, latest).await != next,
+                "{kind} {latest} is lost"
+            );
+            assert!(!opens(first, 0).await, "a PIN that was reset opens");
+        }
+    }
+    if let Some(latest) = of("change").last() {
+        let accounts = store.list(&Find::All).await;
+        let department = accounts[0].department.clone();
+        let meant = [*latest, latest + 3].map(|n| Some(format!("Department {n}")));
+        assert!(
+            meant.contains(&department),
+            "change {latest}: {department:?}"
         );
     }
 }

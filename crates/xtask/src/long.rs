@@ -40,7 +40,7 @@ const CAMPAIGNS: &[Campaign] = &[
     Campaign {
         name: "kill-store",
         arguments: "[TIMES]",
-        about: "a process that writes accounts, bookings, PINs and calls is killed (200 times); what it acknowledged must be there, the audit log whole",
+        about: "a process that writes calls while an operator makes, changes and takes back accounts, bookings and PINs is killed (200 times, at moments drawn from CONCLAVE_SEED); what it acknowledged must be there, the audit log whole",
         takes: "6 minutes",
         run: kill_store,
     },

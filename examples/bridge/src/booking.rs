@@ -112,7 +112,7 @@ async fn change(change: cli::BookingChange) -> Result<(), Failure> {
         files::invitations(&data, &config, &booking, directory).await?;
     }
     let shown = Shown::of(&data, booking).await?;
-    shown.warn_of_clashes();
+    shown.warn_of_doubts();
     shown.show(&change.common, &Pins::default())
 }
 
@@ -165,10 +165,14 @@ async fn invite(invite: BookingInvite) -> Result<(), Failure> {
 }
 
 async fn withdraw(which: BookingWithdraw) -> Result<(), Failure> {
-    let (data, _) = existing(&which.common.place).await?;
-    let booking = one(&data, which.id).await?;
-    let invitee = meant(&booking, &which.invitee)?;
+    let (data, config) = existing(&which.common.place).await?;
+    let before = one(&data, which.id).await?;
+    let invitee = meant(&before, &which.invitee)?;
     let booking = data.store.withdraw(invitee.id, &data.act()).await?;
+    if let Some(directory) = &which.ics {
+        let kind = LetterKind::Cancellation;
+        files::write(&data, &config, &booking, Some(invitee.id), kind, directory).await?;
+    }
     Shown::of(&data, booking)
         .await?
         .show(&which.common, &Pins::default())

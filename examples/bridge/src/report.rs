@@ -11,7 +11,7 @@ use conclave_store::{CallRow, ConferenceRow, Page, ReportFilter, Store};
 
 use crate::{
     account::{existing, find},
-    cli::{CallArgs, ConferenceArgs, HintArgs, Report},
+    cli::{CallArgs, ConferenceArgs, HintArgs, Part, Report},
     data::Data,
     output::Failure,
 };
@@ -155,7 +155,25 @@ async fn hints(arguments: HintArgs) -> Result<(), Failure> {
     let period = period(&arguments.range)?;
     let (data, _) = existing(&arguments.range.place).await?;
     let hints = data.store.hints(period, arguments.numbers).await?;
+    let hints = part_of(hints, &arguments.part, |hint| hint.account.0)?;
     let mut sheet = Sheet::new(&arguments.range, rows::HINTS);
     sheet.add(hints.iter().map(rows::hint))?;
     sheet.end()
+}
+
+/// The part that was asked for of a list with one row for each account.
+fn part_of<T>(rows: Vec<T>, part: &Part, account: impl Fn(&T) -> u64) -> Result<Vec<T>, Failure> {
+    let from = match part.after {
+        0 => 0,
+        after => {
+            let last = rows.iter().position(|row| account(row) == after);
+            last.ok_or_else(|| {
+                Failure::usage(format!(
+                    "--after {after}: no row is of account {after}; give the `account` of the last row before"
+                ))
+            })? + 1
+        }
+    };
+    let limit = part.limit.map_or(usize::MAX, |limit| limit as usize);
+    Ok(rows.into_iter().skip(from).take(limit).collect())
 }

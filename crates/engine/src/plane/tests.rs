@@ -1016,3 +1016,60 @@ fn music_on_a_line_is_told_once_and_so_is_its_end() {
     rig.ticks(500);
     assert_eq!(told(&rig), []);
 }
+
+/// Packets go nowhere.
+struct Nowhere;
+
+impl Wire for Nowhere {
+    fn send(&mut self, _port: PortKey, _channel: Channel, _to: SocketAddr, _datagram: &[u8]) {}
+}
+
+/// So that a profiler can count what is in here alone.
+#[inline(never)]
+fn counted_tick(plane: &mut Plane, packets: &[Vec<u8>]) {
+    let now = time_of(plane.next_tick()) - Duration::from_millis(3);
+    for (leg, packet) in (0..).map(LegId).zip(packets) {
+        plane.ingest(leg, Channel::Rtp, PEER.into(), packet, now);
+    }
+    plane.tick(&mut Nowhere);
+}
+
+/// A room of telephones that have typed their PIN, three of which talk.
+#[test]
+#[ignore = "for `cargo xtask long tick-cost`, which counts its instructions"]
+fn a_tick_to_be_counted() {
+    const TICKS: usize = 20;
+    let legs = std::env::var("CONCLAVE_LEGS").map_or(50, |legs| legs.parse().unwrap());
+    let mut rig = Rig::new(1);
+    rig.planes[0].open_room(RoomId(1));
+    for n in 0..legs {
+        let hz = if n % (legs / 3) == 1 { 300.0 } else { 0.0 };
+        let leg = rig.leg(hz, -20.0);
+        rig.room(leg, 1, true);
+    }
+    rig.ticks(20);
+    for n in 0..legs {
+        let mut event = vec![0; conclave_media::HEADER_LEN + 4];
+        let writer = &mut rig.phones[n].writer;
+        writer.write(101, true, 0, &[5, 0x8a, 3, 0x20], &mut event);
+        rig.datagram(n, &event);
+    }
+    rig.ticks(20);
+    for _ in 0..TICKS {
+        let frame = |phone: &mut Phone| {
+            let mut frame = vec![0; phone.codec.frame_samples()];
+            phone.says.iter_mut().for_each(|tone| tone.fill(&mut frame));
+            frame
+        };
+        let packets: Vec<_> = rig
+            .phones
+            .iter_mut()
+            .map(|phone| {
+                let frame = frame(phone);
+                phone.packet(&frame)
+            })
+            .collect();
+        counted_tick(&mut rig.planes[0], &packets);
+    }
+    println!("{}", legs * TICKS);
+}

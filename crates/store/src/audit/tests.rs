@@ -5,7 +5,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use super::*;
-use crate::{Subject, SubjectKind};
+use crate::{Commitment, Subject, SubjectKind};
 
 fn key() -> AuditKey {
     AuditKey::new([7; 32])
@@ -72,7 +72,7 @@ fn verify(
     noted: Option<Head>,
 ) -> Result<Verified, Broken> {
     let key = key();
-    let mut verifier = Verifier::new(&key, anchor, noted)?;
+    let mut verifier = Verifier::new(&key, anchor, noted.map(Noted::from))?;
     // To the end whatever it says: the first error must stay the one that is told.
     for row in rows {
         let _ = verifier.push(row);
@@ -373,11 +373,39 @@ fn an_entry_is_not_added_to_a_log_that_lost_the_noted_head() {
 }
 
 #[test]
+fn the_first_that_was_cut_is_named_though_others_took_its_number() {
+    let old = Log::of(9);
+    let mut anew = Log::of(6);
+    (90..99).for_each(|n| anew.add(&draft(n)));
+    let check = |head: Head, cut: Option<u64>, expected: (u64, Fault)| {
+        let key = key();
+        let mut verifier = Verifier::new(&key, None, Some(Noted { head, cut })).unwrap();
+        for row in &anew.rows {
+            let _ = verifier.push(row);
+        }
+        let found = verifier.finish().unwrap_err();
+        assert_eq!((found.seq, found.fault), expected);
+    };
+    check(old.noted, None, (9, Fault::Replaced));
+    check(old.noted, Some(7), (7, Fault::Cut));
+    // Once retention has taken the place itself, whatever is left is what came afterwards.
+    let mut cut = anew.clone();
+    cut.delete_front(8);
+    let noted = Noted {
+        head: cut.noted,
+        cut: Some(7),
+    };
+    let key = key();
+    let fault = Verifier::new(&key, cut.anchor.as_ref(), Some(noted)).unwrap_err();
+    assert_eq!((fault.seq, fault.fault), (7, Fault::Cut));
+}
+
+#[test]
 fn a_head_is_compared_only_where_there_is_one() {
     let log = Log::of(9);
     let cut = verify(&log.rows[..5], None, None).unwrap();
     assert_eq!((cut.entries, cut.last.seq, cut.against_head), (5, 5, false));
-    let empty = Verifier::new(&key(), None, Some(Log::new().noted)).map(Verifier::finish);
+    let empty = Verifier::new(&key(), None, Some(Log::new().noted.into())).map(Verifier::finish);
     assert_eq!(empty.unwrap().unwrap().last, Log::new().noted);
     let other = AuditKey::new([8; 32]);
     let mut verifier = Verifier::new(&other, None, None).unwrap();
@@ -413,4 +441,57 @@ fn times_are_kept_as_a_database_keeps_them() {
     let entry = key().link(&key().start(), &Draft { at, ..draft(1) }, 1);
     assert_eq!(entry.at.timestamp_subsec_nanos(), 123_000_000);
     assert!(verify(&[entry], None, None).is_ok());
+}
+
+/// An erasure of the first versions took names without saying which.
+#[test]
+fn names_may_be_gone_where_the_log_says_why() {
+    let mut rng = StdRng::seed_from_u64(9);
+    let subject = Subject::draw(SubjectKind::Person, "Ada", &mut rng);
+    let noted = subject.commitment();
+    let spoken = || serde_json::json!({ "owner": { "person": noted } }).to_string();
+    let gone = |entries: &[(&str, String)]| {
+        let mut log = Log::new();
+        let mut names = names::Names::default();
+        for (n, (kind, body)) in (0..).zip(entries) {
+            let (kind, body) = ((*kind).to_owned(), body.clone());
+            let draft = draft(n);
+            log.add(&Draft {
+                kind,
+                body,
+                ..draft
+            });
+        }
+        log.rows.iter().for_each(|row| names.push(row));
+        names.finish().err().map(|broken| broken.seq)
+    };
+    let erased = |list: serde_json::Value| list.to_string();
+    let (this, other) = (noted, Commitment::from_bytes([9; 32]));
+    let listed = |which: Commitment| erased(serde_json::json!({ "forgotten": [which] }));
+    let numbers = erased(serde_json::json!({ "before": 1_800_000_000_000_u64 }));
+    assert_eq!(gone(&[("account.added", spoken())]), Some(1));
+    assert_eq!(
+        gone(&[("account.added", spoken()), ("person.erased", listed(this))]),
+        None
+    );
+    assert_eq!(
+        gone(&[
+            ("account.added", spoken()),
+            ("person.erased", listed(other))
+        ]),
+        Some(1)
+    );
+    assert_eq!(
+        gone(&[("account.added", spoken()), ("person.erased", "{}".into())]),
+        None
+    );
+    assert_eq!(
+        gone(&[("person.erased", "{}".into()), ("account.added", spoken())]),
+        Some(2)
+    );
+    assert_eq!(
+        gone(&[("account.added", spoken()), ("numbers.forgotten", numbers)]),
+        Some(1),
+        "a name is no number"
+    );
 }

@@ -1,6 +1,7 @@
 //! Reads a chain from its front to its end and names the first entry that is not as it was written.
 
-use super::{Anchor, AuditKey, Head, Mac, Sealed};
+use super::{Anchor, AuditKey, Head, Mac, Noted, Sealed};
+use crate::SubjectKind;
 
 /// The first entry that is not as it was written, and what is wrong about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -66,6 +67,17 @@ pub enum Fault {
     /// Its MAC verifies but is not the noted one: the log was written anew with the key.
     #[error("it is not the one that was noted outside the database: the log was written anew")]
     Replaced,
+    /// Entries were missing here when others were added, which have taken their numbers.
+    #[error(
+        "it was missing at the end when others were added: those from here on are not the ones that were cut"
+    )]
+    Cut,
+    /// What a commitment in it stands for is another text than what was committed to.
+    #[error("the {} that it speaks of was changed in the database", .0.word())]
+    NameChanged(SubjectKind),
+    /// What a commitment in it stands for is gone, and neither erasure nor retention took it.
+    #[error("the {} that it speaks of was taken out of the database, and nobody erased it", .0.word())]
+    NameGone(SubjectKind),
     /// The head noted outside the database is among the entries that were deleted long ago.
     #[error(
         "the head noted outside the database ends here, long before the log: the note was set back"
@@ -91,18 +103,21 @@ pub struct Verified {
 pub struct Verifier<'a> {
     key: &'a AuditKey,
     noted: Option<Head>,
+    cut: Option<u64>,
     last: Head,
     entries: u64,
     broken: Option<Broken>,
 }
 
 impl<'a> Verifier<'a> {
-    /// Begins behind the anchor, or at the very first entry; `noted` is the head from outside the database.
+    /// Begins behind the anchor, or at the very first entry; `noted` is what was noted outside the database.
     pub fn new(
         key: &'a AuditKey,
         anchor: Option<&Anchor>,
-        noted: Option<Head>,
+        noted: Option<Noted>,
     ) -> Result<Self, Broken> {
+        let cut = noted.and_then(|noted| noted.cut);
+        let noted = noted.map(|noted| noted.head);
         let (seq, mac) = match anchor {
             None => (0, key.start()),
             Some(anchor) if key.anchor_proof(anchor.seq, &anchor.mac) == anchor.proof => {
@@ -111,6 +126,9 @@ impl<'a> Verifier<'a> {
             Some(&Anchor { seq, .. }) => return broken(seq, Fault::AnchorForged),
         };
         let anchor = seq;
+        if let Some(cut) = cut.filter(|cut| *cut <= anchor) {
+            return broken(cut, Fault::Cut);
+        }
         match noted {
             Some(Head { anchor: noted, .. }) if noted > anchor => {
                 return broken(anchor + 1, Fault::AnchorOld { noted });
@@ -124,6 +142,7 @@ impl<'a> Verifier<'a> {
         Ok(Self {
             key,
             noted,
+            cut,
             last: Head { seq, mac, anchor },
             entries: 0,
             broken: None,
@@ -181,6 +200,9 @@ impl<'a> Verifier<'a> {
         }
         if !self.key.follows(&self.last.mac, entry) {
             return broken(seq, Fault::Changed);
+        }
+        if self.cut == Some(seq) {
+            return broken(seq, Fault::Cut);
         }
         match self.noted {
             Some(noted) if noted.seq == seq && noted.mac != entry.mac => {

@@ -1,20 +1,22 @@
 //! The audit log in the database: each deed of an operator, and what befell conferences, as entries of one chain.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use conclave_accounts::AccountId;
 use rand_core::CryptoRng;
 use serde_json::{Map, Value, json};
 
 use super::{Row, SqlStore, Turn, args, reports};
+use crate::audit::names::{self, Names, SEEN_EVERY};
 use crate::error::{Result, bad};
 use crate::{
-    Act, Anchor, AuditKey, AuditPage, AuditRow, Commitment, Draft, Fingerprint, Head, HeadFile,
-    KeyName, Keys, Mac, Page, Sealed, StoreError, Subject, SubjectKind, Verified, Verifier,
+    Act, Anchor, AuditKey, AuditPage, AuditRow, Broken, Commitment, Draft, Fault, Fingerprint,
+    Head, HeadFile, KeyName, Keys, Mac, Noted, Page, Sealed, StoreError, Subject, SubjectKind,
+    Verified, Verifier,
 };
 
 pub(super) const LAST: &str = "SELECT seq, mac FROM audit ORDER BY seq DESC LIMIT 1";
@@ -25,6 +27,8 @@ pub(super) const APPEND: &str =
     "INSERT INTO audit (seq, at, kind, body, mac) VALUES ($1, $2, $3, $4, $5)";
 pub(super) const SUBJECT: &str =
     "SELECT commitment FROM audit_subjects WHERE kind = $1 AND belongs = $2 AND value = $3";
+pub(super) const BELONGING: &str =
+    "SELECT commitment FROM audit_subjects WHERE kind = $1 AND belongs = $2";
 pub(super) const ADD_SUBJECT: &str =
     "INSERT INTO audit_subjects (commitment, kind, belongs, value, salt, last_at)
     VALUES ($1, $2, $3, $4, $5, $6)";
@@ -32,12 +36,14 @@ pub(super) const SEEN_SUBJECT: &str =
     "UPDATE audit_subjects SET last_at = $2 WHERE commitment = $1 AND last_at < $3";
 pub(super) const SUBJECT_OF: &str =
     "SELECT kind, value, salt FROM audit_subjects WHERE commitment = $1";
-pub(super) const ERASE_SUBJECT: &str =
-    "DELETE FROM audit_subjects WHERE kind = $1 AND belongs = '' AND value = $2";
+pub(super) const SUBJECTS: &str = "SELECT commitment, kind, value, salt FROM audit_subjects
+    WHERE commitment > $1 ORDER BY commitment LIMIT $2";
+pub(super) const ERASE_SUBJECT: &str = "DELETE FROM audit_subjects
+    WHERE kind = $1 AND belongs = '' AND value = $2 RETURNING commitment";
 pub(super) const ERASE_BELONGINGS: &str =
-    "DELETE FROM audit_subjects WHERE kind = $1 AND belongs = $2";
+    "DELETE FROM audit_subjects WHERE kind = $1 AND belongs = $2 RETURNING commitment";
 pub(super) const FORGET_SUBJECTS: &str = "DELETE FROM audit_subjects WHERE commitment IN
-    (SELECT commitment FROM audit_subjects WHERE last_at < $1 ORDER BY last_at LIMIT $2)";
+    (SELECT commitment FROM audit_subjects WHERE kind = $1 AND last_at < $2 ORDER BY last_at LIMIT $3)";
 pub(super) const ANCHOR: &str = "SELECT seq, mac, proof FROM audit_anchor WHERE one = 1";
 pub(super) const SET_ANCHOR: &str =
     "INSERT INTO audit_anchor (one, seq, mac, proof) VALUES (1, $1, $2, $3)
@@ -46,8 +52,13 @@ pub(super) const CHAIN: &str =
     "SELECT seq, at, kind, body, mac FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2";
 pub(super) const FIRST: &str = "SELECT seq, at, kind, body, mac FROM audit ORDER BY seq LIMIT $1";
 pub(super) const ENTRIES: &str = "SELECT seq, at, kind, body, mac FROM audit
-    WHERE seq > $1 AND at >= $2 AND at < $3 AND ($4 = '' OR substr(kind, 1, length($4)) = $4)
-    ORDER BY seq LIMIT $5";
+    WHERE seq > $1 AND at >= $2 AND at < $3 ORDER BY seq LIMIT $4";
+pub(super) const ENTRIES_OF_KIND: &str = "SELECT seq, at, kind, body, mac FROM audit
+    WHERE kind = $5 AND seq > $1 AND at >= $2 AND at < $3 ORDER BY seq LIMIT $4";
+pub(super) const NEXT_KIND: &str = "SELECT kind FROM audit WHERE kind > $1 ORDER BY kind LIMIT 1";
+pub(super) const OF_KIND: &str = "SELECT seq FROM audit WHERE kind = $1 LIMIT 1";
+// Plainly the smallest `seq`, it would be looked for from the log's beginning on.
+pub(super) const FIRST_SINCE: &str = "SELECT MIN(seq + 0) AS seq FROM audit WHERE at >= $1";
 pub(super) const LAST_BEFORE: &str =
     "SELECT seq FROM audit WHERE at < $1 ORDER BY at DESC, seq DESC LIMIT 1";
 pub(super) const AT: &str = "SELECT seq, at, kind, body, mac FROM audit WHERE seq = $1";
@@ -98,7 +109,7 @@ impl fmt::Debug for Note {
 impl Note {
     /// An entry about what an operator did.
     pub(super) fn of(act: &Act, kind: &str) -> Self {
-        Self::at(kind, act.at).secret("by", SubjectKind::Operator, &act.by)
+        Self::at(kind, act.at).by(&act.by)
     }
 
     /// An entry about what happened.
@@ -124,9 +135,29 @@ impl Note {
         self
     }
 
-    /// A number or an operator: a commitment stands for it.
-    pub(super) fn secret(self, key: &str, kind: SubjectKind, value: &str) -> Self {
-        self.committed(key, kind, String::new(), value.to_owned())
+    /// Whoever works on the bridge: a commitment stands for it.
+    fn by(self, operator: &str) -> Self {
+        let operator = operator.to_owned();
+        self.committed("by", SubjectKind::Operator, String::new(), operator)
+    }
+
+    /// A caller's number: it is erased with the call, whatever other calls came from it.
+    pub(super) fn number_of(self, call: u64, number: &str) -> Self {
+        let (call, number) = (call.to_string(), number.to_owned());
+        self.committed("number", SubjectKind::Number, call, number)
+    }
+
+    /// That these subjects were erased.
+    pub(super) fn erased(mut self, commitments: &[Commitment]) -> Self {
+        names::erasure(&mut self.plain, commitments);
+        self
+    }
+
+    /// That numbers spoken of before this moment were forgotten.
+    pub(super) fn numbers_forgotten(at: DateTime<Utc>, before: DateTime<Utc>) -> Self {
+        let mut note = Self::at(names::NUMBERS_FORGOTTEN, at).word("by", "retention");
+        names::retention(&mut note.plain, before);
+        note
     }
 
     /// A person. Two of one name are told apart by their addresses, by which they are erased, too.
@@ -158,7 +189,8 @@ impl Deed {
         let mut body = note.plain;
         for (key, secret) in &note.secret {
             let commitment = self.commit_to(secret, note.at).await?;
-            body.insert(key.clone(), json!({ secret.kind.word(): commitment }));
+            let committed = names::commitment_as_json(secret.kind, &commitment);
+            body.insert(key.clone(), committed);
         }
         let draft = Draft {
             at: note.at,
@@ -184,6 +216,11 @@ impl Deed {
     /// Cuts the front of the chain, up to `last`, behind an anchor that vouches for what is gone: so it is verified
     /// before.
     pub(super) async fn cut(&mut self, last: &Sealed) -> Result<()> {
+        // All around a cut that was noted is evidence.
+        if let Ok(Some(Noted { cut: Some(seq), .. })) = self.auditor.noted() {
+            let fault = Fault::Cut;
+            return Err(Broken { seq, fault }.into());
+        }
         let before = anchor(&mut self.turn).await?;
         let mut verifier = Verifier::new(self.auditor.key(), before.as_ref(), None)?;
         for row in self.turn.all(UP_TO, args![last.seq]).await? {
@@ -225,17 +262,18 @@ impl Deed {
         };
         let (seq, mac) = last.unwrap_or((0, self.auditor.key().start()));
         let anchor = anchor_row.map_or(0, |anchor| anchor.seq);
-        self.confirmed = self.confirm(anchor_row).await?;
+        self.confirmed = self.confirm(anchor_row, seq).await?;
         let head = Head { seq, mac, anchor };
         self.head = Some(head);
         Ok(head)
     }
 
     /// Whether the chain still has the head that was noted outside the database. Where it hasn't, the log was cut or
-    /// written anew: what happens is written down all the same, but the note stays as it is, so that it shows.
-    async fn confirm(&mut self, anchor: Option<Anchor>) -> Result<bool> {
+    /// written anew: what happens is written down all the same, but the note stays as it is, so that it shows, and
+    /// says from where on entries were missing: new ones take their numbers.
+    async fn confirm(&mut self, anchor: Option<Anchor>, last: u64) -> Result<bool> {
         let noted = match self.auditor.noted() {
-            Ok(Some(noted)) => noted,
+            Ok(Some(noted)) => noted.head,
             Ok(None) => return Ok(true),
             Err(error) => {
                 tracing::error!(%error, "the audit log can't be compared with its noted head");
@@ -252,6 +290,9 @@ impl Deed {
             tracing::error!(
                 "THE AUDIT LOG WAS TAMPERED WITH: {broken}; `report audit --verify` says more"
             );
+            if last < noted.seq {
+                self.auditor.note_cut(last + 1);
+            }
             return Ok(false);
         }
         Ok(true)
@@ -267,7 +308,7 @@ impl Deed {
         let known = args![kind.word(), belongs, value];
         if let Some(row) = self.turn.one(SUBJECT, known).await? {
             let bytes = row.blob("commitment")?;
-            let seen = args![&bytes[..], now, now - TimeDelta::days(1)];
+            let seen = args![&bytes[..], now, now - SEEN_EVERY];
             self.turn.run(SEEN_SUBJECT, seen).await?;
             return commitment_from(bytes);
         }
@@ -337,70 +378,144 @@ impl SqlStore {
 
     pub(super) async fn audit_rows(&self, page: &AuditPage) -> Result<Vec<AuditRow>> {
         let (from, to) = reports::bounds(page.period);
-        let kind = page.kind.as_deref().unwrap_or("");
         let limit = match page.limit {
             0 => Page::MOST,
             limit => limit.min(Page::MOST),
         };
-        let rows = self
-            .db
-            .all(ENTRIES, args![page.after, from, to, kind, limit])
-            .await?;
+        let mut after = page.after;
+        if after == 0 && page.period.from.is_some() {
+            let first = self.db.one(FIRST_SINCE, args![from]).await?;
+            let first = first.map(|row| row.id_opt("seq")).transpose()?.flatten();
+            let Some(first) = first else {
+                return Ok(Vec::new());
+            };
+            after = first - 1;
+        }
+        let rows = match page.kind.as_deref().unwrap_or("") {
+            "" => self.db.all(ENTRIES, args![after, from, to, limit]).await?,
+            prefix => {
+                let mut rows = Vec::new();
+                for kind in self.kinds(prefix).await? {
+                    let of_kind = args![after, from, to, limit, &kind];
+                    rows.extend(self.db.all(ENTRIES_OF_KIND, of_kind).await?);
+                }
+                let mut rows = rows
+                    .into_iter()
+                    .map(|row| Ok((row.id("seq")?, row)))
+                    .collect::<Result<Vec<_>>>()?;
+                rows.sort_by_key(|(seq, _)| *seq);
+                rows.truncate(limit as usize);
+                rows.into_iter().map(|(_, row)| row).collect()
+            }
+        };
         let mut known = BTreeMap::new();
         let mut entries = Vec::with_capacity(rows.len());
         for row in &rows {
-            let body: Value =
-                serde_json::from_str(&row.text("body")?).map_err(|e| bad("body", e))?;
-            entries.push(AuditRow {
-                seq: row.id("seq")?,
-                at: row.moment("at")?,
-                kind: row.text("kind")?,
-                body: self.reveal(body, &mut known).await?,
-            });
+            entries.push(self.shown(row, body_from(row)?, &mut known).await?);
         }
         Ok(entries)
+    }
+
+    /// The entries that hold one of these commitments, and nothing of what else is committed to in them. Reads the
+    /// whole log: for what is asked once in a while.
+    pub(super) async fn speaking_of(
+        &self,
+        commitments: &BTreeSet<Vec<u8>>,
+    ) -> Result<Vec<AuditRow>> {
+        let (mut known, mut entries, mut after) = (BTreeMap::new(), Vec::new(), 0);
+        if commitments.is_empty() {
+            return Ok(entries);
+        }
+        loop {
+            let rows = self.db.all(CHAIN, args![after, BATCH]).await?;
+            for row in &rows {
+                after = row.id("seq")?;
+                let mut body = body_from(row)?;
+                let mut found = false;
+                for value in body.as_object_mut().into_iter().flat_map(Map::values_mut) {
+                    match names::committed(value) {
+                        Some((_, one)) if commitments.contains(&one.as_bytes()[..]) => found = true,
+                        Some((kind, _)) => *value = json!(format!("(another {})", kind.word())),
+                        None => {}
+                    }
+                }
+                if found {
+                    entries.push(self.shown(row, body, &mut known).await?);
+                }
+            }
+            if (rows.len() as u32) < BATCH {
+                return Ok(entries);
+            }
+        }
+    }
+
+    async fn shown(
+        &self,
+        row: &Row,
+        body: Value,
+        known: &mut BTreeMap<[u8; 32], Option<String>>,
+    ) -> Result<AuditRow> {
+        Ok(AuditRow {
+            seq: row.id("seq")?,
+            at: row.moment("at")?,
+            kind: row.text("kind")?,
+            body: self.reveal(body, known).await?,
+        })
+    }
+
+    /// The kinds of entries there are that begin so: a few dozen at most, each found by one step into the index.
+    async fn kinds(&self, prefix: &str) -> Result<Vec<String>> {
+        let mut kinds = Vec::new();
+        if self.db.one(OF_KIND, args![prefix]).await?.is_some() {
+            kinds.push(prefix.to_owned());
+        }
+        let mut last = prefix.to_owned();
+        while let Some(row) = self.db.one(NEXT_KIND, args![&last]).await? {
+            last = row.text("kind")?;
+            if !last.starts_with(prefix) {
+                break;
+            }
+            kinds.push(last.clone());
+        }
+        Ok(kinds)
     }
 
     /// Puts what the commitments stand for in their place, as far as it isn't erased.
     async fn reveal(
         &self,
         mut body: Value,
-        known: &mut BTreeMap<String, Option<String>>,
+        known: &mut BTreeMap<[u8; 32], Option<String>>,
     ) -> Result<Value> {
-        for value in body.as_object_mut().into_iter().flat_map(Map::values_mut) {
-            let Some((kind, digits)) = committed(value) else {
+        let Some(object) = body.as_object_mut() else {
+            return Ok(body);
+        };
+        names::count_forgotten(object);
+        for value in object.values_mut() {
+            let Some((kind, commitment)) = names::committed(value) else {
                 continue;
             };
-            let (kind, digits) = (kind.to_owned(), digits.to_owned());
+            let digits = *commitment.as_bytes();
             if !known.contains_key(&digits) {
-                let subject = self.subject(&kind, &digits).await?;
-                known.insert(digits.clone(), subject);
+                let subject = self.subject(kind, &commitment).await?;
+                known.insert(digits, subject);
             }
             *value = match known.get(&digits).cloned().flatten() {
                 Some(name) => Value::String(name),
-                None => Value::String(format!("(erased {kind})")),
+                None => Value::String(format!("(erased {})", kind.word())),
             };
         }
         Ok(body)
     }
 
     /// A value that doesn't match its commitment was changed in the database: it is not shown.
-    async fn subject(&self, kind: &str, digits: &str) -> Result<Option<String>> {
-        let (Some(commitment), Some(kind)) =
-            (Commitment::parse(digits), SubjectKind::from_word(kind))
-        else {
-            return Ok(None);
-        };
+    async fn subject(&self, kind: SubjectKind, commitment: &Commitment) -> Result<Option<String>> {
         let row = self
             .db
             .one(SUBJECT_OF, args![&commitment.as_bytes()[..]])
             .await?;
         let Some(row) = row else { return Ok(None) };
-        let salt = row.blob("salt")?.try_into();
-        let salt = salt.map_err(|_| bad("salt", "it has another length"))?;
-        let value = row.text("value")?;
-        let subject = Subject { kind, value, salt };
-        Ok(if subject.matches(&commitment) {
+        let subject = subject_from(&row)?;
+        Ok(if subject.kind == kind && subject.matches(commitment) {
             Some(subject.value)
         } else {
             Some(format!(
@@ -411,13 +526,20 @@ impl SqlStore {
     }
 
     pub(super) async fn verify(&self) -> Result<Verified> {
+        let mut again_for_names = true;
         loop {
             let before = self.db.one(ANCHOR, &[]).await?.map(|row| row.id("seq"));
             let verified = self.verify_once().await;
             let after = self.db.one(ANCHOR, &[]).await?.map(|row| row.id("seq"));
-            // Retention may have taken entries away that were still to be read.
             match verified {
+                // Retention may have taken entries away that were still to be read.
                 Err(StoreError::Broken(_)) if before.transpose()? != after.transpose()? => {}
+                // A name may have been erased by an entry that came after the last that was read.
+                Err(StoreError::Broken(broken))
+                    if again_for_names && matches!(broken.fault, Fault::NameGone(_)) =>
+                {
+                    again_for_names = false;
+                }
                 other => return other,
             }
         }
@@ -428,23 +550,43 @@ impl SqlStore {
         self.verify_against(self.auditor.noted()?).await
     }
 
-    pub(super) async fn verify_against(&self, noted: Option<Head>) -> Result<Verified> {
+    pub(super) async fn verify_against(&self, noted: Option<Noted>) -> Result<Verified> {
         let mut turn = self.db.begin().await?;
         let anchor = anchor(&mut turn).await?;
         let mut rows = turn.all(FIRST, args![BATCH]).await?;
         drop(turn);
         let mut place = anchor.map_or(0, |anchor| anchor.seq);
         let mut verifier = Verifier::new(self.auditor.key(), anchor.as_ref(), noted)?;
+        let mut names = Names::default();
         loop {
             for row in &rows {
                 let sealed = sealed_from(row)?;
                 place = sealed.seq;
                 verifier.push(&sealed)?;
+                names.push(&sealed);
             }
             if (rows.len() as u32) < BATCH {
-                return Ok(verifier.finish()?);
+                break;
             }
             rows = self.db.all(CHAIN, args![place, BATCH]).await?;
+        }
+        let verified = verifier.finish()?;
+        self.verify_names(names).await?;
+        Ok(verified)
+    }
+
+    /// After the entries: the subjects of all that were read are there by now.
+    async fn verify_names(&self, mut names: Names) -> Result<()> {
+        let mut after = Vec::new();
+        loop {
+            let rows = self.db.all(SUBJECTS, args![&after[..], BATCH]).await?;
+            for row in &rows {
+                after = row.blob("commitment")?;
+                names.subject(&commitment_from(after.clone())?, &subject_from(row)?);
+            }
+            if (rows.len() as u32) < BATCH {
+                return Ok(names.finish()?);
+            }
         }
     }
 }
@@ -479,7 +621,7 @@ impl Auditor {
         self.0.keys.audit()
     }
 
-    pub(super) fn noted(&self) -> Result<Option<Head>> {
+    pub(super) fn noted(&self) -> Result<Option<Noted>> {
         Ok(self.0.head.read()?)
     }
 
@@ -495,23 +637,55 @@ impl Auditor {
         }
     }
 
+    /// What is missing will be named as the entry that it is from here on.
+    fn note_cut(&self, first_lost: u64) {
+        if let Err(error) = self.0.head.note_cut(first_lost) {
+            tracing::error!(%error, "where the audit log was cut can't be noted outside the database");
+        }
+    }
+
     fn subject(&self, kind: SubjectKind, value: &str) -> Subject {
         let mut random = self.0.random.lock().unwrap_or_else(PoisonError::into_inner);
         Subject::draw(kind, value, &mut **random)
     }
 }
 
-/// Forgets what all commitments of a kind that belong to somebody stand for. Says how many.
-pub(super) async fn forget_all(turn: &mut Turn, kind: SubjectKind, belongs: &str) -> Result<u64> {
-    turn.run(ERASE_BELONGINGS, args![kind.word(), belongs])
-        .await
+/// Forgets what all commitments of a kind that belong to somebody stand for, and says which.
+pub(super) async fn forget_all(
+    turn: &mut Turn,
+    kind: SubjectKind,
+    belongs: &str,
+) -> Result<Vec<Commitment>> {
+    let gone = turn
+        .all(ERASE_BELONGINGS, args![kind.word(), belongs])
+        .await?;
+    commitments(&gone)
 }
 
-/// Forgets what a commitment stands for.
-pub(super) async fn forget(turn: &mut Turn, kind: SubjectKind, value: &str) -> Result<()> {
-    turn.run(ERASE_SUBJECT, args![kind.word(), value])
-        .await
-        .map(drop)
+/// Forgets what commitments that belong to nobody stand for, and says which.
+pub(super) async fn forget(
+    turn: &mut Turn,
+    kind: SubjectKind,
+    value: &str,
+) -> Result<Vec<Commitment>> {
+    let gone = turn.all(ERASE_SUBJECT, args![kind.word(), value]).await?;
+    commitments(&gone)
+}
+
+fn commitments(rows: &[Row]) -> Result<Vec<Commitment>> {
+    rows.iter()
+        .map(|row| commitment_from(row.blob("commitment")?))
+        .collect()
+}
+
+fn subject_from(row: &Row) -> Result<Subject> {
+    let kind = SubjectKind::from_word(&row.text("kind")?);
+    let salt = row.blob("salt")?.try_into();
+    Ok(Subject {
+        kind: kind.ok_or_else(|| bad("kind", "no kind of subject"))?,
+        value: row.text("value")?,
+        salt: salt.map_err(|_| bad("salt", "it has another length"))?,
+    })
 }
 
 async fn anchor(turn: &mut Turn) -> Result<Option<Anchor>> {
@@ -525,13 +699,8 @@ async fn anchor(turn: &mut Turn) -> Result<Option<Anchor>> {
     }))
 }
 
-/// An object of one commitment, as [`Deed::note`] writes it.
-fn committed(value: &Value) -> Option<(&str, &str)> {
-    let object = value.as_object().filter(|object| object.len() == 1)?;
-    let (kind, digits) = object.iter().next()?;
-    let digits = digits.as_str()?;
-    let real = SubjectKind::from_word(kind).is_some() && Commitment::parse(digits).is_some();
-    real.then_some((kind, digits))
+fn body_from(row: &Row) -> Result<Value> {
+    serde_json::from_str(&row.text("body")?).map_err(|e| bad("body", e))
 }
 
 pub(super) fn sealed_from(row: &Row) -> Result<Sealed> {

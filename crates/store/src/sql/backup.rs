@@ -101,7 +101,7 @@ impl SqlStore {
         let noted = auditor.noted().ok().flatten();
         let kept = put_in_place(dir, &path, &aside, act).await?;
         auditor.reset(&verified.last)?;
-        let lost = noted.map(|noted| noted.seq.saturating_sub(verified.last.seq));
+        let lost = noted.map(|noted| noted.head.seq.saturating_sub(verified.last.seq));
         let store = Self::open(dir, auditor).await?;
         let body = json!({ "entries": verified.entries, "lost": lost });
         store.note_down("backup.restored", &body, act).await?;

@@ -9,7 +9,7 @@ use super::audit::{Deed, Note};
 use super::{Arg, SqlStore, Turn, args};
 use crate::error::{Result, bad};
 use crate::store::{Books, KNOWN_FOR};
-use crate::{CallMedia, Entry, RunId, SubjectKind};
+use crate::{CallMedia, Entry, RunId};
 
 pub(super) const BEGIN_RUN: &str =
     "INSERT INTO runs (bridge, started_at, seen_at) VALUES ($1, $2, $2) RETURNING id";
@@ -319,7 +319,7 @@ impl Pen {
         let (id, number) = self.call(call).await?;
         let note = note.number("call", id);
         Ok(match number {
-            Some(number) => note.secret("number", SubjectKind::Number, &number),
+            Some(number) => note.number_of(id, &number),
             None => note,
         })
     }

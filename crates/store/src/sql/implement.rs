@@ -10,9 +10,9 @@ use super::SqlStore;
 use crate::error::Result;
 use crate::{
     AccountChange, Act, AuditPage, AuditRow, BookingChange, BookingFilter, CallRow, ConferenceRow,
-    EventRow, Find, Found, Hint, Keep, Letter, NewAccount, NewBooking, NewInvitee, Page, Period,
-    Person, PinCount, ReportFilter, SealedGuestPin, Store, StoredPin, Swept, Totals, UsageRow,
-    Verified,
+    EventRow, Find, Found, Hint, Keep, Letter, LetterProblem, NewAccount, NewBooking, NewInvitee,
+    Page, Period, Person, PinCount, ReportFilter, SealedGuestPin, Store, StoredPin, Swept, Totals,
+    UsageRow, Verified,
 };
 
 impl Store for SqlStore {
@@ -167,6 +167,10 @@ impl Store for SqlStore {
 
     async fn letter_failed(&self, id: u64, why: &str, again: Option<DateTime<Utc>>) -> Result<()> {
         self.failed(id, why, again).await
+    }
+
+    async fn letter_problems(&self, booking: BookingId) -> Result<Vec<LetterProblem>> {
+        self.problems(booking).await
     }
 
     async fn conferences(&self, filter: &ReportFilter) -> Result<Vec<ConferenceRow>> {

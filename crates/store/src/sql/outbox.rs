@@ -5,7 +5,7 @@ use conclave_accounts::{BookingId, InviteeId};
 
 use super::{Row, SqlStore, Turn, args};
 use crate::error::{Result, bad};
-use crate::{Letter, LetterKind};
+use crate::{Letter, LetterKind, LetterProblem};
 
 pub(super) const PUT: &str =
     "INSERT INTO outbox (booking, invitee, kind, due_at) VALUES ($1, $2, $3, $4)";
@@ -37,6 +37,9 @@ pub(super) const LEASE: &str = "UPDATE outbox SET due_at = $2, problem = NULL WH
 pub(super) const SENT: &str = "UPDATE outbox SET due_at = NULL, sent_at = $2, problem = NULL, tries = tries + 1 WHERE id = $1";
 pub(super) const FAILED: &str = "UPDATE outbox SET due_at = $3, problem = $2, tries = tries + 1
     WHERE id = $1 AND due_at IS NOT NULL";
+// What was dropped on purpose is no problem.
+pub(super) const PROBLEMS: &str = "SELECT invitee, kind, problem, due_at FROM outbox
+    WHERE booking = $1 AND sent_at IS NULL AND problem NOT IN ('superseded', 'erased') ORDER BY id";
 
 pub(super) async fn put(
     turn: &mut Turn,
@@ -108,6 +111,19 @@ impl SqlStore {
         Ok(letters)
     }
 
+    pub(super) async fn problems(&self, booking: BookingId) -> Result<Vec<LetterProblem>> {
+        let rows = self.db.all(PROBLEMS, args![booking]).await?;
+        let problem = |row: &Row| {
+            Ok(LetterProblem {
+                invitee: row.id_opt("invitee")?.map(InviteeId),
+                kind: kind_from(row)?,
+                why: row.text("problem")?,
+                again: row.moment_opt("due_at")?,
+            })
+        };
+        rows.iter().map(problem).collect()
+    }
+
     pub(super) async fn sent(&self, id: u64, now: DateTime<Utc>) -> Result<()> {
         let mut turn = self.db.begin().await?;
         turn.run(SENT, args![id, now]).await?;
@@ -131,13 +147,17 @@ fn letter_from(row: &Row) -> Result<Letter> {
         id: row.id("id")?,
         booking: BookingId(row.id("booking")?),
         invitee: row.id_opt("invitee")?.map(InviteeId),
-        kind: match row.text("kind")?.as_str() {
-            "invitation" => LetterKind::Invitation,
-            "cancellation" => LetterKind::Cancellation,
-            other => return Err(bad("kind", other)),
-        },
+        kind: kind_from(row)?,
         tries: u32::try_from(row.int("tries")?).map_err(|e| bad("tries", e))?,
     })
+}
+
+fn kind_from(row: &Row) -> Result<LetterKind> {
+    match row.text("kind")?.as_str() {
+        "invitation" => Ok(LetterKind::Invitation),
+        "cancellation" => Ok(LetterKind::Cancellation),
+        other => Err(bad("kind", other)),
+    }
 }
 
 fn word(kind: LetterKind) -> &'static str {

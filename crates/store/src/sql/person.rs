@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use conclave_accounts::{AccountId, AccountState, BookingId, InviteeId};
+use conclave_accounts::{Account, AccountId, AccountState, BookingId, InviteeId};
 
 use super::audit::{self, Note};
 use super::{SqlStore, accounts, args, bookings, reports};
+use crate::audit::names::ERASED;
 use crate::error::Result;
-use crate::{Act, CallRow, Find, Page, Person, StoreError, SubjectKind};
+use crate::{Act, AuditRow, CallRow, Find, KnownNumber, Page, Person, StoreError, SubjectKind};
 
 pub(super) const INVITED: &str =
     "SELECT id, booking, name, email FROM invitees WHERE lower(email) = lower($1) ORDER BY id";
@@ -40,6 +41,8 @@ pub(super) const ERASE_INVITEE: &str = "UPDATE invitees SET name = 'Erased perso
     email = 'erased@erased.invalid', withdrawn_at = COALESCE(withdrawn_at, $2) WHERE id = $1";
 pub(super) const ERASE_HOLDER: &str = "UPDATE attendances SET holder = NULL WHERE invitee = $1";
 pub(super) const ERASE_NUMBER: &str = "UPDATE calls SET number = NULL, masked = 1 WHERE id = $1";
+pub(super) const KNOWN: &str =
+    "SELECT account, number, last_at FROM known_numbers WHERE account = $1 ORDER BY number";
 pub(super) const ERASE_KNOWN: &str = "DELETE FROM known_numbers WHERE account = $1";
 pub(super) const ERASE_KNOWN_NUMBER: &str =
     "DELETE FROM known_numbers WHERE account = $1 AND number = $2";
@@ -56,7 +59,15 @@ impl SqlStore {
             .await?;
         let mut bookings = BTreeSet::new();
         let mut calls: Vec<CallRow> = Vec::new();
+        let mut known_numbers = Vec::new();
         for account in &found {
+            for row in self.db.all(KNOWN, args![account.id]).await? {
+                known_numbers.push(KnownNumber {
+                    account: AccountId(row.id("account")?),
+                    number: row.text("number")?,
+                    last_at: row.moment("last_at")?,
+                });
+            }
             for row in self.db.all(BOOKED, args![account.id]).await? {
                 bookings.insert(row.id("id")?);
             }
@@ -83,25 +94,65 @@ impl SqlStore {
             }
         }
         calls.sort_by_key(|call| (call.answered, call.id));
-        Ok(Person {
+        let mut person = Person {
             email: email.to_owned(),
             accounts: found,
             bookings: all,
             calls,
-        })
+            known_numbers,
+            audit: Vec::new(),
+        };
+        person.audit = self.entries_about(&person).await?;
+        Ok(person)
+    }
+
+    /// By what the log's commitments stand for: no entry holds a name itself.
+    async fn entries_about(&self, person: &Person) -> Result<Vec<AuditRow>> {
+        let mut subjects = vec![
+            (SubjectKind::Person, person.email.to_lowercase()),
+            (SubjectKind::Email, person.email.to_lowercase()),
+        ];
+        let titles = |account: &Account| (SubjectKind::Title, account.id.to_string());
+        subjects.extend(person.accounts.iter().map(titles));
+        let numbers = |call: &CallRow| (SubjectKind::Number, call.id.to_string());
+        subjects.extend(person.calls.iter().map(numbers));
+        let mut commitments = BTreeSet::new();
+        for (kind, belongs) in subjects {
+            for row in self
+                .db
+                .all(audit::BELONGING, args![kind.word(), &belongs])
+                .await?
+            {
+                commitments.insert(row.blob("commitment")?);
+            }
+        }
+        for row in self
+            .db
+            .all(
+                audit::SUBJECT,
+                args![SubjectKind::Operator.word(), "", &person.email],
+            )
+            .await?
+        {
+            commitments.insert(row.blob("commitment")?);
+        }
+        self.speaking_of(&commitments).await
     }
 
     pub(super) async fn erase(&self, email: &str, act: &Act) -> Result<Person> {
         let person = self.person(email).await?;
         let mut deed = self.deed().await?;
         let address = email.to_lowercase();
-        let mut found = audit::forget_all(&mut deed.turn, SubjectKind::Person, &address).await? > 0;
+        let mut forgotten =
+            audit::forget_all(&mut deed.turn, SubjectKind::Person, &address).await?;
+        let mut found = !forgotten.is_empty();
         for account in &person.accounts {
             if account.state != AccountState::Closed {
                 accounts::close(&mut deed, account.id, act).await?;
             }
             let titles = account.id.to_string();
-            audit::forget_all(&mut deed.turn, SubjectKind::Title, &titles).await?;
+            let titles = audit::forget_all(&mut deed.turn, SubjectKind::Title, &titles).await?;
+            forgotten.extend(titles);
             for row in deed.turn.all(BOOKED, args![account.id]).await? {
                 deed.turn
                     .run(ERASE_OWNERS_LETTERS, args![row.id("id")?])
@@ -127,17 +178,19 @@ impl SqlStore {
         }
         for call in &person.calls {
             deed.turn.run(ERASE_NUMBER, args![call.id]).await?;
-            if let Some(number) = &call.number {
-                audit::forget(&mut deed.turn, SubjectKind::Number, number).await?;
-                if let Some(visit) = &call.visit {
-                    let known = args![visit.account, number];
-                    deed.turn.run(ERASE_KNOWN_NUMBER, known).await?;
-                }
+            // By the call: the number itself may be masked by now.
+            let id = call.id.to_string();
+            forgotten.extend(audit::forget_all(&mut deed.turn, SubjectKind::Number, &id).await?);
+            if let Some((number, visit)) = call.number.as_ref().zip(call.visit.as_ref()) {
+                let known = args![visit.account, number];
+                deed.turn.run(ERASE_KNOWN_NUMBER, known).await?;
             }
         }
-        audit::forget(&mut deed.turn, SubjectKind::Operator, email).await?;
+        forgotten.extend(audit::forget(&mut deed.turn, SubjectKind::Operator, email).await?);
         let ids: Vec<u64> = person.accounts.iter().map(|account| account.id.0).collect();
-        let note = Note::of(act, "person.erased").plain("accounts", serde_json::json!(ids));
+        let note = Note::of(act, ERASED)
+            .plain("accounts", serde_json::json!(ids))
+            .erased(&forgotten);
         deed.note(note).await?;
         deed.commit().await?;
         Ok(person)

@@ -9,7 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{Connection as _, Row as _};
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::db::{Db, Pools};
 use crate::StoreError;
@@ -25,6 +25,10 @@ const WRITERS_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How often the lock on the bridge's name is looked after, and how long the server may take to answer.
 const PULSE: Duration = Duration::from_secs(2);
+
+/// What a server says while it starts, and how soon it is asked again.
+const STARTING: &str = "57P03";
+const AGAIN: Duration = Duration::from_millis(250);
 
 /// How long the server may need to notice that the bridge of this name has just died.
 const GRACE: Duration = Duration::from_secs(2);
@@ -85,6 +89,7 @@ fn place(options: &PgConnectOptions) -> String {
 /// Opens the database; an older schema is brought up to date, by one process at a time.
 pub(super) async fn open(at: &Postgres) -> Result<Db> {
     let options = at.options()?;
+    reach(&options).await?;
     // Connections are tried before they are used, so that a server that was started again is found again.
     let pool = |connections, patience| {
         PgPoolOptions::new()
@@ -101,6 +106,32 @@ pub(super) async fn open(at: &Postgres) -> Result<Db> {
         .map_err(|e| StoreError::unmigrated(place(&options), e))?;
     let readers = pool(8, READERS_PATIENCE).connect_lazy_with(options);
     Ok(Db::Postgres(Pools { readers, writer }))
+}
+
+/// Waits for a server that is only starting. A pool would wait as well, but not say for what.
+async fn reach(options: &PgConnectOptions) -> Result<()> {
+    let deadline = Instant::now() + WRITERS_PATIENCE;
+    loop {
+        let why = match timeout_at(deadline, PgConnection::connect_with(options)).await {
+            Ok(Ok(connection)) => return Ok(connection.close().await?),
+            Ok(Err(error)) => {
+                let starting = matches!(&error, sqlx::Error::Io(_))
+                    || matches!(&error, sqlx::Error::Database(e) if e.code().as_deref() == Some(STARTING));
+                if starting && Instant::now() + AGAIN < deadline {
+                    sleep(AGAIN).await;
+                    continue;
+                }
+                match error {
+                    sqlx::Error::Io(error) => error.to_string(),
+                    sqlx::Error::Database(error) => error.message().to_owned(),
+                    error => error.to_string(),
+                }
+            }
+            Err(_) => format!("no answer within {} s", WRITERS_PATIENCE.as_secs()),
+        };
+        let at = place(options);
+        return Err(StoreError::Unreachable { at, why });
+    }
 }
 
 /// The first half of the key of a bridge's lock; the second is made of its name.

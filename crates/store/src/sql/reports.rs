@@ -34,6 +34,9 @@ macro_rules! conferences {
 pub(super) const CONFERENCES: &str = conferences!("$6 = 0");
 pub(super) const CONFERENCES_OF_ACCOUNT: &str = conferences!("c.account = $6");
 pub(super) const CONFERENCES_OF_BOOKING: &str = conferences!("c.booking = $7");
+pub(super) const CONFERENCES_OF_DEPARTMENT: &str = conferences!(
+    "c.account IN (SELECT v.id FROM accounts v WHERE lower(v.department) = lower($5))"
+);
 
 /// As above; `$8` is the conference (0 for all), `$9` the caller's number ('' for all). A page has so many calls, each
 /// with all of its visits.
@@ -80,6 +83,10 @@ pub(super) const CALLS_OF_BOOKING: &str = calls!(
     "k.id IN (SELECT y.call FROM conferences z JOIN attendances y ON y.conference = z.id
         WHERE z.booking = $7)"
 );
+pub(super) const CALLS_OF_DEPARTMENT: &str = calls!(
+    "k.id IN (SELECT y.call FROM accounts v JOIN conferences z ON z.account = v.id
+        JOIN attendances y ON y.conference = z.id WHERE lower(v.department) = lower($5))"
+);
 pub(super) const CALLS_OF_CONFERENCE: &str =
     calls!("k.id IN (SELECT y.call FROM attendances y WHERE y.conference = $8)");
 pub(super) const CALLS_OF_NUMBER: &str = calls!("k.number = $9");
@@ -111,10 +118,11 @@ pub(super) const HINTS: &str = "
 
 impl SqlStore {
     pub(super) async fn conferences_of(&self, filter: &ReportFilter) -> Result<Vec<ConferenceRow>> {
-        let sql = match (filter.booking, filter.account) {
-            (Some(_), _) => CONFERENCES_OF_BOOKING,
-            (None, Some(_)) => CONFERENCES_OF_ACCOUNT,
-            (None, None) => CONFERENCES,
+        let sql = match (filter.booking, filter.account, &filter.department) {
+            (Some(_), ..) => CONFERENCES_OF_BOOKING,
+            (None, Some(_), _) => CONFERENCES_OF_ACCOUNT,
+            (None, None, Some(_)) => CONFERENCES_OF_DEPARTMENT,
+            (None, None, None) => CONFERENCES,
         };
         let (from, to) = bounds(filter.period);
         let args = args![
@@ -145,7 +153,11 @@ impl SqlStore {
             ReportFilter {
                 account: Some(_), ..
             } => CALLS_OF_ACCOUNT,
-            _ => CALLS,
+            ReportFilter {
+                department: Some(_),
+                ..
+            } => CALLS_OF_DEPARTMENT,
+            ReportFilter { .. } => CALLS,
         };
         let (from, to) = bounds(filter.period);
         let args = args![

@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::migrate::{Migrate as _, MigrateError, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 
 use super::db::{Db, Pools};
 use crate::StoreError;
@@ -18,6 +20,9 @@ pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/sqlite");
 
 /// How long a writer waits for its turn before it gives up.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Before this version what was erased stayed in free pages of the file.
+const OVERWRITING: i64 = 5;
 
 /// What each connection may keep of the file in memory: minus KiB.
 const CACHE: &str = "-16384";
@@ -53,12 +58,25 @@ pub(super) async fn open(dir: &Path) -> Result<Db> {
         .connect_with(options.clone())
         .await
         .map_err(|e| foreign(&path, e))?;
+    let before = version(&writer).await?;
     MIGRATIONS
         .run(&writer)
         .await
         .map_err(|e| unmigrated(path.clone(), e))?;
+    if before.is_some_and(|version| version < OVERWRITING) {
+        sqlx::query("VACUUM").execute(&writer).await?;
+    }
     let readers = pool(4).connect_lazy_with(options);
     Ok(Db::Sqlite(Pools { readers, writer }))
+}
+
+/// The newest migration that was applied, if any was.
+async fn version(writer: &SqlitePool) -> Result<Option<i64>> {
+    let mut connection = writer.acquire().await?;
+    let applied = connection.list_applied_migrations("_sqlx_migrations").await;
+    // A database without that table is new, or none of ours: the migrations will say.
+    let applied = applied.unwrap_or_default();
+    Ok(applied.iter().map(|migration| migration.version).max())
 }
 
 pub(super) fn make_dir(dir: &Path) -> Result<()> {

@@ -1,13 +1,14 @@
 //! What is to be done now and then: dropping what was kept for long enough, masking numbers, taking the PINs of
 //! bookings that are over out of use. Each step touches a bounded number of rows, so that nobody waits for it.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
-use super::audit::Deed;
+use super::audit::{Deed, Note};
 use super::{SqlStore, args, audit};
+use crate::audit::names::SEEN_EVERY;
 use crate::error::Result;
 use crate::store::{KNOWN_FOR, PIN_REST};
-use crate::{Keep, StoreError, Swept};
+use crate::{Keep, StoreError, SubjectKind, Swept};
 
 pub(super) const OLD_CONFERENCES: &str = "SELECT id FROM conferences
     WHERE started_at < $1 AND ended_at IS NOT NULL ORDER BY started_at LIMIT $2";
@@ -54,7 +55,7 @@ impl SqlStore {
         let (calls, more_calls) = self.drop_calls(keep, now).await?;
         let (masked, more_masks) = self.mask(keep, now).await?;
         let more_old = self.drop_bookings(keep, now).await?;
-        let (audit, more_audit, broken) = match self.cut_audit(keep, now).await {
+        let (audit, more_audit, broken) = match self.shorten_audit(keep, now).await {
             Ok((cut, more)) => (cut, more, None),
             // Vouching for the entries that are left would cover up what was done to those that go.
             Err(StoreError::Broken(broken)) => {
@@ -97,17 +98,21 @@ impl SqlStore {
 
     /// Says how many were masked, and whether there is more to forget.
     async fn mask(&self, keep: &Keep, now: DateTime<Utc>) -> Result<(u64, bool)> {
-        let mut turn = self.db.begin().await?;
-        let masked = turn.run(MASK, args![now - keep.numbers, STEP]).await?;
+        let before = now - keep.numbers;
+        let mut deed = self.deed().await?;
+        let turn = &mut deed.turn;
+        let masked = turn.run(MASK, args![before, STEP]).await?;
+        let logged = args![SubjectKind::Number.word(), before, STEP];
+        let logged = turn.run(audit::FORGET_SUBJECTS, logged).await?;
         let known = args![now - KNOWN_FOR, STEP];
         let known = turn.run(FORGET_NUMBERS, known).await?;
         let rested = args![now - PIN_REST, STEP];
         let rested = turn.run(RESTED_PINS, rested).await?;
-        // An entry of the log may be a day younger than its subject was last noted to be.
-        let subjects = args![now - keep.audit - TimeDelta::days(1), STEP];
-        let subjects = turn.run(audit::FORGET_SUBJECTS, subjects).await?;
-        turn.commit().await?;
-        let most = masked.max(known).max(rested).max(subjects);
+        if logged > 0 {
+            deed.note(Note::numbers_forgotten(now, before)).await?;
+        }
+        deed.commit().await?;
+        let most = masked.max(logged).max(known).max(rested);
         Ok((masked, most == u64::from(STEP)))
     }
 
@@ -130,6 +135,23 @@ impl SqlStore {
         }
         turn.commit().await?;
         Ok(bookings.len() as u64 == u64::from(STEP))
+    }
+
+    /// Cuts the front of the audit log; what nothing in it speaks of any more is forgotten with it.
+    async fn shorten_audit(&self, keep: &Keep, now: DateTime<Utc>) -> Result<(u64, bool)> {
+        let (cut, more) = self.cut_audit(keep, now).await?;
+        if more {
+            return Ok((cut, more));
+        }
+        let mut turn = self.db.begin().await?;
+        let mut most = 0;
+        for kind in SubjectKind::ALL {
+            // An entry may be so much younger than its subject was last noted to be.
+            let unspoken = args![kind.word(), now - keep.audit - SEEN_EVERY, STEP];
+            most = most.max(turn.run(audit::FORGET_SUBJECTS, unspoken).await?);
+        }
+        turn.commit().await?;
+        Ok((cut, most == u64::from(STEP)))
     }
 
     /// Cuts the front of the audit log behind an anchor, which vouches for what is gone.

@@ -1,6 +1,7 @@
 //! What only the inside can be asked: query plans, migrations, files.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use chrono::DateTime;
 use rand::SeedableRng;
@@ -48,13 +49,19 @@ const STATEMENTS: &[(&str, &str, &str)] = statements! {
         ADD_SUBJECT "btttbi",
         SEEN_SUBJECT "bii",
         SUBJECT_OF "b",
+        BELONGING "tt",
+        SUBJECTS "bi",
         ERASE_SUBJECT "tt",
         ERASE_BELONGINGS "tt",
-        FORGET_SUBJECTS "ii",
+        FORGET_SUBJECTS "tii",
         ANCHOR "",
         SET_ANCHOR "ibb",
         CHAIN "ii",
-        ENTRIES "iiiti",
+        ENTRIES "iiii",
+        ENTRIES_OF_KIND "iiiit",
+        NEXT_KIND "t",
+        OF_KIND "t",
+        FIRST_SINCE "i",
         LAST_BEFORE "i",
         AT "i",
         UP_TO "i",
@@ -121,10 +128,12 @@ const STATEMENTS: &[(&str, &str, &str)] = statements! {
         LEASE "ii",
         SENT "ii",
         FAILED "iti",
+        PROBLEMS "i",
     }
     person {
         INVITED "t",
         BOOKED "i",
+        KNOWN "i",
         AS_HOST "i",
         AS_INVITEE "i",
         ERASE_ACCOUNT "ii",
@@ -141,9 +150,11 @@ const STATEMENTS: &[(&str, &str, &str)] = statements! {
         CONFERENCES "iiiitii",
         CONFERENCES_OF_ACCOUNT "iiiitii",
         CONFERENCES_OF_BOOKING "iiiitii",
+        CONFERENCES_OF_DEPARTMENT "iiiitii",
         CALLS "iiiitiiit",
         CALLS_OF_ACCOUNT "iiiitiiit",
         CALLS_OF_BOOKING "iiiitiiit",
+        CALLS_OF_DEPARTMENT "iiiitiiit",
         CALLS_OF_CONFERENCE "iiiitiiit",
         CALLS_OF_NUMBER "iiiitiiit",
         EVENTS "i",
@@ -316,11 +327,43 @@ async fn finds_all_rows_by_an_index(mut turn: Turn) {
     }
 }
 
+/// What narrows a report, and the index by which it must enter: by that of the time it would read through all that
+/// happened in the period.
+const ENTRIES: &[(&str, &str)] = &[
+    ("audit::ENTRIES_OF_KIND", "audit_by_kind"),
+    ("audit::FIRST_SINCE", "audit_by_time"),
+    ("reports::CONFERENCES_OF_ACCOUNT", "conferences_by_account"),
+    ("reports::CONFERENCES_OF_BOOKING", "conferences_by_booking"),
+    (
+        "reports::CONFERENCES_OF_DEPARTMENT",
+        "accounts_by_department",
+    ),
+    ("reports::CALLS_OF_ACCOUNT", "conferences_by_account"),
+    ("reports::CALLS_OF_BOOKING", "conferences_by_booking"),
+    ("reports::CALLS_OF_DEPARTMENT", "accounts_by_department"),
+    ("reports::CALLS_OF_CONFERENCE", "attendances_by_conference"),
+    ("reports::CALLS_OF_NUMBER", "calls_by_number"),
+];
+
 #[tokio::test]
 async fn every_statement_finds_its_rows_by_an_index_in_sqlite() {
     let dir = tempfile::tempdir().unwrap();
     let store = SqlStore::open(dir.path(), auditor()).await.unwrap();
     finds_all_rows_by_an_index(store.db.begin().await.unwrap()).await;
+    let mut turn = store.db.begin().await.unwrap();
+    for (name, index) in ENTRIES {
+        let (_, statement, kinds) = STATEMENTS
+            .iter()
+            .find(|(listed, ..)| listed == name)
+            .unwrap();
+        let steps = plan(&mut turn, statement, kinds).await;
+        let enters = steps.iter().any(|step| step.contains(index));
+        let everything = steps.iter().any(|step| step.contains("_by_time"));
+        assert!(
+            enters && (!everything || index.ends_with("_by_time")),
+            "{name}: {steps:#?}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -361,51 +404,86 @@ async fn migrations_are_applied_once_and_by_one() {
 
 /// A database at each released version, with rows in it, comes to the present one with its rows.
 #[tokio::test]
-async fn every_released_schema_goes_forward() {
+async fn every_released_schema_goes_forward_in_sqlite() {
     const ADA: &str = "INSERT INTO accounts (name, email, state, bookings, terms, made_at) VALUES ('Ada', 'A@b.org', 'active', 1, '{}', 0);
+        INSERT INTO accounts (name, email, state, bookings, terms, made_at) VALUES ('Xantippe', 'x@b.org', 'active', 1, '{}', 0);
+        DELETE FROM accounts WHERE name = 'Xantippe';
         INSERT INTO pins (lookup, account, role, digits, check_digit, made_at)
             VALUES (x'0707070707070707070707070707070707070707070707070707070707070707', 1, 'host', 8, 0, 0);
         INSERT INTO runs (started_at, seen_at) VALUES (1000, 5000);
         INSERT INTO calls (run, call, trunk, answered_at) VALUES (1, 1, 'berlin', 2000);";
-    const BOOKED: &str = "INSERT INTO accounts (name, email, state, bookings, terms, made_at) VALUES ('Ada', 'A@b.org', 'active', 1, '{}', 0);
-        INSERT INTO pins (lookup, account, role, digits, check_digit, made_at)
-            VALUES (x'0707070707070707070707070707070707070707070707070707070707070707', 1, 'host', 8, 0, 0);
-        INSERT INTO pin_counts VALUES (8, 0, 'host', 0, 1, 0, 1);
-        INSERT INTO runs (started_at, seen_at) VALUES (1000, 5000);
-        INSERT INTO calls (run, call, trunk, answered_at) VALUES (1, 1, 'berlin', 2000);";
-    const ROWS: &[(i64, &str)] = &[(1, ADA), (2, ADA), (3, ADA), (4, BOOKED)];
-    let newest = MIGRATIONS.iter().map(|m| m.version).max().unwrap();
-    for &(version, rows) in ROWS {
+    const COUNTED: &str = "INSERT INTO pin_counts VALUES (8, 0, 'host', 0, 1, 0, 1);";
+    const ROWS: &[&[&str]] = &[&[ADA], &[ADA], &[ADA], &[ADA, COUNTED], &[ADA, COUNTED]];
+    for (version, rows) in (1..).zip(ROWS) {
         let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join(DATABASE);
         let options = SqliteConnectOptions::new()
-            .filename(dir.path().join(DATABASE))
-            .create_if_missing(true);
+            .filename(&file)
+            .create_if_missing(true)
+            .pragma("secure_delete", if version < 5 { "off" } else { "on" });
         let pool = SqlitePool::connect_with(options).await.unwrap();
         MIGRATIONS.run_to(version, &pool).await.unwrap();
-        sqlx::raw_sql(rows).execute(&pool).await.unwrap();
+        for &rows in *rows {
+            sqlx::raw_sql(rows).execute(&pool).await.unwrap();
+        }
         pool.close().await;
+        let erased = |file: &Path| {
+            let bytes = std::fs::read(file).unwrap();
+            !String::from_utf8_lossy(&bytes).contains("Xantippe")
+        };
+        assert_eq!(erased(&file), version >= 5, "version {version}");
         let store = SqlStore::open(dir.path(), auditor()).await.unwrap();
-        let found = Find::Email("a@B.org".to_owned());
-        let accounts = store.accounts(&found, Page::all()).await.unwrap();
-        assert_eq!(accounts.len(), 1, "from version {version}");
-        // Their PINs were counted one by one before there were counts.
-        assert_eq!(store.pins().await.unwrap()[0].count, 1);
-        assert_eq!(store.totals().await.unwrap().accounts, 1);
-        assert_eq!(store.pins_by_key().await.unwrap(), [(1, 1)]);
-        let now = DateTime::from_timestamp(60, 0).unwrap();
-        store.begin_run(now).await.unwrap();
-        let calls = store
-            .calls(&ReportFilter::all(Period::default()))
-            .await
-            .unwrap();
-        let ended = calls[0].ended.map(|at| at.timestamp_millis());
-        assert_eq!(ended, Some(5000), "an old run is the only bridge's");
+        came_forward(&store, version).await;
+        store.close().await;
+        assert!(erased(&file), "from version {version}");
     }
-    assert_eq!(
-        ROWS.len(),
-        usize::try_from(newest).unwrap(),
-        "a version has no rows here to be brought forward"
-    );
+    assert_eq!(ROWS.len(), MIGRATIONS.iter().count(), "{NO_ROWS}");
+}
+
+#[tokio::test]
+async fn every_released_schema_goes_forward_in_postgres() {
+    const ADA: &str = "INSERT INTO accounts (name, email, state, bookings, terms, made_at) VALUES ('Ada', 'A@b.org', 'active', 1, '{}', 0);
+        INSERT INTO pins (lookup, account, role, digits, check_digit, made_at)
+            VALUES (decode(repeat('07', 32), 'hex'), 1, 'host', 8, 0, 0);
+        INSERT INTO runs (started_at, seen_at) VALUES (1000, 5000);
+        INSERT INTO calls (run, call, trunk, answered_at) VALUES (1, 1, 'berlin', 2000);";
+    const COUNTED: &str = "INSERT INTO pin_counts VALUES (8, 0, 'host', 0, 1, 0, 1);";
+    const ROWS: &[&[&str]] = &[&[ADA], &[ADA, COUNTED], &[ADA, COUNTED]];
+    let server = conclave_testbed::Postgres::shared();
+    for (version, rows) in (1..).zip(ROWS) {
+        let database = database(&server);
+        let pool = sqlx::PgPool::connect(&database.url).await.unwrap();
+        postgres::MIGRATIONS.run_to(version, &pool).await.unwrap();
+        for &rows in *rows {
+            sqlx::raw_sql(rows).execute(&pool).await.unwrap();
+        }
+        pool.close().await;
+        let store = SqlStore::connect(&database, auditor()).await.unwrap();
+        came_forward(&store, version).await;
+        store.close().await;
+    }
+    let versions = postgres::MIGRATIONS.iter().count();
+    assert_eq!(ROWS.len(), versions, "{NO_ROWS}");
+}
+
+const NO_ROWS: &str = "a version has no rows here to be brought forward";
+
+async fn came_forward(store: &SqlStore, version: i64) {
+    let found = Find::Email("a@B.org".to_owned());
+    let accounts = store.accounts(&found, Page::all()).await.unwrap();
+    assert_eq!(accounts.len(), 1, "from version {version}");
+    // Their PINs were counted one by one before there were counts.
+    assert_eq!(store.pins().await.unwrap()[0].count, 1);
+    assert_eq!(store.totals().await.unwrap().accounts, 1);
+    assert_eq!(store.pins_by_key().await.unwrap(), [(1, 1)]);
+    let now = DateTime::from_timestamp(60, 0).unwrap();
+    store.begin_run(now).await.unwrap();
+    let calls = store
+        .calls(&ReportFilter::all(Period::default()))
+        .await
+        .unwrap();
+    let ended = calls[0].ended.map(|at| at.timestamp_millis());
+    assert_eq!(ended, Some(5000), "an old run is the only bridge's");
 }
 
 #[tokio::test]

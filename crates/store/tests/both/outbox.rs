@@ -2,7 +2,9 @@
 
 use chrono::TimeDelta;
 use conclave_accounts::InviteeId;
-use conclave_store::{BookingChange, Letter, LetterKind, NewBooking, SqlStore, Store};
+use conclave_store::{
+    BookingChange, Letter, LetterKind, LetterProblem, NewBooking, SqlStore, Store,
+};
 
 use crate::common::{Asked, Bed, act, at, databases, plan, windows};
 
@@ -105,6 +107,14 @@ async fn a_letter_is_leased_sent_or_tried_again(bed: Bed) {
         .await
         .unwrap();
     assert_eq!(due(&store, 100_000).await, []);
+    let problems = store.letter_problems(first[0].booking).await.unwrap();
+    let given_up = LetterProblem {
+        invitee: again[0].invitee,
+        kind: LetterKind::Invitation,
+        why: "550 unknown".to_owned(),
+        again: None,
+    };
+    assert_eq!(problems, [given_up]);
 }
 
 async fn a_change_is_told_to_all(bed: Bed) {

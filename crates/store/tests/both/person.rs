@@ -8,7 +8,11 @@ use conclave_store::{
 
 use crate::common::{Asked, Bed, Told, act, at, databases};
 
-databases!(nothing_is_left_of_an_erased_person, nobody_is_erased_twice);
+databases!(
+    nothing_is_left_of_an_erased_person,
+    nobody_is_erased_twice,
+    a_number_that_is_masked_already_is_erased_from_the_log,
+);
 
 async fn nothing_is_left_of_an_erased_person(bed: Bed) {
     let store = bed.serve().await;
@@ -96,6 +100,29 @@ async fn nothing_is_left_of_an_erased_person(bed: Bed) {
     let invited: Vec<_> = person.bookings[1].invitees.iter().map(|i| i.id).collect();
     assert_eq!(invited, [her.0], "nothing of the other invitees");
 
+    let known: Vec<_> = person.known_numbers.iter().map(|k| &*k.number).collect();
+    assert_eq!(
+        (known, person.known_numbers[0].account),
+        (vec!["+49305550001"], ada.id)
+    );
+    let entries: Vec<_> = person.audit.iter().map(|entry| &*entry.kind).collect();
+    assert_eq!(
+        entries,
+        [
+            "account.added",
+            "account.changed",
+            "booking.made",
+            "booking.changed",
+            "booking.made",
+            "call.admitted",
+            "call.admitted"
+        ]
+    );
+    let of_others = serde_json::to_string(&person.audit).unwrap();
+    for others in ["49305550003", "Grace", "Bob", "Budget"] {
+        assert!(!of_others.contains(others), "{others} in {of_others}");
+    }
+
     let words = [
         "xantippe",
         "quux",
@@ -165,6 +192,26 @@ async fn nobody_is_erased_twice(bed: Bed) {
     let nobody = store.export_person("ada@example.org").await.unwrap();
     assert_eq!((nobody.accounts.len(), nobody.calls.len()), (0, 0));
     assert_eq!(store.verify_audit().await.unwrap().entries, 3);
+}
+
+async fn a_number_that_is_masked_already_is_erased_from_the_log(bed: Bed) {
+    let store = bed.serve().await;
+    let ada = store.add_account(bed.account("Ada"), at(0)).await.unwrap();
+    let mut told = Told::new(store).await;
+    told.answered(1, 10, Source::new("berlin", "+49305550001"));
+    told.started(1, 10, ada.id);
+    told.admitted(1, 1, 10, Role::Host);
+    told.written(20).await;
+    // As it was left by a sweep that was cut off half-way.
+    bed.run("UPDATE calls SET masked = 1, number = '+4930***01'")
+        .await;
+    assert!(bed.dump().await.contains("+49305550001"));
+    told.store
+        .erase_person("ada@example.org", &act(at(30)))
+        .await
+        .unwrap();
+    assert!(!bed.dump().await.contains("49305550001"));
+    told.store.verify_audit().await.unwrap();
 }
 
 /// Not only rows: what somebody finds who reads the file as bytes.

@@ -83,7 +83,7 @@ pub(super) async fn add(add: BookingAdd) -> Result<(), Failure> {
             None => Ok(()),
         };
         let shown = Shown::of(&data, booking).await?;
-        shown.warn_of_clashes();
+        shown.warn_of_doubts();
         // The Host PIN is shown even where the files can't be written: it never will be again.
         shown.show(&add.common, &pins)?;
         return files;

@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, SecondsFormat, TimeZone, Utc};
 use chrono_tz::Tz;
-use conclave_accounts::{Account, Booking, BookingId, BookingState, InviteeId, Pin};
+use conclave_accounts::{Account, AccountState, Booking, BookingId, BookingState, InviteeId, Pin};
 use conclave_calendar::{Horizon, Occurrences, occurrences};
-use conclave_store::{Store, StoreError};
+use conclave_store::{LetterKind, LetterProblem, Store, StoreError};
 use serde_json::{Value, json};
 
 use crate::{
@@ -50,6 +50,8 @@ pub(super) struct Shown {
     times: Occurrences,
     zone: Tz,
     clashes: Vec<BookingId>,
+    /// What the mail server didn't take.
+    problems: Vec<LetterProblem>,
 }
 
 impl Shown {
@@ -63,15 +65,26 @@ impl Shown {
         Ok(Self {
             times: occurrences(&booking.plan, &Horizon::default()).map_err(Failure::machine)?,
             zone: booking.plan.zone.parse().map_err(Failure::machine)?,
+            problems: data.store.letter_problems(booking.id).await?,
             account,
             booking,
             clashes,
         })
     }
 
-    pub(super) fn warn_of_clashes(&self) {
+    /// What is allowed, and probably not meant.
+    pub(super) fn warn_of_doubts(&self) {
         for clash in &self.clashes {
             warn(format!("clashes with {clash}"));
+        }
+        if self.account.state == AccountState::Suspended {
+            warn(format!(
+                "{} is suspended: nobody gets in until it is resumed",
+                self.account.id
+            ));
+        }
+        if self.times.until() <= clock::wall() {
+            warn("all of its time has passed: its PINs open nothing");
         }
     }
 
@@ -131,7 +144,26 @@ impl Shown {
                 invitee.id.0, invitee.name, invitee.email
             ))?;
         }
+        for problem in &self.problems {
+            let again = match problem.again {
+                Some(at) => format!("is tried again at {}", self.time(at)),
+                None => "was given up".into(),
+            };
+            print(&format!(
+                "Not mailed  the {} to {} {again}: {}",
+                kind_word(problem.kind),
+                self.addressee(problem),
+                problem.why
+            ))?;
+        }
         Ok(())
+    }
+
+    fn addressee(&self, problem: &LetterProblem) -> &str {
+        let mut invitees = self.booking.invitees.iter();
+        invitees
+            .find(|invitee| Some(invitee.id) == problem.invitee)
+            .map_or(self.account.owner.email(), |invitee| &invitee.email)
     }
 
     pub(super) fn json(&self, pins: &Pins) -> Value {
@@ -161,6 +193,10 @@ impl Shown {
             "until": self.time(self.times.until()),
             "invitees": invitees.collect::<Vec<_>>(),
             "clashes": self.clashes.iter().map(|id| id.0).collect::<Vec<_>>(),
+            "not_mailed": self.problems.iter().map(|problem| json!({
+                "to": self.addressee(problem), "kind": kind_word(problem.kind), "why": problem.why,
+                "again": problem.again.map(|at| self.time(at)),
+            })).collect::<Vec<_>>(),
             "uid": self.booking.uid,
             "sequence": self.booking.sequence,
         });
@@ -200,5 +236,12 @@ impl Shown {
     fn time(&self, at: DateTime<Utc>) -> String {
         let here = self.zone.from_utc_datetime(&at.naive_utc());
         here.to_rfc3339_opts(SecondsFormat::Secs, true)
+    }
+}
+
+fn kind_word(kind: LetterKind) -> &'static str {
+    match kind {
+        LetterKind::Invitation => "invitation",
+        LetterKind::Cancellation => "cancellation",
     }
 }

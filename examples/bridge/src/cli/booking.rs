@@ -38,7 +38,9 @@ pub(crate) enum Booking {
     )]
     Invite(BookingInvite),
     /// Take one invitation back: that PIN opens nothing any more, the others do
-    #[command(after_help = "Example:\n  conclave-bridge booking withdraw 7 alan@example.org")]
+    #[command(
+        after_help = "Example:\n  conclave-bridge booking withdraw 7 alan@example.org --ics cancellations"
+    )]
     Withdraw(BookingWithdraw),
 }
 
@@ -181,6 +183,9 @@ pub(crate) struct BookingWithdraw {
     /// Whose: the invitee's number, name or e-mail address
     #[arg(value_name = "INVITEE")]
     pub(crate) invitee: String,
+    /// Write the cancellation as an .ics file into this directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) ics: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) common: Common,
 }

@@ -111,6 +111,8 @@ pub(crate) struct UsageArgs {
     #[arg(long, value_name = "TEXT")]
     pub(crate) department: Option<String>,
     #[command(flatten)]
+    pub(crate) part: Part,
+    #[command(flatten)]
     pub(crate) range: Range,
 }
 
@@ -119,6 +121,8 @@ pub(crate) struct HintArgs {
     /// From so many different numbers on a Host PIN looks shared
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(2..))]
     pub(crate) numbers: u32,
+    #[command(flatten)]
+    pub(crate) part: Part,
     #[command(flatten)]
     pub(crate) range: Range,
 }

@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use conclave_store::{Page, Period, ReportFilter, Store, UsageRow};
 use serde_json::{Value, json};
 
+use super::part_of;
 use super::range::{begin, period};
 use super::sheet::Sheet;
 use crate::{
@@ -53,8 +54,14 @@ pub(super) async fn run(arguments: UsageArgs) -> Result<(), Failure> {
         rows.retain(&is_asked);
         Ok::<_, Failure>(rows)
     };
-    let (columns, rows) = match arguments.by {
-        UsageBy::Person => (PERSON, rows(whole).await?.iter().map(person).collect()),
+    if arguments.part.after != 0 && arguments.by != UsageBy::Person {
+        return Err(Failure::usage("--after goes with --by person"));
+    }
+    let (columns, mut rows): (_, Vec<Value>) = match arguments.by {
+        UsageBy::Person => {
+            let rows = part_of(rows(whole).await?, &arguments.part, |row| row.account.0)?;
+            (PERSON, rows.iter().map(person).collect())
+        }
         UsageBy::Department => {
             let by = sums(&rows(whole).await?, |row| row.department.clone());
             (DEPARTMENT, objects("department", by))
@@ -72,6 +79,12 @@ pub(super) async fn run(arguments: UsageArgs) -> Result<(), Failure> {
             (MONTH, objects("month", by))
         }
     };
+    rows.truncate(
+        arguments
+            .part
+            .limit
+            .map_or(usize::MAX, |limit| limit as usize),
+    );
     let mut sheet = Sheet::new(&arguments.range, columns);
     sheet.add(rows.into_iter())?;
     sheet.end()

@@ -34,6 +34,7 @@ fn a_booking_is_made_with_one_guest_pin_for_all() {
             "host_pin",
             "id",
             "invitees",
+            "not_mailed",
             "occurrences",
             "owner",
             "rule",
@@ -106,8 +107,23 @@ fn each_invitee_has_a_pin_of_their_own() {
     assert_eq!((files.len(), mode(&here.join("files"))), (2, 0o700));
 
     let grace = booking["invitees"][0]["pin"].as_str().unwrap();
-    let changed = json(here, &words("booking withdraw 1 GRACE@example.org --json"));
+    let withdraw = "booking withdraw 1 GRACE@example.org --json --ics gone";
+    let changed = json(here, &words(withdraw));
     assert_eq!(changed["invitees"][0]["withdrawn"], true);
+    let gone: Vec<_> = fs::read_dir(here.join("gone"))
+        .unwrap()
+        .map(|file| fs::read_to_string(file.unwrap().path()).unwrap())
+        .collect();
+    let [gone] = gone.as_slice() else {
+        panic!("{gone:?}")
+    };
+    let gone = gone.replace("\r\n ", "");
+    assert!(
+        gone.contains("METHOD:CANCEL") && gone.contains("grace@example.org"),
+        "{gone}"
+    );
+    assert!(gone.contains(text(&booking, "uid")) && !gone.contains("alan"));
+    assert!(!gone.replace([' ', '\\'], "").contains(grace), "{gone}");
     refused(
         here,
         &words("booking withdraw 1 Grace"),
@@ -322,4 +338,22 @@ fn without_a_mail_server_mail_waits_and_says_so() {
     let directory = bridge();
     let (_, said) = run(directory.path(), &words(&format!("{ONCE} --mail on")), 0);
     assert!(said.contains("no [mail]"), "{said}");
+}
+
+/// Allowed, and said: a booking that nobody can use.
+#[test]
+fn a_booking_that_lets_nobody_in_is_made_with_a_word() {
+    let directory = bridge();
+    let here = directory.path();
+    let warned = |arguments: &str| run(here, &words(arguments), 0).1;
+    assert!(!warned(ONCE).contains("suspended"));
+    let past = ONCE.replace("2099", "2020");
+    assert!(
+        warned(&past).contains("all of its time has passed"),
+        "{past}"
+    );
+    run(here, &words("account suspend 1"), 0);
+    let told = warned(&ONCE.replace("09:00", "08:00"));
+    assert!(told.contains("account 1 is suspended"), "{told}");
+    assert!(told.contains("clashes with booking 1"), "{told}");
 }

@@ -144,6 +144,11 @@ fn the_keys_are_those_of_the_page() {
     );
     let usage = json(here, &words("report usage --format json --account 2"));
     assert_eq!(usage.as_array().unwrap().len(), 0);
+    for (part, rows) in [("--limit 1", 1), ("--after 1", 0)] {
+        let usage = format!("report usage --format json {part}");
+        let usage = json(here, &words(&usage));
+        assert_eq!(usage.as_array().unwrap().len(), rows, "{part}");
+    }
     assert_eq!(count("report audit --format json --kind account."), 2);
     assert_eq!(
         count("report audit --format json --kind account. --limit 1 --after 1"),
@@ -169,7 +174,15 @@ fn person(here: &Path) {
     );
     let person: Value =
         serde_json::from_str(&fs::read_to_string(here.join("ada.json")).unwrap()).unwrap();
-    assert_eq!(keys(&person), ["accounts", "bookings", "calls", "email"]);
+    let parts = [
+        "accounts",
+        "audit",
+        "bookings",
+        "calls",
+        "email",
+        "known_numbers",
+    ];
+    assert_eq!(keys(&person), parts);
     refused(
         here,
         &words("person export eve@example.org"),
@@ -243,6 +256,9 @@ fn what_is_no_report_is_refused() {
     );
     check("report calls --limit 0", &["--limit"]);
     check("report usage --by year", &["month"]);
+    check("report usage --after 9", &["no row is of account 9"]);
+    check("report usage --by month --after 1", &["--by person"]);
+    check("report hints --after 9", &["no row is of account 9"]);
     check("report usage --account 9", &["account list"]);
     check("report hints --numbers 1", &["--numbers"]);
 }
