@@ -98,15 +98,22 @@ async fn measure(accounts: u64) -> Measured {
     };
     let department = timed(async || store.calls(&department).await.unwrap().len()).await;
     // The worst place: what is asked for lies at the end of a long log.
-    let page = AuditPage {
-        period: Period {
-            from: Some(year() + TimeDelta::days(355)),
-            to: None,
-        },
-        kind: Some("call.admitted".to_owned()),
-        ..AuditPage::default()
+    let period = Period {
+        from: Some(year() + TimeDelta::days(355)),
+        to: None,
     };
-    let audit = timed(async || store.audit(&page).await.unwrap().len()).await;
+    let audit = timed(async || {
+        let (first, last) = store.audit_span(period).await.unwrap().unwrap();
+        let page = AuditPage {
+            period,
+            kind: Some("call.admitted".to_owned()),
+            after: first - 1,
+            last: Some(last),
+            ..AuditPage::default()
+        };
+        store.audit(&page).await.unwrap().len()
+    })
+    .await;
     println!(
         "{accounts:>9} {calls:>10} {bookings:>9} {:>12} {:>12} {:>12} {:>13.1} {:>11.1} {:>11.1} {:>19.1} {:>14.1}",
         p50.as_micros(),

@@ -525,8 +525,8 @@ impl Receiver {
         let payload = self.store.front_payload(&mut self.payload);
         let told = self.decoder.recover(payload, &mut self.decoded[..samples]);
         if told {
-            self.lossy = LOSSY;
             self.ready = 0..samples;
+            self.lossy = LOSSY;
             self.counts.recovered += 1;
             self.made_up = 0;
             self.playout = Playout::Playing {
