@@ -1071,5 +1071,4 @@ fn a_tick_to_be_counted() {
             .collect();
         counted_tick(&mut rig.planes[0], &packets);
     }
-    println!("{}", legs * TICKS);
 }
