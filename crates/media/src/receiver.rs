@@ -604,8 +604,11 @@ impl Receiver {
         if !lost || !self.codec.tells_again() {
             return false;
         }
-        let again = std::mem::replace(&mut self.lossy, LOSSY) > 0;
-        again && self.counts.delay_us < MAX_DELAY_US
+        let waits =
+            self.lossy > 0 && self.counts.delay_us < MAX_DELAY_US && !self.concealer.is_filling();
+        // Where nothing is told after all, it is not waited for again.
+        self.lossy = if waits { 0 } else { LOSSY };
+        waits
     }
 
     /// Whether a late packet is to be played, so that the delay grows; `due` is what would be
