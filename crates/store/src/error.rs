@@ -5,7 +5,7 @@ use sqlx::error::DatabaseError;
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgDatabaseError;
 
-use crate::{Broken, HeadError, OtherKeys};
+use crate::{Broken, HeadError, OtherKeys, UserId};
 
 /// Why the store can't do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +41,20 @@ pub enum StoreError {
     /// Nothing is kept of that person.
     #[error("nothing is kept of a person with that e-mail address")]
     NoSuchPerson,
+    /// An e-mail address is one user's.
+    #[error("there is a user with that e-mail address already")]
+    UserExists,
+    /// There is no such user.
+    #[error("there is no {0}")]
+    NoSuchUser(UserId),
+    /// Who is suspended gets no link and no session.
+    #[error("{0} is suspended")]
+    UserSuspended(UserId),
+    /// The set-up link is unknown, was used or replaced, or is too old.
+    #[error(
+        "that set-up link is good for nothing: it was used, replaced by a newer one, or is too old"
+    )]
+    NoSuchLink,
     /// The database was made with other keys.
     #[error(transparent)]
     OtherKeys(#[from] OtherKeys),
@@ -132,6 +146,8 @@ impl StoreError {
             Self::PinTaken | Self::NoSuchAccount(_) | Self::Closed(_) | Self::NoBookings(_) => true,
             Self::NoSuchBooking(_) | Self::Cancelled(_) | Self::Over(_) => true,
             Self::NoSuchInvitee(_) | Self::Withdrawn(_) | Self::OnePinForAll(_) => true,
+            Self::UserExists | Self::NoSuchUser(_) | Self::UserSuspended(_) => true,
+            Self::NoSuchLink => true,
             Self::NoSuchPerson | Self::OtherKeys(_) | Self::Broken(_) => true,
             Self::Head(_) => false,
             Self::Served { .. } | Self::NameServed { .. } | Self::Url(_) => true,

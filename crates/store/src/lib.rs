@@ -55,6 +55,7 @@ mod secret;
 mod sql;
 mod store;
 mod subject;
+mod user;
 
 pub use account::{AccountChange, Find, NewAccount, PinCount, StoredPin};
 pub use act::{Act, Page};
@@ -80,6 +81,9 @@ pub use seal::{SealError, SealedPin};
 pub use sql::{Auditor, Postgres, Restored, SqlStore};
 pub use store::{Books, Found, KNOWN_FOR, PIN_REST, Store, Totals};
 pub use subject::{Commitment, Subject, SubjectKind};
+pub use user::{
+    NewSession, PasswordHash, Session, Token, TokenHash, User, UserEmail, UserId, UserRole,
+};
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use conclave_accounts::{Account, AccountId, Booking, BookingId};
 use serde::Serialize;
 
-use crate::{Broken, CallRow, Page, Period};
+use crate::{Broken, CallRow, Page, Period, User};
 
 /// Which conferences or calls. Everything that is given must hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,6 +108,8 @@ pub struct AuditRow {
 pub struct Person {
     /// The e-mail address that was asked for.
     pub email: String,
+    /// As whom they sign in to the portal.
+    pub user: Option<User>,
     /// Their accounts.
     pub accounts: Vec<Account>,
     /// The bookings of these accounts, and those that they were invited to.

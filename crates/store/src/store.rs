@@ -12,8 +12,8 @@ use crate::error::Result;
 use crate::{
     AccountChange, Act, AuditPage, AuditRow, BookingChange, BookingFilter, CallRow, ConferenceRow,
     Entry, EventRow, Find, Hint, Keep, Letter, LetterProblem, NewAccount, NewBooking, NewInvitee,
-    Page, Period, Person, PinCount, ReportFilter, RunId, SealedGuestPin, StoredPin, Swept,
-    UsageRow, Verified,
+    NewSession, Page, PasswordHash, Period, Person, PinCount, ReportFilter, RunId, SealedGuestPin,
+    Session, StoredPin, Swept, TokenHash, UsageRow, User, UserEmail, UserId, UserRole, Verified,
 };
 
 /// A PIN that was taken out of use is not given again for so long.
@@ -282,6 +282,9 @@ pub trait Store: Books {
     /// each.
     fn calls(&self, filter: &ReportFilter) -> impl Future<Output = Result<Vec<CallRow>>> + Send;
 
+    /// One conference, by its number in the books.
+    fn conference(&self, id: u64) -> impl Future<Output = Result<Option<ConferenceRow>>> + Send;
+
     /// What happened in one conference, in order: its number is that of [`ConferenceRow::id`].
     fn events(&self, conference: u64) -> impl Future<Output = Result<Vec<EventRow>>> + Send;
 
@@ -292,6 +295,94 @@ pub trait Store: Books {
     /// once: it looks shared.
     fn hints(&self, period: Period, numbers: u32)
     -> impl Future<Output = Result<Vec<Hint>>> + Send;
+
+    // Users of the portal.
+
+    /// Makes a user, who can't sign in before a [link](Self::offer_link) was used.
+    fn add_user(
+        &self,
+        email: &UserEmail,
+        role: UserRole,
+        act: &Act,
+    ) -> impl Future<Output = Result<User>> + Send;
+
+    /// The users, by their ids.
+    fn users(&self, page: Page) -> impl Future<Output = Result<Vec<User>>> + Send;
+
+    /// The user of an e-mail address, upper or lower case, with the password where one was set.
+    fn user(
+        &self,
+        email: &str,
+    ) -> impl Future<Output = Result<Option<(User, Option<PasswordHash>)>>> + Send;
+
+    /// Shuts a user out, whose sessions end at once and whose link is withdrawn; or lets them in again.
+    fn suspend_user(
+        &self,
+        id: UserId,
+        suspended: bool,
+        act: &Act,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Gives a user another role; a session that is open has it from its next request on.
+    fn change_user_role(
+        &self,
+        id: UserId,
+        role: UserRole,
+        act: &Act,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Lets whoever has the link set that user's password, once, until it ends. It takes the place of an earlier
+    /// one. The password of now stays good until then.
+    fn offer_link(
+        &self,
+        id: UserId,
+        link: &TokenHash,
+        ends: DateTime<Utc>,
+        act: &Act,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Whose password the link would set now.
+    fn linked_user(
+        &self,
+        link: &TokenHash,
+        now: DateTime<Utc>,
+    ) -> impl Future<Output = Result<Option<User>>> + Send;
+
+    /// Sets the password by a link, which is used up with it; all sessions of the user end.
+    fn set_password(
+        &self,
+        link: &TokenHash,
+        password: &PasswordHash,
+        now: DateTime<Utc>,
+    ) -> impl Future<Output = Result<User>> + Send;
+
+    /// Signs a browser in.
+    fn begin_session(
+        &self,
+        new: &NewSession,
+        now: DateTime<Utc>,
+    ) -> impl Future<Output = Result<User>> + Send;
+
+    /// The session of a browser, unless it ended, was last seen `idle` ago or longer, or its user is suspended.
+    fn session(
+        &self,
+        token: &TokenHash,
+        idle: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> impl Future<Output = Result<Option<Session>>> + Send;
+
+    /// Notes that a session is in use.
+    fn session_seen(
+        &self,
+        token: &TokenHash,
+        now: DateTime<Utc>,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Signs a browser out.
+    fn end_session(&self, token: &TokenHash, act: &Act) -> impl Future<Output = Result<()>> + Send;
+
+    /// Signs all browsers of a user out; says how many there were.
+    fn end_sessions(&self, id: UserId, act: &Act) -> impl Future<Output = Result<u64>> + Send;
 
     // The audit log.
 

@@ -31,6 +31,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         "conclave-store",
         &["conclave-accounts", "conclave-conference"],
     ),
+    (
+        "conclave-portal",
+        &["conclave-accounts", "conclave-conference", "conclave-store"],
+    ),
     ("conclave-testbed", &[]),
 ];
 

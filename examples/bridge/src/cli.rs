@@ -4,6 +4,7 @@ mod account;
 mod booking;
 mod report;
 mod upkeep;
+mod user;
 
 use std::{net::SocketAddr, ops::RangeInclusive, path::PathBuf};
 
@@ -23,6 +24,7 @@ pub(crate) use report::{
 pub(crate) use upkeep::{
     Alarm, Backup, Keys, KeysRetire, Person, PersonErase, PersonExport, Restore,
 };
+pub(crate) use user::{User, UserAdd, UserList, UserRoleChange, UserWhich};
 
 /// A conference bridge for telephones: guests hear music until a host dials in, `*7` locks the room,
 /// `*8` calls the roll, `##` ends it for all.
@@ -50,6 +52,9 @@ pub(crate) enum Command {
     /// Bookings: single-use conferences with PINs of their own
     #[command(subcommand)]
     Booking(Booking),
+    /// Users of the web portal
+    #[command(subcommand)]
+    User(User),
     /// What happened: conferences, calls, usage, shared PINs, the audit log
     #[command(subcommand)]
     Report(Report),
@@ -123,7 +128,8 @@ pub(crate) struct Serve {
     /// Listen for SIP on this address, UDP and TCP, in place of the configured ones [default: 127.0.0.1:5060]
     #[arg(long, value_name = "ADDR")]
     pub(crate) sip: Option<SocketAddr>,
-    /// Address for HTTP [default: 127.0.0.1:8080]; the portal is not there yet, so nothing listens on it
+    /// Serve the web portal by HTTP on this address, such as 127.0.0.1:8080, in place of the configured one [default: nothing
+    /// listens]
     #[arg(long, value_name = "ADDR")]
     pub(crate) http: Option<SocketAddr>,
     /// Ports for RTP, in place of the configured ones [default: 20000-29999]

@@ -10,6 +10,7 @@ use std::{
 
 use conclave_accounts::{Doors, LONGEST_PIN, PinPolicy, SHORTEST_PIN};
 use conclave_media::{OpusSettings, OpusWishes};
+use conclave_portal::Site;
 use serde::Deserialize;
 
 /// The defaults as a file with comments: what `config print-default` prints.
@@ -29,6 +30,7 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) pins: Pins,
     pub(crate) prompts: Prompts,
+    pub(crate) http: Http,
     pub(crate) database: Database,
     pub(crate) keep: Keep,
     pub(crate) mail: Option<Mail>,
@@ -178,6 +180,46 @@ pub(crate) struct Prompts {
     pub(crate) directory: Option<PathBuf>,
 }
 
+/// Where the web portal is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Http {
+    /// Nothing listens where it is absent.
+    pub(crate) listen: Option<SocketAddr>,
+    /// Where browsers find it, by HTTPS.
+    pub(crate) url: Option<String>,
+    /// Whose `X-Forwarded-For` is believed.
+    pub(crate) proxies: Vec<IpAddr>,
+}
+
+impl Http {
+    /// The address that the help names where none is configured.
+    pub(crate) fn listen_or_default(&self) -> SocketAddr {
+        let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
+        self.listen.unwrap_or(usual)
+    }
+
+    /// The same in the words of the portal.
+    pub(crate) fn site(&self) -> Result<Site, String> {
+        if let Some(url) = &self.url {
+            let proxies = self.proxies.iter().map(IpAddr::to_canonical).collect();
+            return Site::https(url, proxies).map_err(|error| format!("http.url: {error}"));
+        }
+        if !self.proxies.is_empty() {
+            return Err(
+                "http.proxies: without http.url nobody stands between browsers and the portal"
+                    .into(),
+            );
+        }
+        match self.listen {
+            Some(listen) if !listen.ip().is_loopback() => Err(format!(
+                "http.listen: {listen} can be reached from elsewhere, and the portal's own HTTP is not encrypted: let a proxy with a certificate stand before 127.0.0.1:8080, and name its address in http.url"
+            )),
+            Some(_) | None => Ok(Site::loopback()),
+        }
+    }
+}
+
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Database {
@@ -257,6 +299,7 @@ impl Default for Config {
             limits: Limits::default(),
             pins: Pins::default(),
             prompts: Prompts::default(),
+            http: Http::default(),
             database: Database::default(),
             keep: Keep::default(),
             mail: None,
@@ -572,6 +615,10 @@ impl Config {
                 return wrong(key, "from 1 to 36500 days".into());
             }
         }
+        if let Err(error) = self.http.site() {
+            let (key, problem) = error.split_once(": ").unwrap_or(("http", &error));
+            return wrong(key, problem.to_owned());
+        }
         if let Some(url) = &self.database.url
             && !url.starts_with("postgres://")
             && !url.starts_with("postgresql://")
@@ -671,6 +718,9 @@ mod tests {
             &format!("[sip]\nlisten = [{listen}, {listen}]"),
             "stands there twice",
         );
+        check("[http]\nlisten = '192.0.2.1:80'", "http.listen");
+        check("[http]\nurl = 'http://a.example'", "http.url");
+        check("[http]\nproxies = ['127.0.0.1']", "http.proxies");
         check("[sip", "TOML parse error");
         check("[[trunk]]\nname = 'a'\nfrom = []", "names no address");
         check("[pins]\nguest-digits = 4", "pins");

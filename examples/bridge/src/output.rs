@@ -73,6 +73,9 @@ impl From<StoreError> for Failure {
                 "; a booking of its own, made with --invite, gives each a PIN"
             }
             StoreError::Closed(_) => "; make another account",
+            StoreError::UserExists => "; `conclave-bridge user link` gives them a new set-up link",
+            StoreError::UserSuspended(_) => "; `conclave-bridge user resume` lets them in again",
+            StoreError::NoSuchUser(_) => "; `conclave-bridge user list` shows them all",
             StoreError::NoSuchPerson => "",
             StoreError::Exists(_) | StoreError::OnlySqlite | StoreError::Served { .. } => "",
             _ => return Self::machine(error),

@@ -40,9 +40,12 @@ async fn export(export: PersonExport) -> Result<(), Failure> {
 /// What there is of a person; a wrongly typed address is told.
 async fn kept(data: &Data, email: &str) -> Result<Person, Failure> {
     let person = data.store.export_person(email).await?;
-    let nothing = person.accounts.is_empty() && person.bookings.is_empty();
+    let nothing = person.user.is_none()
+        && person.accounts.is_empty()
+        && person.bookings.is_empty()
+        && person.calls.is_empty();
     // Whoever only works on the bridge is in the audit log alone.
-    if nothing && person.calls.is_empty() && person.audit.is_empty() {
+    if nothing && person.audit.is_empty() {
         return Err(StoreError::NoSuchPerson.into());
     }
     Ok(person)
@@ -53,11 +56,16 @@ async fn erase(erase: PersonErase) -> Result<(), Failure> {
     let person = kept(&data, &erase.email).await?;
     if !erase.yes {
         return Err(Failure::usage(format!(
-            "this forgets {} for good ({} accounts, which are closed, {} bookings, {} calls): `person export` keeps a copy, --yes goes on",
+            "this forgets {} for good ({} accounts, which are closed, {} bookings, {} calls, {} to the portal): `person export` keeps a copy, --yes goes on",
             erase.email,
             person.accounts.len(),
             person.bookings.len(),
-            person.calls.len()
+            person.calls.len(),
+            if person.user.is_some() {
+                "the sign-in"
+            } else {
+                "no sign-in"
+            }
         )));
     }
     let erased = data.store.erase_person(&erase.email, &data.act()).await?;

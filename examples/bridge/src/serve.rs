@@ -1,18 +1,23 @@
 //! `conclave-bridge serve`: starts the parts, says what to do next, stops in good order.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use conclave_accounts::{AccountId, Odds};
 use conclave_attendant::{Attendant, Rules};
 use conclave_conference::Prompt;
 use conclave_engine::{self as engine, Engine, EngineConfig};
+use conclave_portal::Portal;
 use conclave_sip::{
     Dialling, EndpointSecret, EndpointUser, Endpoints, IpNetwork, Listener, SessionTimers,
     SipConfig, SipServer, Strangers, Trunk,
 };
-use conclave_store::{Books, Porter, Recorder, Store};
+use conclave_store::{Books, Page, Porter, Recorder, SqlStore, Store};
 use rand::{SeedableRng, rngs::StdRng};
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+};
 use tracing::{info, warn};
 
 use crate::{
@@ -36,6 +41,9 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
     if let Some(address) = arguments.sip {
         config.sip.listen = Listen::both(address);
     }
+    if arguments.http.is_some() {
+        config.http.listen = arguments.http;
+    }
     if let Some(ports) = &arguments.rtp_ports {
         config.media.rtp_ports = [*ports.start(), *ports.end()];
     }
@@ -47,6 +55,7 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
     let clock = Clock::start();
     let access = AccessNumbers::new(&config.access_numbers).map_err(Failure::usage)?;
     let sip_config = sip_config(&config).map_err(Failure::usage)?;
+    let site = config.http.site().map_err(Failure::usage)?;
     let prompts = prompts::load(config.prompts.directory.as_deref())?;
 
     let data = Data::serve(&arguments.data.data, &config).await?;
@@ -106,6 +115,15 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
             engine.add_clip(prompt_clip(prompt), sound);
         }
     }
+    let (stop_portal, portal_stops) = oneshot::channel::<()>();
+    let mut portal = None;
+    if let Some(listen) = config.http.listen {
+        let (listener, made) = open_portal(listen, site, data.store.clone(), &clock).await?;
+        let stopped = async { drop(portal_stops.await) };
+        portal = Some(tokio::spawn(conclave_portal::serve(
+            listener, made, stopped,
+        )));
+    }
     let (sip, sip_events) = SipServer::start(sip_config)
         .await
         .map_err(|error| Failure::machine(error.to_string()))?;
@@ -123,6 +141,7 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
         arguments.data.data.display()
     ))?;
     next_steps(accounts, &arguments.data.data, &config)?;
+    portal_steps(&data.store, &config).await?;
 
     let parts = Parts {
         attendant: Attendant::new(Rules::default(), clock.now()),
@@ -150,7 +169,40 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
         config.limits.drain(),
     )
     .await;
+    drop(stop_portal);
+    if let Some(portal) = portal {
+        portal.await.map_err(Failure::machine)?;
+    }
     info!("stopped");
+    Ok(())
+}
+
+/// The portal, and the port that it will listen on: it is open before anybody is told of it.
+async fn open_portal(
+    listen: SocketAddr,
+    site: conclave_portal::Site,
+    store: SqlStore,
+    clock: &Clock,
+) -> Result<(TcpListener, Portal), Failure> {
+    let listener = TcpListener::bind(listen).await;
+    let listener = listener.map_err(|error| {
+        Failure::machine(format!("cannot listen for HTTP on {listen}: {error}"))
+    })?;
+    let (clock, random) = (clock.clone(), StdRng::from_rng(&mut rand::rng()));
+    let portal = Portal::new(store, site, Box::new(move || clock.now()), Box::new(random));
+    Ok((listener, portal.map_err(Failure::machine)?))
+}
+
+async fn portal_steps(store: &SqlStore, config: &Config) -> Result<(), Failure> {
+    let Some(listen) = config.http.listen else {
+        return print("The web portal is off; --http 127.0.0.1:8080 turns it on.");
+    };
+    let site = config.http.site().map_err(Failure::usage)?;
+    print(&format!("The web portal is at {}", site.url(listen, "/")))?;
+    if store.users(Page::first(1)).await?.is_empty() {
+        print("It has no users yet. This makes the first, and prints a link to set the password:")?;
+        print("  conclave-bridge user add you@example.org --role administrator")?;
+    }
     Ok(())
 }
 
@@ -177,9 +229,7 @@ fn next_steps(accounts: u64, data: &Path, config: &Config) -> Result<(), Failure
             allowed(config)
         ))?;
     }
-    print(
-        "Calls are not encrypted (no TLS, no SRTP yet), and the web portal is not there yet: nothing listens for HTTP.",
-    )
+    print("Calls are not encrypted (no TLS, no SRTP yet).")
 }
 
 /// Whose calls are taken: an operator who listens on all addresses may think that this says it already.

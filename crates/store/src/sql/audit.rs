@@ -176,6 +176,12 @@ impl Note {
         self.committed(key, SubjectKind::Person, email.to_lowercase(), value)
     }
 
+    /// An e-mail address, by which it is erased, too.
+    pub(super) fn address(self, key: &str, email: &str) -> Self {
+        let email = email.to_owned();
+        self.committed(key, SubjectKind::Email, email.clone(), email)
+    }
+
     /// What a booking of an account is about.
     pub(super) fn title(self, key: &str, title: &str, account: AccountId) -> Self {
         let belongs = account.to_string();

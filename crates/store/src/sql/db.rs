@@ -8,8 +8,8 @@ use sqlx::query::Query;
 use sqlx::{Database, Encode, Pool, Postgres, Sqlite, Transaction, Type};
 
 use super::row::Row;
-use crate::RunId;
 use crate::error::Result;
+use crate::{RunId, UserId};
 
 /// A database that is open. Clones share its connections.
 #[derive(Debug, Clone)]
@@ -221,6 +221,7 @@ args_from! {
         BookingId => |id| id.0.cast_signed(),
         InviteeId => |id| id.0.cast_signed(),
         CallId => |id| id.0.cast_signed(),
+        UserId => |id| id.0.cast_signed(),
         RunId => |id| id.0.cast_signed();
     Real:
         f64 => |x| x;

@@ -11,8 +11,9 @@ use crate::error::Result;
 use crate::{
     AccountChange, Act, AuditPage, AuditRow, BookingChange, BookingFilter, CallRow, ConferenceRow,
     EventRow, Find, Found, Hint, Keep, Letter, LetterProblem, NewAccount, NewBooking, NewInvitee,
-    Page, Period, Person, PinCount, ReportFilter, SealedGuestPin, Store, StoredPin, Swept, Totals,
-    UsageRow, Verified,
+    NewSession, Page, PasswordHash, Period, Person, PinCount, ReportFilter, SealedGuestPin,
+    Session, Store, StoredPin, Swept, TokenHash, Totals, UsageRow, User, UserEmail, UserId,
+    UserRole, Verified,
 };
 
 impl Store for SqlStore {
@@ -181,6 +182,10 @@ impl Store for SqlStore {
         self.calls_of(filter).await
     }
 
+    async fn conference(&self, id: u64) -> Result<Option<ConferenceRow>> {
+        self.conference_of(id).await
+    }
+
     async fn events(&self, conference: u64) -> Result<Vec<EventRow>> {
         self.events_of(conference).await
     }
@@ -191,6 +196,74 @@ impl Store for SqlStore {
 
     async fn hints(&self, period: Period, numbers: u32) -> Result<Vec<Hint>> {
         self.hints_in(period, numbers).await
+    }
+
+    async fn add_user(&self, email: &UserEmail, role: UserRole, act: &Act) -> Result<User> {
+        self.new_user(email, role, act).await
+    }
+
+    async fn users(&self, page: Page) -> Result<Vec<User>> {
+        self.all_users(page).await
+    }
+
+    async fn user(&self, email: &str) -> Result<Option<(User, Option<PasswordHash>)>> {
+        self.user_of(email).await
+    }
+
+    async fn suspend_user(&self, id: UserId, suspended: bool, act: &Act) -> Result<()> {
+        self.put_user_state(id, suspended, act).await
+    }
+
+    async fn change_user_role(&self, id: UserId, role: UserRole, act: &Act) -> Result<()> {
+        self.put_user_role(id, role, act).await
+    }
+
+    async fn offer_link(
+        &self,
+        id: UserId,
+        link: &TokenHash,
+        ends: DateTime<Utc>,
+        act: &Act,
+    ) -> Result<()> {
+        self.new_link(id, link, ends, act).await
+    }
+
+    async fn linked_user(&self, link: &TokenHash, now: DateTime<Utc>) -> Result<Option<User>> {
+        self.user_of_link(link, now).await
+    }
+
+    async fn set_password(
+        &self,
+        link: &TokenHash,
+        password: &PasswordHash,
+        now: DateTime<Utc>,
+    ) -> Result<User> {
+        self.use_link(link, password, now).await
+    }
+
+    async fn begin_session(&self, new: &NewSession, now: DateTime<Utc>) -> Result<User> {
+        self.new_session(new, now).await
+    }
+
+    async fn session(
+        &self,
+        token: &TokenHash,
+        idle: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Session>> {
+        self.find_session(token, idle, now).await
+    }
+
+    async fn session_seen(&self, token: &TokenHash, now: DateTime<Utc>) -> Result<()> {
+        self.seen(token, now).await
+    }
+
+    async fn end_session(&self, token: &TokenHash, act: &Act) -> Result<()> {
+        self.drop_session(token, act).await
+    }
+
+    async fn end_sessions(&self, id: UserId, act: &Act) -> Result<u64> {
+        self.drop_sessions(id, act).await
     }
 
     async fn note(&self, kind: &str, body: &serde_json::Value, act: &Act) -> Result<()> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use conclave_accounts::{Account, AccountId, AccountState, BookingId, InviteeId};
 
 use super::audit::{self, Note};
-use super::{SqlStore, accounts, args, bookings, reports};
+use super::{SqlStore, accounts, args, bookings, reports, users};
 use crate::audit::names::ERASED;
 use crate::error::Result;
 use crate::{Act, AuditRow, CallRow, Find, KnownNumber, Page, Person, StoreError, SubjectKind};
@@ -96,6 +96,7 @@ impl SqlStore {
         calls.sort_by_key(|call| (call.answered, call.id));
         let mut person = Person {
             email: email.to_owned(),
+            user: self.user_of(email).await?.map(|(user, _)| user),
             accounts: found,
             bookings: all,
             calls,
@@ -129,15 +130,11 @@ impl SqlStore {
         let accounts: Vec<u64> = person.accounts.iter().map(|account| account.id.0).collect();
         let before = self.called_before(&accounts).await?;
         commitments.extend(before.iter().map(|one| one.as_bytes().to_vec()));
-        for row in self
-            .db
-            .all(
-                audit::SUBJECT,
-                args![SubjectKind::Operator.word(), "", &person.email],
-            )
-            .await?
-        {
-            commitments.insert(row.blob("commitment")?);
+        for operator in BTreeSet::from([&person.email, &person.email.to_lowercase()]) {
+            let known = args![SubjectKind::Operator.word(), "", operator];
+            for row in self.db.all(audit::SUBJECT, known).await? {
+                commitments.insert(row.blob("commitment")?);
+            }
         }
         self.speaking_of(&commitments).await
     }
@@ -152,8 +149,13 @@ impl SqlStore {
         for commitment in self.called_before(&accounts).await? {
             forgotten.extend(audit::forget_one(&mut deed.turn, &commitment).await?);
         }
-        forgotten.extend(audit::forget(&mut deed.turn, SubjectKind::Operator, email).await?);
+        // Who works on the bridge is named as they typed it, a user of the portal in lower case.
+        for operator in BTreeSet::from([email, &address]) {
+            forgotten.extend(audit::forget(&mut deed.turn, SubjectKind::Operator, operator).await?);
+        }
+        forgotten.extend(audit::forget_all(&mut deed.turn, SubjectKind::Email, &address).await?);
         let mut found = !forgotten.is_empty();
+        found |= users::erase(&mut deed, &address).await?;
         for account in &person.accounts {
             if account.state != AccountState::Closed {
                 accounts::close(&mut deed, account.id, act).await?;

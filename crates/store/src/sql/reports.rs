@@ -9,10 +9,9 @@ use crate::{
     CallMedia, CallRow, ConferenceRow, EventRow, Hint, Period, ReportFilter, UsageRow, Visit,
 };
 
-/// `$1` from, `$2` to, `$3` the last row of the page before (0: none), `$4` the limit, `$5` the department ('' for
-/// all), `$6` the account and `$7` the booking (0 for all). Each way to narrow the list enters by an index of its own.
-macro_rules! conferences {
-    ($entry:literal) => {
+/// A row of the list of conferences `c`.
+macro_rules! conference {
+    ($rest:expr) => {
         concat!(
             "SELECT c.id, c.account, a.name AS owner, a.department, a.cost_code, c.booking, b.title,
                 c.started_at, c.ended_at, c.reason,
@@ -20,7 +19,19 @@ macro_rules! conferences {
                 (SELECT COUNT(DISTINCT t.call) FROM attendances t
                     WHERE t.conference = c.id AND t.admitted_at IS NOT NULL) AS admitted
             FROM conferences c JOIN accounts a ON a.id = c.account LEFT JOIN bookings b ON b.id = c.booking
-            WHERE c.started_at >= COALESCE((SELECT x.started_at FROM conferences x WHERE x.id = $3), $1)
+            WHERE ",
+            $rest
+        )
+    };
+}
+pub(super) const CONFERENCE: &str = conference!("c.id = $1");
+
+/// `$1` from, `$2` to, `$3` the last row of the page before (0: none), `$4` the limit, `$5` the department ('' for
+/// all), `$6` the account and `$7` the booking (0 for all). Each way to narrow the list enters by an index of its own.
+macro_rules! conferences {
+    ($entry:literal) => {
+        conference!(concat!(
+            "c.started_at >= COALESCE((SELECT x.started_at FROM conferences x WHERE x.id = $3), $1)
                 AND c.started_at < $2
                 AND (c.started_at > COALESCE((SELECT x.started_at FROM conferences x WHERE x.id = $3), $1)
                     OR c.id > $3)
@@ -28,7 +39,7 @@ macro_rules! conferences {
                 AND ($6 = 0 OR c.account = $6) AND ($7 = 0 OR c.booking = $7) AND ",
             $entry,
             " ORDER BY c.started_at, c.id LIMIT $4"
-        )
+        ))
     };
 }
 pub(super) const CONFERENCES: &str = conferences!("$6 = 0");
@@ -136,6 +147,11 @@ impl SqlStore {
         ];
         let rows = self.db.all(sql, args).await?;
         rows.iter().map(conference_from).collect()
+    }
+
+    pub(super) async fn conference_of(&self, id: u64) -> Result<Option<ConferenceRow>> {
+        let row = self.db.one(CONFERENCE, args![id]).await?;
+        row.as_ref().map(conference_from).transpose()
     }
 
     pub(super) async fn calls_of(&self, filter: &ReportFilter) -> Result<Vec<CallRow>> {

@@ -54,6 +54,7 @@ impl SqlStore {
         let (calls, more_calls) = self.drop_calls(keep, now).await?;
         let (masked, more_masks) = self.mask(keep, now).await?;
         let more_old = self.drop_bookings(keep, now).await?;
+        let more_sessions = self.drop_old_sessions(STEP, now).await?;
         let (audit, more_audit, broken) = match self.shorten_audit(keep, now).await {
             Ok((cut, more)) => (cut, more, None),
             // Vouching for the entries that are left would cover up what was done to those that go.
@@ -69,7 +70,12 @@ impl SqlStore {
             audit,
             pins,
             broken,
-            more: more_bookings || more_calls || more_masks || more_old || more_audit,
+            more: more_bookings
+                || more_calls
+                || more_masks
+                || more_old
+                || more_sessions
+                || more_audit,
         })
     }
 

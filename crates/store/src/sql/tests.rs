@@ -10,7 +10,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
 use super::sqlite::MIGRATIONS;
 use super::*;
-use super::{accounts, audit, bookings, books, outbox, person, reports, sweep, watch};
+use super::{accounts, audit, bookings, books, outbox, person, reports, sweep, users, watch};
 use crate::{
     Books as _, Find, FreshKeys, Keys, Page, Period, ReportFilter, Store as _, StoreError,
 };
@@ -148,6 +148,7 @@ const STATEMENTS: &[(&str, &str, &str)] = statements! {
         ERASE_OWNERS_LETTERS "i",
     }
     reports {
+        CONFERENCE "i",
         CONFERENCES "iiiitii",
         CONFERENCES_OF_ACCOUNT "iiiitii",
         CONFERENCES_OF_BOOKING "iiiitii",
@@ -179,6 +180,26 @@ const STATEMENTS: &[(&str, &str, &str)] = statements! {
         DROP_OCCURRENCES "i",
         DROP_BOOKING "i",
         RESTED_PINS "ii",
+    }
+    users {
+        ADD "tti",
+        ALL "ii",
+        BY_ID "i",
+        BY_EMAIL "t",
+        BY_LINK "bi",
+        BY_SESSION "bii",
+        SET_STATE "it",
+        SET_ROLE "it",
+        SET_PASSWORD "it",
+        ADD_LINK "bii",
+        DROP_LINKS "i",
+        ADD_SESSION "biii",
+        SEEN_SESSION "bi",
+        DROP_SESSION "b",
+        DROP_SESSIONS "i",
+        DROP "i",
+        OLD_SESSIONS "ii",
+        OLD_LINKS "ii",
     }
     watch {
         APPEND "it",
@@ -212,6 +233,7 @@ fn every_statement_is_listed() {
         ("person", include_str!("person.rs")),
         ("reports", include_str!("reports.rs")),
         ("sweep", include_str!("sweep.rs")),
+        ("users", include_str!("users.rs")),
         ("watch", include_str!("watch.rs")),
     ];
     for (file, text) in files {
@@ -413,7 +435,16 @@ async fn every_released_schema_goes_forward_in_sqlite() {
         INSERT INTO runs (started_at, seen_at) VALUES (1000, 5000);
         INSERT INTO calls (run, call, trunk, answered_at) VALUES (1, 1, 'berlin', 2000);";
     const COUNTED: &str = "INSERT INTO pin_counts VALUES (8, 0, 'host', 0, 1, 0, 1);";
-    const ROWS: &[&[&str]] = &[&[ADA], &[ADA], &[ADA], &[ADA, COUNTED], &[ADA, COUNTED]];
+    const USER: &str =
+        "INSERT INTO users (email, role, state, made_at) VALUES ('a@b.org', 'host', 'active', 0);";
+    const ROWS: &[&[&str]] = &[
+        &[ADA],
+        &[ADA],
+        &[ADA],
+        &[ADA, COUNTED],
+        &[ADA, COUNTED],
+        &[ADA, COUNTED, USER],
+    ];
     for (version, rows) in (1..).zip(ROWS) {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join(DATABASE);
@@ -448,7 +479,14 @@ async fn every_released_schema_goes_forward_in_postgres() {
         INSERT INTO runs (started_at, seen_at) VALUES (1000, 5000);
         INSERT INTO calls (run, call, trunk, answered_at) VALUES (1, 1, 'berlin', 2000);";
     const COUNTED: &str = "INSERT INTO pin_counts VALUES (8, 0, 'host', 0, 1, 0, 1);";
-    const ROWS: &[&[&str]] = &[&[ADA], &[ADA, COUNTED], &[ADA, COUNTED]];
+    const USER: &str =
+        "INSERT INTO users (email, role, state, made_at) VALUES ('a@b.org', 'host', 'active', 0);";
+    const ROWS: &[&[&str]] = &[
+        &[ADA],
+        &[ADA, COUNTED],
+        &[ADA, COUNTED],
+        &[ADA, COUNTED, USER],
+    ];
     let server = conclave_testbed::Postgres::shared();
     for (version, rows) in (1..).zip(ROWS) {
         let database = database(&server);

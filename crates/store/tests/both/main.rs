@@ -16,3 +16,4 @@ mod reports;
 mod rotation;
 mod sweep;
 mod tampering;
+mod users;

@@ -4,6 +4,7 @@
 mod accounts;
 mod bookings;
 mod import;
+mod portal;
 mod reports;
 mod serving;
 mod support;
@@ -40,6 +41,9 @@ fn a_wrongly_typed_directory_is_not_made() {
         "person export a@b.org",
         "keys status",
         "keys rotate",
+        "user list",
+        "user link a@b.org",
+        "user suspend a@b.org",
         "alarm show",
         "alarm end",
         "backup copy",

@@ -19,10 +19,15 @@ pub(crate) struct Serving {
 
 impl Serving {
     pub(crate) fn start(directory: &Path, log: &str) -> Self {
+        Self::start_with(directory, log, &[])
+    }
+
+    pub(crate) fn start_with(directory: &Path, log: &str, more: &[&str]) -> Self {
         let free = || UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = free().local_addr().unwrap().to_string();
         let mut child = binary(directory)
             .args(["serve", "--sip", &address, "--rtp-ports", "18000-18099"])
+            .args(more)
             .env("RUST_LOG", log)
             .stdout(Stdio::piped())
             .stderr(fs::File::create(directory.join("log")).unwrap())

@@ -1,0 +1,217 @@
+//! What all pages share: the store, the clock, the passwords, the watch on guessing.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Router;
+use chrono::{DateTime, TimeDelta, Utc};
+use conclave_accounts::{Account, AccountId};
+use conclave_store::{
+    NewSession, Session, SqlStore, Store, Token, User, UserEmail, UserId, UserRole,
+};
+use rand_core::CryptoRng;
+
+use crate::password::{Passwords, PasswordsError};
+use crate::problem::Problem;
+use crate::routes;
+use crate::site::Site;
+use crate::throttle::{Key, Pace, Throttle};
+
+/// What tells the portal the time.
+pub type Clock = Box<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+/// So long a set-up link is good: for whoever makes one.
+pub const LINK_LASTS: TimeDelta = TimeDelta::hours(48);
+
+/// A session ends after so long, however busy it is.
+pub(crate) const SESSION_LASTS: TimeDelta = TimeDelta::hours(12);
+/// A session that isn't used for so long ends.
+const IDLE: TimeDelta = TimeDelta::minutes(60);
+/// Use is noted so often, not at each request.
+const NOTED_EVERY: TimeDelta = TimeDelta::minutes(1);
+
+const FROM_AN_ADDRESS: Pace = Pace {
+    at_once: 10,
+    every: TimeDelta::seconds(30),
+};
+const AT_A_USER: Pace = Pace {
+    at_once: 10,
+    every: TimeDelta::seconds(60),
+};
+/// Keys of each kind that are remembered: a few megabytes.
+const REMEMBERED: usize = 20_000;
+
+/// The portal of one store. Clones share it.
+#[derive(Clone)]
+pub struct Portal(Arc<Parts>);
+
+struct Parts {
+    store: SqlStore,
+    site: Site,
+    clock: Clock,
+    random: Mutex<Box<dyn CryptoRng + Send>>,
+    passwords: Passwords,
+    watch: Mutex<Watch>,
+}
+
+/// The watch on guessing.
+struct Watch {
+    addresses: Throttle,
+    users: Throttle,
+}
+
+impl fmt::Debug for Portal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Portal")
+    }
+}
+
+impl Portal {
+    /// A portal that reads `store`. `random` draws tokens and salts: it must be a generator fit for keys, seeded by the
+    /// operating system.
+    pub fn new(
+        store: SqlStore,
+        site: Site,
+        clock: Clock,
+        mut random: Box<dyn CryptoRng + Send>,
+    ) -> Result<Self, PasswordsError> {
+        let passwords = Passwords::new(salt(&mut *random))?;
+        Ok(Self(Arc::new(Parts {
+            store,
+            site,
+            clock,
+            random: Mutex::new(random),
+            passwords,
+            watch: Mutex::new(Watch {
+                addresses: Throttle::new(FROM_AN_ADDRESS, REMEMBERED),
+                users: Throttle::new(AT_A_USER, REMEMBERED),
+            }),
+        })))
+    }
+
+    /// All pages, each behind the guard that its [entrance](crate::ENTRANCES) asks for.
+    pub fn router(self) -> Router {
+        routes::router(self)
+    }
+
+    pub(crate) fn store(&self) -> &SqlStore {
+        &self.0.store
+    }
+
+    pub(crate) fn site(&self) -> &Site {
+        &self.0.site
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        (self.0.clock)()
+    }
+
+    pub(crate) fn passwords(&self) -> &Passwords {
+        &self.0.passwords
+    }
+
+    pub(crate) fn draw_token(&self) -> Token {
+        Token::draw(&mut **locked(&self.0.random))
+    }
+
+    pub(crate) fn draw_salt(&self) -> [u8; 16] {
+        salt(&mut **locked(&self.0.random))
+    }
+
+    /// The session of a browser, which is noted to be in use.
+    pub(crate) async fn session(&self, token: &Token) -> Result<Option<Session>, Problem> {
+        let (hash, now) = (token.hash(), self.now());
+        let session = self.store().session(&hash, IDLE, now).await?;
+        if session
+            .as_ref()
+            .is_some_and(|session| now - session.seen >= NOTED_EVERY)
+        {
+            self.store().session_seen(&hash, now).await?;
+        }
+        Ok(session)
+    }
+
+    /// Signs a browser in, with a token that it never had before.
+    pub(crate) async fn begin_session(
+        &self,
+        user: UserId,
+        replaces: Option<&Token>,
+    ) -> Result<Token, Problem> {
+        let (token, now) = (self.draw_token(), self.now());
+        let new = NewSession {
+            user,
+            token: token.hash(),
+            ends: now + SESSION_LASTS,
+            replaces: replaces.map(Token::hash),
+        };
+        self.store().begin_session(&new, now).await?;
+        Ok(token)
+    }
+
+    /// Counts a try at a password or a link, before it is known whether it is right: of many at the same time none
+    /// slips through. Says how long to wait where it is one too many.
+    pub(crate) fn count_try(
+        &self,
+        from: Option<IpAddr>,
+        at: Option<&UserEmail>,
+    ) -> Result<(), TimeDelta> {
+        let now = self.now();
+        let (address, user) = (Key::address(from), at.cloned().map(Key::User));
+        let mut watch = locked(&self.0.watch);
+        let waits = [
+            watch.addresses.wait(&address, now),
+            user.as_ref().and_then(|user| watch.users.wait(user, now)),
+        ];
+        if let Some(wait) = waits.into_iter().flatten().max() {
+            return Err(wait);
+        }
+        watch.addresses.count(address, now);
+        if let Some(user) = user {
+            watch.users.count(user, now);
+        }
+        Ok(())
+    }
+
+    /// It was right: it is no guess.
+    pub(crate) fn forgive_try(&self, from: Option<IpAddr>, at: Option<&UserEmail>) {
+        let mut watch = locked(&self.0.watch);
+        watch.addresses.forgive(&Key::address(from));
+        if let Some(user) = at {
+            watch.users.forgive(&Key::User(user.clone()));
+        }
+    }
+
+    /// An account, if this user may see it; one of somebody else's is as good as none. All that belongs to an account,
+    /// its bookings and conferences, is asked for through this.
+    pub(crate) async fn account(&self, user: &User, id: AccountId) -> Result<Account, Problem> {
+        let account = self.store().account(id).await?.ok_or(Problem::NotFound)?;
+        if sees_all(user.role) || is_own(user, &account) {
+            Ok(account)
+        } else {
+            Err(Problem::NotFound)
+        }
+    }
+}
+
+/// Whose accounts a role sees: everybody's, or those of the user's own address.
+pub(crate) fn sees_all(role: UserRole) -> bool {
+    match role {
+        UserRole::Host => false,
+        UserRole::Service | UserRole::Administrator | UserRole::Auditor => true,
+    }
+}
+
+pub(crate) fn is_own(user: &User, account: &Account) -> bool {
+    account.owner.email().to_lowercase() == user.email.as_str()
+}
+
+fn salt(random: &mut (impl CryptoRng + ?Sized)) -> [u8; 16] {
+    let mut salt = [0; 16];
+    random.fill_bytes(&mut salt);
+    salt
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

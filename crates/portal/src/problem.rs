@@ -1,0 +1,108 @@
+//! Why a page can't be shown, said to whoever asked for it.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chrono::TimeDelta;
+use conclave_store::StoreError;
+
+use crate::look::{Frame, page};
+use crate::password::PasswordsError;
+
+/// Why there is no page.
+#[derive(Debug)]
+pub(crate) enum Problem {
+    /// There is none, or none for this user: which of both is nobody's business.
+    NotFound,
+    /// This role may not enter here.
+    Forbidden,
+    /// The form isn't one that we gave this browser.
+    StrangeForm,
+    /// More was sent than any form of ours holds.
+    TooLarge,
+    /// The request was meant for another host.
+    Misdirected,
+    /// There were too many tries.
+    Throttled(TimeDelta),
+    /// Something here doesn't work now; what it is stands in the log.
+    Unavailable,
+}
+
+#[derive(askama::Template)]
+#[template(path = "problem.html")]
+struct ProblemPage {
+    frame: Frame,
+    title: &'static str,
+    advice: String,
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "a page of the portal can't be made");
+        Self::Unavailable
+    }
+}
+
+impl From<PasswordsError> for Problem {
+    fn from(error: PasswordsError) -> Self {
+        tracing::error!(%error, "a password can't be verified");
+        Self::Unavailable
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, title, advice) = match &self {
+            Self::NotFound => (
+                StatusCode::NOT_FOUND,
+                "There is no such page",
+                "The address may be mistyped, or what was here is gone, or it is not yours to see.".to_owned(),
+            ),
+            Self::Forbidden => (
+                StatusCode::FORBIDDEN,
+                "This page is not for your role",
+                "An administrator can give you another role if you need it.".to_owned(),
+            ),
+            Self::StrangeForm => (
+                StatusCode::FORBIDDEN,
+                "This form is too old",
+                "Nothing was done. Go back, load the page again, and send the form from there. Cookies must be allowed for this site.".to_owned(),
+            ),
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "That is too much",
+                "Nothing was done. No form here takes so much text.".to_owned(),
+            ),
+            Self::Misdirected => (
+                StatusCode::MISDIRECTED_REQUEST,
+                "This is another site",
+                "The portal does not answer to the name in your address bar. Whoever runs this bridge can tell you the right one.".to_owned(),
+            ),
+            Self::Throttled(wait) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many tries",
+                format!("Please try again in {} seconds.", seconds(*wait)),
+            ),
+            Self::Unavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "That does not work right now",
+                "Nothing was changed. Please try again in a minute; calls are not affected.".to_owned(),
+            ),
+        };
+        let shown = ProblemPage {
+            frame: Frame::bare(),
+            title,
+            advice,
+        };
+        let mut response = page(status, &shown);
+        if let Self::Throttled(wait) = self {
+            let headers = response.headers_mut();
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds(wait)));
+        }
+        response
+    }
+}
+
+/// Whole ones, rounded up.
+fn seconds(wait: TimeDelta) -> i64 {
+    (wait.num_milliseconds() + 999) / 1000
+}

@@ -1,0 +1,193 @@
+//! The web portal of the real binary, by a plain HTTP client.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    path::Path,
+    time::Duration,
+};
+
+use crate::{
+    serving::Serving,
+    support::{ADA, json, refused, run},
+};
+
+/// A browser that has one host and keeps cookies.
+struct Browser {
+    at: String,
+    cookies: Vec<String>,
+}
+
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Browser {
+    fn ask(&mut self, request: &str, body: &str) -> Answer {
+        let mut stream = TcpStream::connect(&self.at).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        let (host, cookies, length) = (&self.at, self.cookies.join("; "), body.len());
+        write!(
+            stream,
+            "{request} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookies}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        for line in head.lines() {
+            if let Some(cookie) = line.strip_prefix("set-cookie: ") {
+                let pair = cookie.split(';').next().unwrap();
+                let name = pair.split('=').next().unwrap();
+                self.cookies.retain(|kept| !kept.starts_with(name));
+                self.cookies.push(pair.to_owned());
+            }
+        }
+        Answer {
+            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+            head: head.to_owned(),
+            body: body.to_owned(),
+        }
+    }
+
+    fn get(&mut self, path: &str) -> Answer {
+        self.ask(&format!("GET {path}"), "")
+    }
+
+    fn send(&mut self, path: &str, fields: &str) -> Answer {
+        let page = self.get(path).body;
+        let (_, rest) = page.split_once("name=\"form\" value=\"").unwrap();
+        let form = rest.split('"').next().unwrap();
+        self.ask(&format!("POST {path}"), &format!("form={form}&{fields}"))
+    }
+}
+
+fn serve(directory: &Path) -> (Serving, Browser) {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = free.local_addr().unwrap().to_string();
+    drop(free);
+    let serving = Serving::start_with(directory, "info", &["--http", &at]);
+    let cookies = Vec::new();
+    (serving, Browser { at, cookies })
+}
+
+#[test]
+fn a_user_sets_a_password_looks_around_and_is_suspended() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    run(directory, &ADA, 0);
+    let (mut serving, mut browser) = serve(directory);
+    assert_eq!(browser.get("/healthz").body, "ok\n");
+    assert_eq!(browser.get("/readyz").body, "ready\n");
+    let closed = browser.get("/accounts");
+    assert!(closed.status == 303 && closed.head.contains("location: /sign-in"));
+
+    // While it serves.
+    let added = [
+        "user",
+        "add",
+        "root@example.org",
+        "--role",
+        "administrator",
+        "--json",
+    ];
+    let link = json(directory, &added)["link"].as_str().unwrap().to_owned();
+    let (page, code) = link.split_once('#').unwrap();
+    assert!(page.ends_with("/set-up"), "{page}");
+    let fields = format!("code={code}&password=four+odd+words+here&again=four+odd+words+here");
+    let set = browser.send("/set-up", &fields);
+    assert_eq!(set.status, 303, "{}", set.body);
+    let accounts = browser.get("/accounts");
+    assert!(
+        accounts.body.contains("ada@example.org"),
+        "{}",
+        accounts.body
+    );
+    assert!(
+        accounts
+            .head
+            .contains("content-security-policy: default-src 'none'")
+    );
+    let audit = browser.get("/audit");
+    assert!(audit.body.contains("user.password-set"), "{}", audit.body);
+
+    run(directory, &["user", "suspend", "root@example.org"], 0);
+    assert_eq!(browser.get("/accounts").status, 303, "at once");
+    let log = fs::read_to_string(directory.join("log")).unwrap();
+    assert!(!log.contains(code), "{log}");
+    serving.signal("-TERM");
+    assert!(serving.wait().success());
+}
+
+#[test]
+fn users_are_made_listed_and_shut_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    let (said, _) = run(
+        directory,
+        &["user", "add", "Ada@example.org", "--role", "host"],
+        0,
+    );
+    assert!(said.contains("http://127.0.0.1:8080/set-up#"), "{said}");
+    let (first, _) = run(directory, &["user", "link", "ada@example.org"], 0);
+    assert_ne!(said, first);
+    let (list, _) = run(directory, &["user", "list"], 0);
+    assert!(
+        list.contains("not set up") && list.contains("ada@example.org"),
+        "{list}"
+    );
+    let again = ["user", "add", "ada@example.org", "--role", "auditor"];
+    refused(directory, &again, &["already", "user link"]);
+    refused(
+        directory,
+        &["user", "link", "bob@example.org"],
+        &["no user is", "user list"],
+    );
+    refused(
+        directory,
+        &["user", "add", "ada", "--role", "host"],
+        &["'ada'", "name@example.org"],
+    );
+    let (role, _) = run(
+        directory,
+        &["user", "role", "ada@example.org", "auditor"],
+        0,
+    );
+    assert_eq!(role, "ada@example.org (auditor) is active\n");
+    run(directory, &["user", "suspend", "ada@example.org"], 0);
+    refused(
+        directory,
+        &["user", "link", "ada@example.org"],
+        &["suspended", "user resume"],
+    );
+    run(directory, &["user", "resume", "ada@example.org"], 0);
+    let (out, _) = run(directory, &["user", "sign-out", "ada@example.org"], 0);
+    assert!(out.contains("0 sessions"), "{out}");
+    let (audit, _) = run(directory, &["report", "audit"], 0);
+    assert!(
+        audit.contains("user.link") && audit.contains("user.suspended"),
+        "{audit}"
+    );
+    run(directory, &["report", "audit", "--verify"], 0);
+}
+
+#[test]
+fn what_can_be_reached_from_elsewhere_is_not_served_in_the_clear() {
+    let directory = tempfile::tempdir().unwrap();
+    let arguments = ["serve", "--http", "0.0.0.0:8080"];
+    refused(directory.path(), &arguments, &["not encrypted", "http.url"]);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = taken.local_addr().unwrap().to_string();
+    let sip = ["--sip", "127.0.0.1:45060", "--rtp-ports", "18200-18299"];
+    let (_, error) = run(
+        directory.path(),
+        &[&["serve", "--http", &at][..], &sip].concat(),
+        1,
+    );
+    assert!(error.contains("cannot listen for HTTP"), "{error}");
+}
