@@ -17,7 +17,7 @@ use conclave_accounts::{
 };
 use conclave_conference::{ConferenceId, Fact, LeaveReason, Record};
 use conclave_store::{
-    Act, Auditor, Books, Entry, FreshKeys, Keys, NewAccount, NewBooking, Page, Period,
+    Act, AuditPage, Auditor, Books, Entry, FreshKeys, Keys, NewAccount, NewBooking, Page, Period,
     ReportFilter, SqlStore, Store, StoredPin,
 };
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
@@ -36,7 +36,7 @@ async fn main() {
         .and_then(|text| text.parse().ok());
     let large = large.unwrap_or(if quick { 1_000 } else { 100_000 });
     println!(
-        "{:>9} {:>10} {:>9} {:>12} {:>12} {:>12} {:>13} {:>11} {:>11}",
+        "{:>9} {:>10} {:>9} {:>12} {:>12} {:>12} {:>13} {:>11} {:>11} {:>19} {:>14}",
         "accounts",
         "calls",
         "bookings",
@@ -45,7 +45,9 @@ async fn main() {
         "wrong p99 µs",
         "conferences ms",
         "calls ms",
-        "usage ms"
+        "usage ms",
+        "department calls ms",
+        "audit page ms"
     );
     let small = measure((large / 100).max(100)).await;
     let big = measure(large).await;
@@ -90,14 +92,38 @@ async fn measure(accounts: u64) -> Measured {
     let conferences = timed(async || store.conferences(&month).await.unwrap().len()).await;
     let rows = timed(async || store.calls(&month).await.unwrap().len()).await;
     let usage = timed(async || store.usage(month.period).await.unwrap().len()).await;
+    let department = ReportFilter {
+        department: Some("department 7".to_owned()),
+        ..month.clone()
+    };
+    let department = timed(async || store.calls(&department).await.unwrap().len()).await;
+    // The worst place: what is asked for lies at the end of a long log.
+    let period = Period {
+        from: Some(year() + TimeDelta::days(355)),
+        to: None,
+    };
+    let audit = timed(async || {
+        let (first, last) = store.audit_span(period).await.unwrap().unwrap();
+        let page = AuditPage {
+            period,
+            kind: Some("call.admitted".to_owned()),
+            after: first - 1,
+            last: Some(last),
+            ..AuditPage::default()
+        };
+        store.audit(&page).await.unwrap().len()
+    })
+    .await;
     println!(
-        "{accounts:>9} {calls:>10} {bookings:>9} {:>12} {:>12} {:>12} {:>13.1} {:>11.1} {:>11.1}",
+        "{accounts:>9} {calls:>10} {bookings:>9} {:>12} {:>12} {:>12} {:>13.1} {:>11.1} {:>11.1} {:>19.1} {:>14.1}",
         p50.as_micros(),
         p99.as_micros(),
         wrong.as_micros(),
         millis(conferences),
         millis(rows),
-        millis(usage)
+        millis(usage),
+        millis(department),
+        millis(audit)
     );
     Measured { p50, p99 }
 }

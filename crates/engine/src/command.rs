@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use conclave_media::Codec;
+use conclave_media::{Codec, OpusSettings};
 
 use crate::{ClipId, LegId, PlayId, RoomId};
 
@@ -43,6 +43,8 @@ pub struct LegMedia {
     pub event_payload_type: Option<u8>,
     /// How RTCP goes.
     pub rtcp: Rtcp,
+    /// How its encoder works where the codec is Opus.
+    pub opus: OpusSettings,
 }
 
 impl LegMedia {
@@ -54,6 +56,7 @@ impl LegMedia {
             payload_type: codec.static_payload_type().unwrap_or(96),
             event_payload_type: None,
             rtcp: Rtcp::NextPort,
+            opus: OpusSettings::default(),
         }
     }
 }

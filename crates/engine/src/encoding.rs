@@ -1,19 +1,41 @@
 //! What several listeners hear alike is encoded once.
 
-use conclave_media::{Codec, Encoder};
+use conclave_media::{Codec, Encoder, OpusSettings};
+
+use crate::LegMedia;
 
 /// More than any codec makes of 20 ms (Opus: 1,275 bytes).
 pub(crate) const LONGEST_PAYLOAD: usize = 1_300;
 
-/// One stream of audio in each codec that somebody listens in; each frame is encoded when the first
+/// What a listener is sent: one stream serves all who are sent the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Coding {
+    pub(crate) codec: Codec,
+    opus: Option<OpusSettings>,
+}
+
+impl Coding {
+    pub(crate) fn of(media: &LegMedia) -> Self {
+        Self {
+            codec: media.codec,
+            opus: (media.codec == Codec::Opus).then_some(media.opus),
+        }
+    }
+
+    pub(crate) fn encoder(self) -> Box<dyn Encoder> {
+        self.codec.encoder_with(self.opus.unwrap_or_default())
+    }
+}
+
+/// One stream of audio in each coding that somebody listens in; each frame is encoded when the first
 /// listener of its tick asks.
 #[derive(Default)]
 pub(crate) struct SharedEncoding {
-    codecs: Vec<Encoded>,
+    codings: Vec<Encoded>,
 }
 
 struct Encoded {
-    codec: Codec,
+    coding: Coding,
     encoder: Box<dyn Encoder>,
     /// As it was before the frame of `tick`.
     before: Box<dyn Encoder>,
@@ -24,22 +46,22 @@ struct Encoded {
 
 impl SharedEncoding {
     /// The payload of the frame of `tick`, which must be the same for all who ask.
-    pub(crate) fn payload(&mut self, codec: Codec, tick: u64, frame: &[i16]) -> &[u8] {
-        let place = match self.codecs.iter().position(|e| e.codec == codec) {
+    pub(crate) fn payload(&mut self, coding: Coding, tick: u64, frame: &[i16]) -> &[u8] {
+        let place = match self.codings.iter().position(|e| e.coding == coding) {
             Some(place) => place,
             None => {
-                self.codecs.push(Encoded {
-                    codec,
-                    encoder: codec.encoder(),
-                    before: codec.encoder(),
+                self.codings.push(Encoded {
+                    coding,
+                    encoder: coding.encoder(),
+                    before: coding.encoder(),
                     tick: None,
                     length: 0,
                     bytes: vec![0; LONGEST_PAYLOAD].into(),
                 });
-                self.codecs.len() - 1
+                self.codings.len() - 1
             }
         };
-        let encoded = &mut self.codecs[place];
+        let encoded = &mut self.codings[place];
         if encoded.tick != Some(tick) {
             encoded.before.go_on_as(&*encoded.encoder);
             encoded.length = encoded.encoder.encode(frame, &mut encoded.bytes);
@@ -48,9 +70,16 @@ impl SharedEncoding {
         &encoded.bytes[..encoded.length]
     }
 
+    /// Somebody will hear this stream from the next frame on who heard the same from another encoder.
+    pub(crate) fn welcome(&mut self, coding: Coding) {
+        if let Some(encoded) = self.codings.iter_mut().find(|e| e.coding == coding) {
+            encoded.encoder.welcome();
+        }
+    }
+
     /// Lets an encoder go on where the listeners of this stream stand before the frame of `tick`.
-    pub(crate) fn hand_over(&self, codec: Codec, tick: u64, own: &mut dyn Encoder) {
-        if let Some(encoded) = self.codecs.iter().find(|e| e.codec == codec) {
+    pub(crate) fn hand_over(&self, coding: Coding, tick: u64, own: &mut dyn Encoder) {
+        if let Some(encoded) = self.codings.iter().find(|e| e.coding == coding) {
             let now = encoded.tick == Some(tick);
             own.go_on_as(if now {
                 &*encoded.before
@@ -110,6 +139,16 @@ impl Company {
         grown
     }
 
+    /// Whether the leg hears the shared stream from the next tick on, if it can.
+    pub(crate) const fn arrives(&self) -> bool {
+        self.ticks == GROW_ALIKE
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn now(&self) -> Alike {
+        self.shares
+    }
+
     /// The stream that is left, if one was shared.
     pub(crate) fn part(&mut self) -> Alike {
         std::mem::take(&mut self.shares)
@@ -119,6 +158,11 @@ impl Company {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const G722: Coding = Coding {
+        codec: Codec::G722,
+        opus: None,
+    };
 
     #[test]
     fn who_hears_the_same_for_long_enough_shares_it() {
@@ -153,14 +197,14 @@ mod tests {
             let mut alone = Codec::G722.encoder();
             let mut bytes = [[0; 160]; 2];
             for (tick, frame) in (0..).zip(&frames[..3]) {
-                shared.payload(Codec::G722, tick, frame);
+                shared.payload(G722, tick, frame);
                 alone.encode(frame, &mut bytes[0]);
             }
             if asked_before {
-                shared.payload(Codec::G722, 3, &[999; 320]);
+                shared.payload(G722, 3, &[999; 320]);
             }
             let mut own = Codec::G722.encoder();
-            shared.hand_over(Codec::G722, 3, &mut *own);
+            shared.hand_over(G722, 3, &mut *own);
             own.encode(&frames[3], &mut bytes[1]);
             alone.encode(&frames[3], &mut bytes[0]);
             assert_eq!(bytes[0], bytes[1], "{asked_before}");

@@ -11,9 +11,9 @@ use conclave_mixer::{Heard, NoiseDetector, Rate, SlotId};
 
 use crate::{
     Direction, LegId, LegMedia, LegStats, PlayId, Rtcp,
-    encoding::{Alike, Company, LONGEST_PAYLOAD, SharedEncoding},
+    encoding::{Alike, Coding, Company, LONGEST_PAYLOAD, SharedEncoding},
     fade::{Fade, Seam, add},
-    halve::Halver,
+    halve::{Halver, Thirder},
     music::Music,
     name::NameRecorder,
     play::{PlayQueue, Played},
@@ -49,6 +49,25 @@ pub(crate) enum Ingested {
         home: usize,
     },
     Ignored,
+}
+
+/// What a tick needs in between: not cleared for each leg anew.
+pub(crate) struct Scratch {
+    frame: [i16; LONGEST_FRAME],
+    prompt: [i16; LONGEST_FRAME],
+    payload: [u8; LONGEST_PAYLOAD],
+    packet: [u8; LONGEST_PAYLOAD + conclave_media::HEADER_LEN],
+}
+
+impl Scratch {
+    pub(crate) fn new() -> Box<Self> {
+        Box::new(Scratch {
+            frame: [0; LONGEST_FRAME],
+            prompt: [0; LONGEST_FRAME],
+            payload: [0; LONGEST_PAYLOAD],
+            packet: [0; LONGEST_PAYLOAD + conclave_media::HEADER_LEN],
+        })
+    }
 }
 
 /// What a leg can hear in one tick.
@@ -93,45 +112,55 @@ const TERMINAL: Duration = Duration::from_millis(60);
 /// Ticks between two levels of one talker.
 const LEVEL_EVERY: u64 = 50;
 
+/// In the order of its use: by the packet that comes, by what is heard in a tick, by what is said. Of thousands of legs none is
+/// in the cache any more when its turn comes, so what is used together lies together.
+#[repr(C)]
 pub(crate) struct Leg {
+    // As a packet comes.
     pub(crate) id: LegId,
-    pub(crate) port: PortKey,
-    /// The thread that owns the sockets.
-    pub(crate) home: usize,
-    pub(crate) seat: Seat,
-    pub(crate) plays: PlayQueue,
-    pub(crate) name: Option<NameRecorder>,
-    /// The tick whose packet goes out next.
-    pub(crate) next_tick: u64,
-    media: LegMedia,
-    rate: Rate,
     direction: Direction,
-    latch: Latch,
-    receiver: Receiver,
-    events: EventReceiver,
-    /// The source of the last event: it need not be that of the audio.
-    events_from: Option<u32>,
-    /// Listens for digits in the audio until the first one has come as an event.
-    tones: Option<ToneDetector>,
-    /// Before them, on a wideband leg.
-    halver: Halver,
-    noise: NoiseDetector,
-    encoder: Box<dyn Encoder>,
-    company: Company,
-    writer: RtpWriter,
-    rtcp: RtcpSession,
-    random: u64,
-    stats: LegStats,
-    /// Gain of what comes in: 0 while a digit is pressed or its tone is heard.
-    input: Fade,
-    music: Fade,
-    seam: Seam,
+    rate: Rate,
     new_seat: bool,
     /// The next packet is the first one, or the first after a pause: it has the marker (RFC 3551, section 4.1).
     talkspurt: bool,
+    latch: Latch,
     quiet_since: Duration,
+    stats: LegStats,
+    media: LegMedia,
+    events: EventReceiver,
+    /// The source of the last event: it need not be that of the audio.
+    events_from: Option<u32>,
+    receiver: Receiver,
+
+    // As it is heard.
+    /// The tick whose packet goes out next.
+    pub(crate) next_tick: u64,
+    pub(crate) seat: Seat,
     quiet_after: Duration,
+    /// Gain of what comes in: 0 while a digit is pressed or its tone is heard.
+    input: Fade,
+    /// Listens for digits in the audio until the first one has come as an event.
+    tones: Option<Box<ToneDetector>>,
+    pub(crate) name: Option<NameRecorder>,
+
+    // As it hears.
+    pub(crate) port: PortKey,
+    pub(crate) plays: PlayQueue,
+    company: Company,
+    seam: Seam,
+    music: Fade,
+    writer: RtpWriter,
+    encoder: Box<dyn Encoder>,
     level_due: u64,
+    rtcp: RtcpSession,
+    random: u64,
+
+    /// The thread that owns the sockets.
+    pub(crate) home: usize,
+    noise: NoiseDetector,
+    /// Before them, on a wideband leg, and before that one on a leg of 48 kHz.
+    halver: Halver,
+    thirder: Thirder,
 }
 
 impl Leg {
@@ -158,10 +187,11 @@ impl Leg {
             receiver: Receiver::new(media.codec, media.payload_type),
             events: EventReceiver::new(),
             events_from: None,
-            tones: Some(ToneDetector::new()),
+            tones: Some(Box::new(ToneDetector::new())),
             halver: Halver::new(),
+            thirder: Thirder::new(),
             noise: NoiseDetector::default(),
-            encoder: media.codec.encoder(),
+            encoder: Coding::of(&media).encoder(),
             company: Company::default(),
             writer: RtpWriter::new(start.ssrc, start.sequence, start.timestamp),
             // A name for this call alone: RFC 7022, section 4.2.
@@ -196,15 +226,25 @@ impl Leg {
         self.receiver.delay()
     }
 
+    #[cfg(test)]
+    pub(crate) fn shares(&self) -> Alike {
+        self.company.now()
+    }
+
     /// What was negotiated anew. The stream out goes on, whatever the codec.
     pub(crate) fn update(&mut self, media: LegMedia, direction: Direction, now: Duration) {
         let moved = media.remote != self.media.remote;
         self.latch.rearm(moved.then_some(media.remote), now);
         if (media.codec, media.payload_type) != (self.media.codec, self.media.payload_type) {
             self.receiver = Receiver::new(media.codec, media.payload_type);
-            self.encoder = media.codec.encoder();
-            self.company = Company::default();
             self.rate = rate_of(&media);
+            self.rtcp.set_clock_rate(media.codec.clock_rate());
+        }
+        if Coding::of(&media) != Coding::of(&self.media) {
+            let mut encoder = Coding::of(&media).encoder();
+            encoder.go_on_as(&*self.encoder);
+            self.encoder = encoder;
+            self.company = Company::default();
         }
         if media.remote != self.media.remote {
             // Another peer, with numbers of its own.
@@ -330,6 +370,7 @@ impl Leg {
         let Some(tones) = &mut self.tones else {
             return false;
         };
+        let mut third = [0; Rate::Hz16000.frame_len()];
         let mut half = [0; Rate::Hz8000.frame_len()];
         match self.rate {
             Rate::Hz8000 => tones.push(frame, digit),
@@ -337,7 +378,11 @@ impl Leg {
                 self.halver.push(frame, &mut half);
                 tones.push(&half, digit);
             }
-            Rate::Hz48000 => return false,
+            Rate::Hz48000 => {
+                self.thirder.push(frame, &mut third);
+                self.halver.push(&third, &mut half);
+                tones.push(&half, digit);
+            }
         }
         tones.suspects()
     }
@@ -383,6 +428,7 @@ impl Leg {
     pub(crate) fn speak(
         &mut self,
         sounds: &mut Sounds<'_>,
+        scratch: &mut Scratch,
         ended: impl FnMut(PlayId),
         wire: &mut impl Wire,
     ) {
@@ -393,10 +439,18 @@ impl Leg {
         self.next_tick = sounds.tick + 1;
 
         let length = self.rate.frame_len();
-        let (mut frame, mut prompt) = ([0; LONGEST_FRAME], [0; LONGEST_FRAME]);
+        let Scratch {
+            frame,
+            prompt,
+            payload: own,
+            packet,
+        } = scratch;
         let (frame, prompt) = (&mut frame[..length], &mut prompt[..length]);
-        let playing =
-            !self.plays.is_empty() && self.plays.fill(self.rate, prompt, ended) != Played::Nothing;
+        let mut playing = false;
+        if !self.plays.is_empty() {
+            prompt.fill(0);
+            playing = self.plays.fill(self.rate, prompt, ended) != Played::Nothing;
+        }
         let remote = self.latch.remote();
         if !self.direction.sends() || !is_reachable(remote) {
             self.part(sounds);
@@ -414,13 +468,11 @@ impl Leg {
             alike = Alike::Nobody;
         }
 
-        let mut own = [0; LONGEST_PAYLOAD];
-        let payload = self.encode(alike, frame, sounds, &mut own);
+        let payload = self.encode(alike, frame, sounds, own);
         let marker = std::mem::take(&mut self.talkspurt);
-        let mut packet = [0; LONGEST_PAYLOAD + conclave_media::HEADER_LEN];
-        let written =
-            self.writer
-                .write(self.media.payload_type, marker, units, payload, &mut packet);
+        let written = self
+            .writer
+            .write(self.media.payload_type, marker, units, payload, packet);
         if let Some(length) = written {
             self.stats.packets_out += 1;
             wire.send(self.port, Channel::Rtp, remote, &packet[..length]);
@@ -435,15 +487,18 @@ impl Leg {
         sounds: &'a mut Sounds<'_>,
         own: &'a mut [u8],
     ) -> &'a [u8] {
-        let (codec, tick) = (self.media.codec, sounds.tick);
-        if self.company.shares(alike, codec) {
+        let (coding, tick) = (Coding::of(&self.media), sounds.tick);
+        if self.company.shares(alike, coding.codec) {
             let shared = sounds.shared(alike);
-            return shared.map_or(&[], |shared| shared.payload(codec, tick, frame));
+            return shared.map_or(&[], |shared| shared.payload(coding, tick, frame));
         }
         self.part(sounds);
         if let Some(shared) = sounds.shared(alike) {
             // So that it hears what this leg's own encoder hears.
-            shared.payload(codec, tick, frame);
+            shared.payload(coding, tick, frame);
+            if self.company.arrives() {
+                shared.welcome(coding);
+            }
         }
         let length = self.encoder.encode(frame, own);
         &own[..length]
@@ -453,7 +508,7 @@ impl Leg {
     pub(crate) fn part(&mut self, sounds: &mut Sounds<'_>) {
         let tick = sounds.tick;
         if let Some(shared) = sounds.shared(self.company.part()) {
-            shared.hand_over(self.media.codec, tick, &mut *self.encoder);
+            shared.hand_over(Coding::of(&self.media), tick, &mut *self.encoder);
         }
     }
 
@@ -470,7 +525,10 @@ impl Leg {
                     frame.copy_from_slice(prompt);
                     Alike::Nobody
                 }
-                None => Alike::Silence,
+                None => {
+                    frame.fill(0);
+                    Alike::Silence
+                }
             },
             Seat::Music => {
                 let (target, frames) = match prompt {
@@ -487,6 +545,7 @@ impl Leg {
             }
             Seat::Room { room, slot, .. } => {
                 let Some(Some(mix)) = sounds.rooms.get_mut(room) else {
+                    frame.fill(0);
                     return Alike::Silence;
                 };
                 let heard = match prompt {

@@ -49,7 +49,7 @@ mod udp;
 
 pub use command::{Audience, Command, Direction, LegMedia, NameRules, Port, Route, Rtcp};
 pub use conclave_dtmf::{Digit, Way};
-pub use conclave_media::Codec;
+pub use conclave_media::{Codec, OpusSettings};
 pub use config::{EngineConfig, EngineError};
 pub use engine::Engine;
 pub use event::{EngineStats, Event, LegStats};

@@ -24,15 +24,15 @@ impl Music {
 
     /// The frame of `tick`; silence where there is no music.
     pub(crate) fn frame(&self, rate: Rate, tick: u64, frame: &mut [i16]) {
-        let samples = self.clip.as_ref().map_or(&[][..], |clip| clip.at(rate));
-        if samples.is_empty() {
+        let Some(clip) = self.clip.as_ref().filter(|clip| clip.len(rate) > 0) else {
             frame.fill(0);
             return;
-        }
-        let mut at = (u128::from(tick) * frame.len() as u128 % samples.len() as u128) as usize;
-        for sample in frame {
-            *sample = samples[at];
-            at = if at + 1 == samples.len() { 0 } else { at + 1 };
+        };
+        let mut at = (u128::from(tick) * frame.len() as u128 % clip.len(rate) as u128) as usize;
+        let mut filled = 0;
+        while filled < frame.len() {
+            filled += clip.read(rate, at, &mut frame[filled..]);
+            at = 0;
         }
     }
 

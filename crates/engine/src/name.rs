@@ -1,8 +1,8 @@
 //! Recording one name: when it begins to be quiet, when it is over, and whether anything was said.
 
-use conclave_mixer::levels;
+use conclave_mixer::{Rate, levels};
 
-use crate::{ClipId, NameRules, Pcm, play::ClipCell};
+use crate::{ClipId, NameRules, Pcm, halve::Thirder, play::ClipCell};
 
 /// What counts as silence, here as everywhere in the product.
 const SILENCE_DBFS: f32 = -50.0;
@@ -18,7 +18,9 @@ const LONGEST_FRAMES: usize = 1_500;
 pub(crate) struct NameRecorder {
     pub(crate) clip: ClipId,
     cell: ClipCell,
-    rate: u32,
+    /// Names of 48 kHz legs are kept at 16 kHz, as prompts are.
+    thirder: Option<Thirder>,
+    rate: Rate,
     samples: Vec<i16>,
     frames: usize,
     longest: usize,
@@ -28,15 +30,18 @@ pub(crate) struct NameRecorder {
 }
 
 impl NameRecorder {
-    /// `rate` is the leg's, in Hz.
-    pub(crate) fn new(clip: ClipId, cell: ClipCell, rules: NameRules, rate: u32) -> Self {
+    /// `rate` is the leg's.
+    pub(crate) fn new(clip: ClipId, cell: ClipCell, rules: NameRules, rate: Rate) -> Self {
         let frames = |span: std::time::Duration| span.as_millis().div_ceil(20) as usize;
         let longest = frames(rules.longest).clamp(1, LONGEST_FRAMES);
+        let thirder = (rate == Rate::Hz48000).then(Thirder::new);
+        let rate = rate.min(Rate::Hz16000);
         NameRecorder {
             clip,
             cell,
+            thirder,
             rate,
-            samples: Vec::with_capacity(longest * rate as usize / 50),
+            samples: Vec::with_capacity(longest * rate.frame_len()),
             frames: 0,
             longest,
             silence: frames(rules.silence).max(1),
@@ -47,7 +52,13 @@ impl NameRecorder {
 
     /// Takes one 20 ms frame; true when the recording is over by its rules.
     pub(crate) fn take(&mut self, frame: &[i16]) -> bool {
-        self.samples.extend_from_slice(frame);
+        if let Some(thirder) = &mut self.thirder {
+            let mut third = [0; Rate::Hz16000.frame_len()];
+            thirder.push(frame, &mut third);
+            self.samples.extend_from_slice(&third);
+        } else {
+            self.samples.extend_from_slice(frame);
+        }
         self.frames += 1;
         if levels::rms_dbfs(frame) >= SILENCE_DBFS {
             self.with_signal += 1;
@@ -69,7 +80,7 @@ impl NameRecorder {
         }
         levels::level_to(&mut name, LEVEL_DBFS);
         let pcm = Pcm {
-            rate: self.rate,
+            rate: self.rate.hz(),
             samples: name.into(),
         };
         self.cell.set(crate::pcm::Clip::new(pcm)).is_ok()
@@ -92,15 +103,13 @@ mod tests {
     fn check(said: &[i16], frames: usize, kept: Option<std::ops::RangeInclusive<usize>>) {
         let cell = ClipCell::default();
         let rules = NameRules::default();
-        let mut name = NameRecorder::new(ClipId(1), Arc::clone(&cell), rules, 8_000);
+        let mut name = NameRecorder::new(ClipId(1), Arc::clone(&cell), rules, Rate::Hz8000);
         let mut silence = vec![0; 160 * 400];
         silence.splice(..said.len(), said.iter().copied());
         let over = silence.chunks(160).position(|frame| name.take(frame));
         assert_eq!(over, Some(frames - 1));
         assert_eq!(name.finish(), kept.is_some());
-        let length = cell
-            .get()
-            .map(|clip| clip.at(conclave_mixer::Rate::Hz8000).len());
+        let length = cell.get().map(|clip| clip.len(Rate::Hz8000));
         match kept {
             Some(range) => assert!(range.contains(&length.unwrap()), "{length:?}"),
             None => assert_eq!(length, None),
@@ -141,12 +150,35 @@ mod tests {
             longest: Duration::from_secs(1),
             ..NameRules::default()
         };
-        let mut name = NameRecorder::new(ClipId(1), Arc::clone(&cell), rules, 8_000);
+        let mut name = NameRecorder::new(ClipId(1), Arc::clone(&cell), rules, Rate::Hz8000);
         for frame in tone(50, 600.0).chunks(160) {
             name.take(frame);
         }
         assert!(name.finish());
-        let level = levels::rms_dbfs(cell.get().unwrap().at(conclave_mixer::Rate::Hz8000));
+        let level = level_of(&cell);
         assert!((level + 20.0).abs() < 1.0, "{level}");
+    }
+
+    fn level_of(cell: &ClipCell) -> f32 {
+        let mut samples = vec![0; cell.get().unwrap().len(Rate::Hz8000)];
+        cell.get().unwrap().read(Rate::Hz8000, 0, &mut samples);
+        levels::rms_dbfs(&samples)
+    }
+
+    #[test]
+    fn a_name_said_at_48_khz_is_as_long() {
+        let cell = ClipCell::default();
+        let rules = NameRules::default();
+        let mut name = NameRecorder::new(ClipId(1), Arc::clone(&cell), rules, Rate::Hz48000);
+        let mut tone = conclave_mixer::tone::Tone::new(440.0, -30.0, Rate::Hz48000);
+        for _ in 0..50 {
+            let mut frame = [0; 960];
+            tone.fill(&mut frame);
+            assert!(!name.take(&frame));
+        }
+        assert!(name.finish());
+        let length = cell.get().unwrap().len(Rate::Hz8000);
+        assert!((7_600..=8_000).contains(&length), "{length}");
+        assert!((level_of(&cell) + 20.0).abs() < 1.0);
     }
 }

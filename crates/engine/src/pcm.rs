@@ -2,7 +2,7 @@
 
 use std::{
     path::Path,
-    sync::{Arc, OnceLock},
+    sync::{Arc, LazyLock, OnceLock},
 };
 
 use conclave_mixer::Rate;
@@ -68,35 +68,102 @@ impl Pcm {
             samples: samples.into(),
         })
     }
+
+    fn at(&self, rate: Rate) -> Arc<[i16]> {
+        if self.rate == rate.hz() {
+            Arc::clone(&self.samples)
+        } else {
+            resample(&self.samples, self.rate, rate.hz()).into()
+        }
+    }
 }
 
-/// A [`Pcm`] at the rates that legs have. What G.711 needs is made when the clip is added, off the
-/// media threads; another rate when its first listener comes.
+/// A [`Pcm`] at the rates that legs have. What G.711 needs is made when the clip is added, off the media threads; what
+/// needs 16 kHz, which prompts have, when its first listener comes. Legs of 48 kHz are given three samples for each of those
+/// as they go: kept, they would take three times the memory.
 #[derive(Debug)]
 pub(crate) struct Clip {
     source: Pcm,
-    at: [OnceLock<Arc<[i16]>>; 3],
+    narrow: Arc<[i16]>,
+    wide: OnceLock<Arc<[i16]>>,
 }
 
 impl Clip {
     pub(crate) fn new(source: Pcm) -> Self {
-        let clip = Clip {
+        LazyLock::force(&BETWEEN);
+        Clip {
+            narrow: source.at(Rate::Hz8000),
+            wide: OnceLock::new(),
             source,
-            at: Default::default(),
-        };
-        clip.at(Rate::Hz8000);
-        clip
+        }
     }
 
-    /// The samples at `rate`.
-    pub(crate) fn at(&self, rate: Rate) -> &[i16] {
-        self.at[rate as usize].get_or_init(|| {
-            if self.source.rate == rate.hz() {
-                Arc::clone(&self.source.samples)
-            } else {
-                resample(&self.source.samples, self.source.rate, rate.hz()).into()
-            }
-        })
+    fn wide(&self) -> &[i16] {
+        self.wide.get_or_init(|| self.source.at(Rate::Hz16000))
+    }
+
+    /// How many samples there are at `rate`.
+    pub(crate) fn len(&self, rate: Rate) -> usize {
+        match rate {
+            Rate::Hz8000 => self.narrow.len(),
+            Rate::Hz16000 => self.wide().len(),
+            Rate::Hz48000 => self.wide().len() * 3,
+        }
+    }
+
+    /// Copies samples at `rate` from the `start`th on; returns how many there were for `into`.
+    pub(crate) fn read(&self, rate: Rate, start: usize, into: &mut [i16]) -> usize {
+        let count = self.len(rate).saturating_sub(start).min(into.len());
+        let into = &mut into[..count];
+        let start = start.min(self.len(rate));
+        match rate {
+            Rate::Hz8000 => into.copy_from_slice(&self.narrow[start..][..count]),
+            Rate::Hz16000 => into.copy_from_slice(&self.wide()[start..][..count]),
+            Rate::Hz48000 => thrice(self.wide(), start, into),
+        }
+        count
+    }
+}
+
+/// Samples on each side of what is put between two.
+const NEAR: usize = 8;
+/// Weights of the samples around for the first and the second third of the way from one to the next.
+static BETWEEN: LazyLock<[[f32; 2 * NEAR]; 2]> = LazyLock::new(|| {
+    [1.0 / 3.0, 2.0 / 3.0].map(|way| {
+        let weight = |tap: usize| {
+            let x = tap as f64 + 1.0 - NEAR as f64 - way;
+            sinc(x) * blackman(x / NEAR as f64)
+        };
+        let weights: [f64; 2 * NEAR] = std::array::from_fn(weight);
+        let sum: f64 = weights.iter().sum();
+        weights.map(|weight| (weight / sum) as f32)
+    })
+});
+
+/// Three samples for each one: those from the `start`th on.
+fn thrice(samples: &[i16], start: usize, into: &mut [i16]) {
+    let between = &*BETWEEN;
+    for (n, out) in (start..).zip(into) {
+        let (at, third) = (n / 3, n % 3);
+        let Some(weights) = third.checked_sub(1).map(|way| &between[way]) else {
+            *out = samples[at];
+            continue;
+        };
+        let first = (at + 1).checked_sub(NEAR);
+        let around = first.and_then(|first| samples[first..].first_chunk::<{ 2 * NEAR }>());
+        let around = around.copied().unwrap_or_else(|| {
+            // Before the beginning and after the end it is silent.
+            std::array::from_fn(|tap| {
+                let near = (at + 1 + tap).checked_sub(NEAR);
+                near.and_then(|n| samples.get(n)).copied().unwrap_or(0)
+            })
+        });
+        let sum: f32 = weights
+            .iter()
+            .zip(around)
+            .map(|(w, s)| w * f32::from(s))
+            .sum();
+        *out = sum.round() as i16;
     }
 }
 
@@ -200,6 +267,34 @@ mod tests {
         let out = resample(&tone(5_000.0, 16_000, 0.5), 16_000, 8_000);
         let image = amplitude(&out, 3_000.0, 8_000);
         assert!(image < 30.0, "image of {image}");
+    }
+
+    #[test]
+    fn a_clip_sounds_alike_at_every_rate() {
+        let clip = Clip::new(Pcm {
+            rate: 16_000,
+            samples: tone(1_000.0, 16_000, 0.5).into(),
+        });
+        for rate in Rate::ALL {
+            let mut whole = vec![0; clip.len(rate) + 1];
+            assert_eq!(clip.read(rate, 0, &mut whole), rate.hz() as usize / 2);
+            whole.pop();
+            let level = amplitude(&whole, 1_000.0, rate.hz());
+            assert!((level - 10_000.0).abs() < 100.0, "{rate:?}: {level}");
+            let mut parts = Vec::new();
+            while parts.len() < whole.len() {
+                let mut part = [0; 77];
+                let count = clip.read(rate, parts.len(), &mut part);
+                parts.extend_from_slice(&part[..count]);
+            }
+            assert_eq!(parts, whole, "{rate:?}, in parts");
+        }
+        let mut wide = vec![0; 24_000];
+        clip.read(Rate::Hz48000, 0, &mut wide);
+        let image = amplitude(&wide, 15_000.0, 48_000);
+        assert!(image < 10.0, "image of {image}");
+        assert_eq!(clip.read(Rate::Hz48000, 24_000, &mut wide), 0);
+        assert_eq!(clip.read(Rate::Hz8000, 9_999, &mut wide), 0);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{
     encoding::SharedEncoding,
     events::Events,
     grid::time_of,
-    leg::{Ingested, Leg, Seat, Sounds, Wire},
+    leg::{Ingested, Leg, Scratch, Seat, Sounds, Wire},
     music::Music,
     name::NameRecorder,
     pcm::Clip,
@@ -52,6 +52,7 @@ pub(crate) struct Plane {
     room_places: HashMap<RoomId, usize>,
     music: Music,
     silence: SharedEncoding,
+    scratch: Box<Scratch>,
     /// The tick that comes next.
     tick: u64,
 }
@@ -67,6 +68,7 @@ impl Plane {
             room_places: HashMap::new(),
             music: Music::default(),
             silence: SharedEncoding::default(),
+            scratch: Scratch::new(),
             tick,
         }
     }
@@ -117,6 +119,7 @@ impl Plane {
             };
             leg.speak(
                 &mut sounds,
+                &mut self.scratch,
                 |play| events.say(Event::PlayEnded { play }),
                 wire,
             );
@@ -233,7 +236,7 @@ impl Plane {
                 }
             }
             LegOrder::RecordName { clip, cell, rules } => {
-                let name = NameRecorder::new(clip, cell, rules, leg.rate().hz());
+                let name = NameRecorder::new(clip, cell, rules, leg.rate());
                 let before = leg.name.replace(name);
                 finish_name(&self.events, id, before);
             }
@@ -327,7 +330,7 @@ impl Plane {
             if leg.next_tick > tick {
                 continue;
             }
-            leg.speak(&mut sounds, ended, wire);
+            leg.speak(&mut sounds, &mut self.scratch, ended, wire);
             leg.report(now, wire);
             if let Some(dbfs) = leg.level(tick, sounds.rooms) {
                 events.say(Event::Level { leg: leg.id, dbfs });

@@ -131,13 +131,11 @@ impl PlayQueue {
             let Some(cell) = play.clips.get(self.clip) else {
                 break;
             };
-            let samples = cell.get().map_or(&[][..], |clip| clip.at(rate));
-            let left = samples.get(self.sample..).unwrap_or(&[]);
-            let count = left.len().min(into.len() - filled);
-            into[filled..filled + count].copy_from_slice(&left[..count]);
+            let clip = cell.get();
+            let count = clip.map_or(0, |clip| clip.read(rate, self.sample, &mut into[filled..]));
             filled += count;
             self.sample += count;
-            if self.sample >= samples.len() {
+            if clip.is_none_or(|clip| self.sample >= clip.len(rate)) {
                 (self.clip, self.sample) = (self.clip + 1, 0);
             }
         }
@@ -148,7 +146,7 @@ impl PlayQueue {
         self.plays.front().is_some_and(|play| {
             play.clips[self.clip.min(play.clips.len())..]
                 .iter()
-                .all(|cell| cell.get().is_none_or(|clip| clip.at(rate).is_empty()))
+                .all(|cell| cell.get().is_none_or(|clip| clip.len(rate) == 0))
         })
     }
 

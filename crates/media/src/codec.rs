@@ -1,6 +1,9 @@
 use std::any::Any;
 
-use crate::{g711, g722};
+use crate::{
+    g711, g722,
+    opus::{self, OpusSettings},
+};
 
 /// The audio codecs of a leg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -12,18 +15,29 @@ pub enum Codec {
     Pcma,
     /// ITU-T G.722 at 64 kbit/s, 16 kHz.
     G722,
+    /// Opus (RFC 6716), 48 kHz, in one channel whatever its name in SDP says.
+    Opus,
 }
 
 /// The longest packet that is taken, in milliseconds.
 const LONGEST_PACKET_MS: usize = 60;
 
 impl Codec {
-    /// The encoding name in SDP's `rtpmap` (RFC 3551 section 6), in capitals; compare without case.
+    /// The encoding name in SDP's `rtpmap` (RFC 3551 section 6, RFC 7587 section 7); compare without case.
     pub const fn rtpmap_name(self) -> &'static str {
         match self {
             Codec::Pcmu => "PCMU",
             Codec::Pcma => "PCMA",
             Codec::G722 => "G722",
+            Codec::Opus => "opus",
+        }
+    }
+
+    /// The number of channels in SDP's `rtpmap`: Opus has two there, always (RFC 7587, section 7).
+    pub const fn rtpmap_channels(self) -> u8 {
+        match self {
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => 1,
+            Codec::Opus => 2,
         }
     }
 
@@ -33,6 +47,7 @@ impl Codec {
             Codec::Pcmu => Some(0),
             Codec::Pcma => Some(8),
             Codec::G722 => Some(9),
+            Codec::Opus => None,
         }
     }
 
@@ -51,6 +66,7 @@ impl Codec {
     pub const fn clock_rate(self) -> u32 {
         match self {
             Codec::Pcmu | Codec::Pcma | Codec::G722 => 8000,
+            Codec::Opus => 48_000,
         }
     }
 
@@ -59,6 +75,7 @@ impl Codec {
         match self {
             Codec::Pcmu | Codec::Pcma => 8000,
             Codec::G722 => 16_000,
+            Codec::Opus => 48_000,
         }
     }
 
@@ -71,6 +88,16 @@ impl Codec {
     pub const fn max_payload(self) -> usize {
         match self {
             Codec::Pcmu | Codec::Pcma | Codec::G722 => 8 * LONGEST_PACKET_MS,
+            // No more fits into a datagram that no network takes apart.
+            Codec::Opus => 1_500,
+        }
+    }
+
+    /// How many bytes may wait in a jitter buffer: 400 ms of G.711, and more than half a second of Opus at 128 kbit/s.
+    pub(crate) const fn max_waiting(self) -> usize {
+        match self {
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => 3_200,
+            Codec::Opus => 9_600,
         }
     }
 
@@ -82,7 +109,21 @@ impl Codec {
         match self {
             Codec::Pcmu | Codec::Pcma => Some(payload.len()),
             Codec::G722 => Some(2 * payload.len()),
+            Codec::Opus => {
+                let longest = self.sample_rate() as usize / 1_000 * LONGEST_PACKET_MS;
+                opus::samples_in(payload).filter(|samples| *samples <= longest)
+            }
         }
+    }
+
+    /// Whether a packet may tell what the one before it said.
+    pub(crate) const fn tells_again(self) -> bool {
+        matches!(self, Codec::Opus)
+    }
+
+    /// Whether a payload says that its sender goes on with silence: no more than Opus's first byte, or one more of padding.
+    pub(crate) const fn is_silence(self, payload: &[u8]) -> bool {
+        matches!(self, Codec::Opus) && payload.len() <= 2
     }
 
     /// Whether what is encoded or decoded depends on what was before: a listener can't go from one encoder's stream to
@@ -90,7 +131,7 @@ impl Codec {
     pub const fn has_memory(self) -> bool {
         match self {
             Codec::Pcmu | Codec::Pcma => false,
-            Codec::G722 => true,
+            Codec::G722 | Codec::Opus => true,
         }
     }
 
@@ -98,7 +139,7 @@ impl Codec {
     /// G.711 with concealment. On this narrowband scale a wideband codec has nothing to lose against it.
     pub(crate) const fn impairment(self) -> (f64, f64) {
         match self {
-            Codec::Pcmu | Codec::Pcma | Codec::G722 => (0.0, 25.1),
+            Codec::Pcmu | Codec::Pcma | Codec::G722 | Codec::Opus => (0.0, 25.1),
         }
     }
 
@@ -108,15 +149,22 @@ impl Codec {
             Codec::Pcmu => Box::new(g711::ULaw),
             Codec::Pcma => Box::new(g711::ALaw),
             Codec::G722 => Box::new(g722::G722Decoder::new()),
+            Codec::Opus => Box::new(opus::OpusDecoder::new()),
         }
     }
 
     /// An encoder for one stream.
     pub fn encoder(self) -> Box<dyn Encoder> {
+        self.encoder_with(OpusSettings::default())
+    }
+
+    /// An encoder for one stream that heeds these settings where it is one of Opus.
+    pub fn encoder_with(self, settings: OpusSettings) -> Box<dyn Encoder> {
         match self {
             Codec::Pcmu => Box::new(g711::ULaw),
             Codec::Pcma => Box::new(g711::ALaw),
             Codec::G722 => Box::new(g722::G722Encoder::new()),
+            Codec::Opus => Box::new(opus::OpusEncoder::new(settings)),
         }
     }
 }
@@ -125,6 +173,18 @@ impl Codec {
 pub trait Decoder: Send {
     /// Decodes as much of `payload` as `out` has room for; returns the samples written.
     fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> usize;
+
+    /// Fills `out` with what goes on from the samples decoded last, in place of a loss; false if the codec has no way of
+    /// its own to do so, or none for so many samples.
+    fn conceal(&mut self, _out: &mut [i16]) -> bool {
+        false
+    }
+
+    /// Fills `out`, the time of one lost packet, with what the `next` one tells of it (in-band FEC), or with something
+    /// that leads over to it; false if the codec's packets don't speak of the ones before.
+    fn recover(&mut self, _next: &[u8], _out: &mut [i16]) -> bool {
+        false
+    }
 }
 
 /// Makes payloads of samples. Does not allocate.
@@ -135,6 +195,10 @@ pub trait Encoder: Send {
     /// Goes on where another encoder of the same codec stands, so that a decoder that heard that one up to here can hear
     /// this one from here on. An encoder of another codec, or one without memory, changes nothing.
     fn go_on_as(&mut self, other: &dyn Encoder);
+
+    /// Lets the next frame be one that a decoder which heard another encoder so far follows with the least harm, as far as the
+    /// codec knows such frames.
+    fn welcome(&mut self) {}
 
     /// For [`go_on_as`](Self::go_on_as) to find its like.
     fn as_any(&self) -> &dyn Any;

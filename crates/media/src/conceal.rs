@@ -7,8 +7,9 @@
 /// One period is repeated in the first 10 ms, two in the next, then three, so that a long gap does
 /// not buzz; where there is no pitch the longest period is used, for the same reason. The gain falls from 10 ms on and is zero at 60 ms.
 pub(crate) struct Concealer {
-    /// What was heard last, the newest sample at the end.
+    /// What was heard last, as a ring: the oldest sample at `oldest`, the newest before it. In order while a gap is filled.
     history: Vec<i16>,
+    oldest: usize,
     /// Samples in 1/8 ms.
     scale: usize,
     run: Option<Run>,
@@ -48,6 +49,7 @@ impl Concealer {
         let scale = (sample_rate as usize / 8000).max(1);
         Concealer {
             history: vec![0; HISTORY * scale],
+            oldest: 0,
             scale,
             run: None,
         }
@@ -57,8 +59,10 @@ impl Concealer {
     pub(crate) fn heard(&mut self, samples: &[i16]) {
         let size = self.history.len();
         let new = &samples[samples.len().saturating_sub(size)..];
-        self.history.copy_within(new.len().., 0);
-        self.history[size - new.len()..].copy_from_slice(new);
+        let (first, rest) = new.split_at(new.len().min(size - self.oldest));
+        self.history[self.oldest..][..first.len()].copy_from_slice(first);
+        self.history[..rest.len()].copy_from_slice(rest);
+        self.oldest = (self.oldest + new.len()) % size;
     }
 
     /// Whether a gap is being filled.
@@ -74,7 +78,10 @@ impl Concealer {
     /// Fills `out` with what goes on from the samples [`heard`](Self::heard). During a gap nothing new may be
     /// reported as heard before the whole gap is filled.
     pub(crate) fn fill(&mut self, out: &mut [i16]) {
-        let mut run = self.run.unwrap_or_else(|| self.begin());
+        let mut run = match self.run {
+            Some(run) => run,
+            None => self.begin(),
+        };
         for sample in out {
             *sample = self.next_sample(&mut run);
         }
@@ -95,7 +102,9 @@ impl Concealer {
         }
     }
 
-    fn begin(&self) -> Run {
+    fn begin(&mut self) -> Run {
+        self.history.rotate_left(self.oldest);
+        self.oldest = 0;
         let period = self.find_period();
         let before = self.history.len() - 1;
         let step = f32::from(self.history[before]) - f32::from(self.history[before - period]);

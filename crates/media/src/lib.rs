@@ -30,6 +30,7 @@ mod delay;
 mod g711;
 mod g722;
 mod latch;
+mod opus;
 mod quality;
 mod receiver;
 mod reception;
@@ -39,6 +40,7 @@ mod store;
 
 pub use codec::{Codec, Decoder, Encoder};
 pub use latch::{Latch, Latched};
+pub use opus::{OpusSettings, OpusWishes};
 pub use quality::estimate_mos;
 pub use receiver::{Pulled, Pushed, Receiver, ReceiverStats};
 pub use reception::Reception;

@@ -1,3 +1,4 @@
+use core::ops::Range;
 use core::time::Duration;
 
 use crate::codec::{Codec, Decoder};
@@ -29,9 +30,14 @@ use crate::store::{PacketStore, Slot};
 ///   its tick: after ten such packets where the frame is silent, else after fifty (sooner where several
 ///   frames are to spare), by blending two frames into one.
 ///
+/// - Where packets tell again what the one before them said (in-band FEC), it grows by the frame that was made up for the
+///   second loss in ten seconds, and keeps it until there have been ten without: so the next packet is there when one is lost.
+///
 /// # What is heard where nothing came
 ///
-/// The last pitch periods, fading out within 60 ms. A pause of the sender (timestamps go on, no packet
+/// What the next packet says of a lost one, where it is there and the codec has in-band FEC; else what the codec itself
+/// makes of a loss, fading out within 120 ms, and of a silence that it was told of (DTX), for half a second; where it has no
+/// way to do so the last pitch periods, fading out within 60 ms. A pause of the sender (timestamps go on, no packet
 /// is missing by sequence number) is silence and not loss; so is the time filled by packets of
 /// other payload types, such as telephone events, which are to be pushed as well.
 pub struct Receiver {
@@ -50,13 +56,20 @@ pub struct Receiver {
     playout: Playout,
     /// Sequence number of the packet played last.
     played: i64,
-    /// Decoded samples that were not heard yet, from `heard` on.
-    decoded: Vec<i16>,
-    heard: usize,
-    payload: Vec<u8>,
+    /// What was decoded and did not fit into the frame; what of it was not heard yet.
+    decoded: Box<[i16]>,
+    ready: Range<usize>,
+    /// For a payload that lies in parts.
+    payload: Box<[u8]>,
     concealer: Concealer,
+    /// Samples in a row that the codec made up.
+    made_up: usize,
+    /// The sender has said that it goes on with silence (DTX): what is missing is its noise, and no loss.
+    quiet: bool,
     /// How much of the present frame the concealer knows.
     remembered: usize,
+    /// Packets for which a loss is expected yet.
+    lossy: u32,
     /// Packets in a row that had a frame to spare, and how many frames the last one had.
     roomy: u32,
     spare_frames: u32,
@@ -88,10 +101,20 @@ pub enum Pushed {
 pub enum Pulled {
     /// Only what the peer sent.
     Audio,
-    /// In part or wholly made up for what was lost or late.
+    /// In part or wholly made up for what was lost, late, or by DTX not sent.
     Concealed,
     /// Nothing: zeros. No stream, or a pause in it.
     Silence,
+}
+
+impl Pulled {
+    /// With samples of the peer's beside.
+    const fn and_audio(self) -> Self {
+        match self {
+            Self::Silence => Self::Audio,
+            Self::Audio | Self::Concealed => self,
+        }
+    }
 }
 
 /// Counters and gauges of one [`Receiver`], over all sources that it has heard.
@@ -111,6 +134,8 @@ pub struct ReceiverStats {
     pub overflow: u64,
     /// Frames that were in part or wholly made up.
     pub concealed_frames: u64,
+    /// Lost packets of which the next one told.
+    pub recovered: u64,
     /// Frames blended away to shorten the delay.
     pub dropped_frames: u64,
     /// How often another source took over or the timestamps jumped.
@@ -128,6 +153,7 @@ struct Counts {
     refused: u64,
     overflow: u64,
     concealed_frames: u64,
+    recovered: u64,
     dropped_frames: u64,
     restarts: u64,
     /// Of sources before the present one.
@@ -166,8 +192,14 @@ const ABANDONED: Duration = Duration::from_millis(200);
 const SLACK_US: i64 = 2_000;
 const ROOMY_IN_SILENCE: u32 = 10;
 const ROOMY_IN_SPEECH: u32 = 50;
+/// After a loss another one is expected for so many packets.
+const LOSSY: u32 = 500;
 /// Mean amplitude below which a frame may go unnoticed: about −50 dBFS.
 const SILENT: u32 = 100;
+/// From where to where what the codec makes up for a loss fades, in milliseconds.
+const FADE: Range<usize> = 40..120;
+/// The same of the noise that it makes of a sender's silence, which is sent anew after 400 ms.
+const FADE_OF_SILENCE: Range<usize> = 440..520;
 
 impl Receiver {
     /// A receiver for a stream of `codec` under the negotiated `payload_type`.
@@ -183,14 +215,17 @@ impl Receiver {
             timestamp: 0,
             delays: DelayWindow::new(),
             last_lateness: 0,
-            store: PacketStore::new(),
+            store: PacketStore::new(codec.max_waiting()),
             playout: Playout::Waiting,
             played: 0,
-            decoded: Vec::with_capacity(longest),
-            heard: 0,
-            payload: vec![0; codec.max_payload()],
+            decoded: vec![0; longest].into(),
+            ready: 0..0,
+            payload: vec![0; codec.max_payload()].into(),
             concealer: Concealer::new(codec.sample_rate()),
+            made_up: 0,
+            quiet: false,
             remembered: 0,
+            lossy: 0,
             roomy: 0,
             spare_frames: 0,
             spare: vec![0; codec.frame_samples()],
@@ -279,6 +314,7 @@ impl Receiver {
             refused: counts.refused,
             overflow: counts.overflow,
             concealed_frames: counts.concealed_frames,
+            recovered: counts.recovered,
             dropped_frames: counts.dropped_frames,
             restarts: counts.restarts,
             jitter: Duration::from_secs_f64(
@@ -405,8 +441,7 @@ impl Receiver {
                 next: front.timestamp,
                 owed: 0,
             };
-            self.decoded.clear();
-            self.heard = 0;
+            self.ready = 0..0;
         }
         !waits
     }
@@ -417,21 +452,25 @@ impl Receiver {
         self.remembered = 0;
         while filled < out.len() {
             let room = out.len() - filled;
-            let ready = &self.decoded[self.heard..];
-            if !ready.is_empty() {
-                let length = ready.len().min(room);
+            if !self.ready.is_empty() {
+                let length = self.ready.len().min(room);
                 let part = &mut out[filled..filled + length];
-                part.copy_from_slice(&ready[..length]);
+                part.copy_from_slice(&self.decoded[self.ready.start..][..length]);
+                self.ready.start += length;
                 self.concealer.end(part);
-                self.heard += length;
                 filled += length;
-                if pulled == Pulled::Silence {
-                    pulled = Pulled::Audio;
-                }
+                pulled = pulled.and_audio();
                 continue;
             }
             match self.next_step(now) {
-                Step::Decode => self.decode(now),
+                Step::Decode => {
+                    let length = self.decode(now, &mut out[filled..]);
+                    if length > 0 {
+                        self.concealer.end(&mut out[filled..filled + length]);
+                        filled += length;
+                        pulled = pulled.and_audio();
+                    }
+                }
                 Step::Pause(ticks) => {
                     let length = self.samples_of(ticks).min(room);
                     let part = &mut out[filled..filled + length];
@@ -439,27 +478,87 @@ impl Receiver {
                     if self.concealer.is_filling() {
                         self.concealer.end(part);
                         pulled = Pulled::Concealed;
+                    } else if self.made_up > 0 && self.decoder.conceal(part) {
+                        fade_out(part);
+                        self.made_up = 0;
+                        pulled = Pulled::Concealed;
                     }
                     self.pass(length, false);
                     filled += length;
                 }
                 Step::Conceal(ticks) => {
-                    let length = self.samples_of(ticks).min(room);
+                    pulled = Pulled::Concealed;
+                    if self.recover(ticks) {
+                        continue;
+                    }
+                    // The last packet of a gap may be told of by the one after it.
+                    let known = self.store.front().map_or(0, |front| front.ticks);
+                    let untold = if ticks > known { ticks - known } else { ticks };
+                    let length = self.samples_of(untold).min(room);
                     self.remember(&out[..filled]);
-                    self.concealer.fill(&mut out[filled..filled + length]);
+                    self.make_up(&mut out[filled..filled + length]);
                     self.pass(length, true);
                     filled += length;
-                    pulled = Pulled::Concealed;
                 }
             }
         }
         if pulled == Pulled::Concealed {
-            self.counts.concealed_frames += 1;
-            if self.store.len() == 0 && self.concealer.is_faded() {
+            self.counts.concealed_frames += u64::from(!self.quiet);
+            let faded = self.concealer.is_faded() || self.made_up >= self.fade().end;
+            if self.store.len() == 0 && faded {
                 self.playout = Playout::Waiting;
             }
         }
         pulled
+    }
+
+    /// Puts in a lost packet of which the waiting one tells, if that is all that is missing before it.
+    fn recover(&mut self, gap: i64) -> bool {
+        let (Playout::Playing { next, owed: 0 }, Some(front)) = (self.playout, self.store.front())
+        else {
+            return false;
+        };
+        if gap != front.ticks || self.concealer.is_filling() {
+            return false;
+        }
+        let samples = self.samples_of(gap).min(self.decoded.len());
+        let payload = self.store.front_payload(&mut self.payload);
+        let told = self.decoder.recover(payload, &mut self.decoded[..samples]);
+        if told {
+            self.ready = 0..samples;
+            self.lossy = LOSSY;
+            self.counts.recovered += 1;
+            self.made_up = 0;
+            self.playout = Playout::Playing {
+                next: next + gap,
+                owed: 0,
+            };
+        }
+        told
+    }
+
+    /// Fills a gap: as the codec does it, if it does and nothing else has begun to.
+    fn make_up(&mut self, part: &mut [i16]) {
+        if self.concealer.is_filling() || !self.decoder.conceal(part) {
+            self.concealer.fill(part);
+            return;
+        }
+        let Range {
+            start: steady,
+            end: faded,
+        } = self.fade();
+        for (sample, made) in part.iter_mut().zip(self.made_up..) {
+            let left = faded.saturating_sub(made).min(faded - steady);
+            *sample = (i64::from(*sample) * left as i64 / (faded - steady) as i64) as i16;
+        }
+        self.made_up += part.len();
+    }
+
+    /// From which sample to which what the codec makes up fades.
+    fn fade(&self) -> Range<usize> {
+        let fade = if self.quiet { FADE_OF_SILENCE } else { FADE };
+        let samples = self.codec.sample_rate() as usize / 1_000;
+        fade.start * samples..fade.end * samples
     }
 
     fn next_step(&mut self, now: i64) -> Step {
@@ -474,7 +573,8 @@ impl Receiver {
             if front.end() <= next {
                 self.drop_late();
             } else if owed > 0 && gap >= owed {
-                // What was made up stands for what is lost.
+                // What was made up stands for what is lost, or is the delay with which the next loss will be told of.
+                let owed = if self.waits_to_be_told(gap) { 0 } else { owed };
                 self.playout = Playout::Playing {
                     next: next + owed,
                     owed: 0,
@@ -496,6 +596,21 @@ impl Receiver {
         }
     }
 
+    /// Whether the packet that waits is to tell of the lost one, although that one's time is over.
+    fn waits_to_be_told(&mut self, gap: i64) -> bool {
+        let lost = self.store.front().is_some_and(|front| {
+            gap == front.ticks && !self.sequence.all_between(self.played, front.sequence)
+        });
+        if !lost || !self.codec.tells_again() {
+            return false;
+        }
+        let waits =
+            self.lossy > 0 && self.counts.delay_us < MAX_DELAY_US && !self.concealer.is_filling();
+        // Where nothing is told after all, it is not waited for again.
+        self.lossy = if waits { 0 } else { LOSSY };
+        waits
+    }
+
     /// Whether a late packet is to be played, so that the delay grows; `due` is what would be
     /// played now had everything come in time.
     fn grows(&self, now: i64, due: i64) -> bool {
@@ -509,21 +624,33 @@ impl Receiver {
         self.store.drop_front();
     }
 
-    fn decode(&mut self, now: i64) {
+    /// Decodes the waiting packet: into `out` if that has room for all of it, and says so by how many samples that
+    /// are; otherwise into the store of decoded ones.
+    fn decode(&mut self, now: i64, out: &mut [i16]) -> usize {
         let Some(slot) = self.store.front().copied() else {
-            return;
+            return 0;
         };
-        let length = self.store.pop_into(&mut self.payload);
-        self.decoded.resize(self.decoded.capacity(), 0);
-        let samples = self
-            .decoder
-            .decode(&self.payload[..length], &mut self.decoded);
-        self.decoded.truncate(samples);
         // Of a packet that begins before the last one ends, what is new is heard.
-        self.heard = match self.playout {
-            Playout::Playing { next, .. } => self.samples_of(next - slot.timestamp).min(samples),
+        let known = match self.playout {
+            Playout::Playing { next, .. } => self.samples_of(next - slot.timestamp),
             Playout::Waiting => 0,
         };
+        let payload = self.store.front_payload(&mut self.payload);
+        self.quiet = self.codec.is_silence(payload);
+        let fits = known == 0
+            && self
+                .codec
+                .samples_in(payload)
+                .is_some_and(|n| n <= out.len());
+        let samples = if fits {
+            self.decoder.decode(payload, out)
+        } else {
+            let samples = self.decoder.decode(payload, &mut self.decoded);
+            self.ready = known.min(samples)..samples;
+            0
+        };
+        self.store.drop_front();
+        self.made_up = 0;
         self.played = slot.sequence;
         self.playout = Playout::Playing {
             next: slot.end(),
@@ -531,12 +658,15 @@ impl Receiver {
         };
         self.counts.delay_us = now - slot.arrival;
         let early = now - self.micros_of(slot.timestamp) - self.delays.edge_us();
-        self.spare_frames = ((early - SLACK_US) / FRAME_US).clamp(0, 8) as u32;
+        self.lossy = self.lossy.saturating_sub(1);
+        let kept = i64::from(self.lossy > 0 && self.codec.tells_again());
+        self.spare_frames = ((early - SLACK_US) / FRAME_US - kept).clamp(0, 8) as u32;
         self.roomy = if self.spare_frames > 0 {
             self.roomy + 1
         } else {
             0
         };
+        samples
     }
 
     /// Time passes without a packet; `made_up` if one may be missing.
@@ -562,7 +692,7 @@ impl Receiver {
         } else {
             ROOMY_IN_SPEECH
         };
-        let ready = self.decoded.len() - self.heard + self.samples_of(self.store.ready_from(next));
+        let ready = self.ready.len() + self.samples_of(self.store.ready_from(next));
         if self.roomy * self.spare_frames < wanted
             || ready < out.len()
             || out.len() != self.spare.len()
@@ -602,6 +732,13 @@ impl Receiver {
 
     fn samples_of(&self, ticks: i64) -> usize {
         ticks.saturating_mul(self.samples_per_tick()).max(0) as usize
+    }
+}
+
+fn fade_out(samples: &mut [i16]) {
+    let length = samples.len() as i64;
+    for (sample, left) in samples.iter_mut().zip((0..length).rev()) {
+        *sample = (i64::from(*sample) * left / length) as i16;
     }
 }
 

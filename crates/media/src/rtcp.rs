@@ -118,6 +118,11 @@ impl RtcpSession {
         }
     }
 
+    /// The peer counts its jitter in this clock from now on.
+    pub const fn set_clock_rate(&mut self, clock_rate: u32) {
+        self.clock_rate = if clock_rate == 0 { 1 } else { clock_rate };
+    }
+
     /// When the next [`report`](Self::report) is due.
     pub const fn next_report(&self) -> Duration {
         self.next_report

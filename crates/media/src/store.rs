@@ -1,7 +1,5 @@
 //! Where packets wait for their turn: in order of time, in memory that is taken once.
 
-use std::collections::VecDeque;
-
 /// What is known of a waiting packet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slot {
@@ -36,26 +34,27 @@ impl Slot {
 
 /// 10 ms of G.711: short packets waste nothing, long ones take several.
 const BLOCK: usize = 80;
-/// 400 ms of G.711, and more than the receiver lets wait.
-const BLOCKS: usize = 40;
 const NONE: u8 = u8::MAX;
 
 /// Packets in order of their timestamps, their payloads in chains of blocks.
 pub(crate) struct PacketStore {
-    slots: VecDeque<Slot>,
-    blocks: Box<[[u8; BLOCK]; BLOCKS]>,
+    /// Few: in one place of the memory, whichever comes and goes.
+    slots: Vec<Slot>,
+    blocks: Box<[[u8; BLOCK]]>,
     /// The block after each one in its chain.
-    next: [u8; BLOCKS],
+    next: Box<[u8]>,
     free: u8,
     free_blocks: usize,
 }
 
 impl PacketStore {
-    pub(crate) fn new() -> Self {
+    /// A store for payloads of so many bytes in all, at most 20,000.
+    pub(crate) fn new(bytes: usize) -> Self {
+        let blocks = (bytes / BLOCK).min(NONE.into());
         let mut store = PacketStore {
-            slots: VecDeque::with_capacity(BLOCKS),
-            blocks: Box::new([[0; BLOCK]; BLOCKS]),
-            next: [NONE; BLOCKS],
+            slots: Vec::with_capacity(blocks),
+            blocks: vec![[0; BLOCK]; blocks].into(),
+            next: vec![NONE; blocks].into(),
             free: NONE,
             free_blocks: 0,
         };
@@ -65,14 +64,11 @@ impl PacketStore {
 
     pub(crate) fn clear(&mut self) {
         self.slots.clear();
-        self.free = 0;
-        self.free_blocks = BLOCKS;
+        self.free = NONE;
+        self.free_blocks = self.next.len();
+        // The last one first: a packet's last part is put in first, and its parts then lie one after the other.
         for (index, next) in self.next.iter_mut().enumerate() {
-            *next = if index + 1 < BLOCKS {
-                index as u8 + 1
-            } else {
-                NONE
-            };
+            *next = std::mem::replace(&mut self.free, index as u8);
         }
     }
 
@@ -104,36 +100,51 @@ impl PacketStore {
     }
 
     pub(crate) fn front(&self) -> Option<&Slot> {
-        self.slots.front()
+        self.slots.first()
     }
 
     pub(crate) fn back(&self) -> Option<&Slot> {
-        self.slots.back()
+        self.slots.last()
     }
 
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
     }
 
-    /// Takes the earliest packet out and copies its payload to `out`; returns its length.
-    pub(crate) fn pop_into(&mut self, out: &mut [u8]) -> usize {
-        let Some(slot) = self.slots.pop_front() else {
-            return 0;
+    /// The payload of the earliest packet: where it lies, or put together in `scratch`, which has room for the longest.
+    pub(crate) fn front_payload<'a>(&'a self, scratch: &'a mut [u8]) -> &'a [u8] {
+        let Some(slot) = self.slots.first() else {
+            return &[];
         };
-        let (mut block, mut copied) = (slot.first_block, 0);
-        let length = usize::from(slot.length).min(out.len());
-        while block != NONE {
-            let part = (length - copied).min(BLOCK);
-            out[copied..copied + part].copy_from_slice(&self.blocks[usize::from(block)][..part]);
-            copied += part;
-            block = self.release(block);
+        let (first, length) = (usize::from(slot.first_block), usize::from(slot.length));
+        let chain = |block: &u8| Some(self.next[usize::from(*block)]);
+        let chain = std::iter::successors(Some(slot.first_block), chain);
+        let parts = length.div_ceil(BLOCK);
+        if chain
+            .take(parts)
+            .zip(first..)
+            .all(|(block, place)| usize::from(block) == place)
+        {
+            return &self.blocks.as_flattened()[first * BLOCK..][..length];
         }
-        length
+        let length = length.min(scratch.len());
+        let mut block = first;
+        for part in scratch[..length].chunks_mut(BLOCK) {
+            part.copy_from_slice(&self.blocks[block][..part.len()]);
+            block = usize::from(self.next[block]);
+        }
+        &scratch[..length]
     }
 
-    /// Takes the earliest packet out unread.
+    /// Takes the earliest packet out.
     pub(crate) fn drop_front(&mut self) {
-        self.pop_into(&mut []);
+        if self.slots.is_empty() {
+            return;
+        }
+        let mut block = self.slots.remove(0).first_block;
+        while block != NONE {
+            block = self.release(block);
+        }
     }
 
     /// How much is there without a gap from `timestamp` on.
@@ -164,7 +175,7 @@ mod tests {
 
     #[test]
     fn packets_come_out_in_order_and_whole() {
-        let mut store = PacketStore::new();
+        let mut store = PacketStore::new(3_200);
         for round in 0..50i64 {
             for (timestamp, length) in [(320, 480usize), (0, 160), (160, 81), (800, 1)] {
                 let at = round * 10_000 + timestamp;
@@ -175,9 +186,10 @@ mod tests {
             }
             assert_eq!(store.ready_from(round * 10_000), 241);
             for length in [160, 81, 480, 1] {
-                let mut out = [0; 480];
-                assert_eq!(store.pop_into(&mut out), length);
-                assert_eq!(&out[..length], vec![length as u8; length]);
+                let mut scratch = [0; 480];
+                let payload = store.front_payload(&mut scratch);
+                assert_eq!(payload, vec![length as u8; length]);
+                store.drop_front();
             }
             assert!(store.front().is_none());
         }
@@ -185,15 +197,27 @@ mod tests {
 
     #[test]
     fn a_full_store_refuses_and_goes_on() {
-        let mut store = PacketStore::new();
+        let mut store = PacketStore::new(3_200);
         for at in 0..100 {
-            assert_eq!(store.has_room(240), at < BLOCKS as i64 / 3);
+            assert_eq!(store.has_room(240), at < 13);
             store.insert(Slot::new(at * 240, at, 240, 0), &[7; 240]);
         }
-        assert_eq!(store.len(), BLOCKS / 3);
+        assert_eq!(store.len(), 13);
         store.drop_front();
         store.insert(Slot::new(0, 0, 240, 0), &[9; 240]);
-        let mut out = [0; 480];
-        assert_eq!((store.pop_into(&mut out), out[239]), (240, 9));
+        assert_eq!(store.front_payload(&mut [0; 480]), [9; 240]);
+    }
+
+    #[test]
+    fn packets_of_one_length_lie_in_one_piece() {
+        let mut store = PacketStore::new(3_200);
+        for at in 0..1_000 {
+            store.insert(Slot::new(at * 160, at, 160, 0), &[at as u8; 160]);
+            if at >= 3 {
+                // Nothing to put parts together in is needed.
+                assert_eq!(store.front_payload(&mut []), [(at - 3) as u8; 160]);
+                store.drop_front();
+            }
+        }
     }
 }

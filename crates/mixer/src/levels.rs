@@ -86,6 +86,10 @@ pub(crate) fn power(samples: &[i16]) -> f32 {
 }
 
 pub(crate) fn power_dbfs(power: f32) -> f32 {
+    // The logarithm of zero is slow to be none.
+    if power == 0.0 {
+        return SILENCE_DBFS;
+    }
     (10.0 * power.log10()).max(SILENCE_DBFS)
 }
 

@@ -44,10 +44,8 @@ const TO_CLEAR: u8 = 4;
 /// ```
 #[derive(Clone, Debug)]
 pub struct NoiseDetector {
-    /// dBFS of each frame, as a ring.
-    levels: [f32; WINDOW],
-    /// Logarithm of the zero crossings of each frame, as a ring.
-    crossings: [f32; WINDOW],
+    /// dBFS of each frame, and the logarithm of its zero crossings, as a ring.
+    frames: [(f32, f32); WINDOW],
     heard: usize,
     flagged: bool,
     /// Judgements in a row that speak against the flag.
@@ -57,8 +55,7 @@ pub struct NoiseDetector {
 impl Default for NoiseDetector {
     fn default() -> Self {
         Self {
-            levels: [SILENCE_DBFS; WINDOW],
-            crossings: [0.0; WINDOW],
+            frames: [(SILENCE_DBFS, 0.0); WINDOW],
             heard: 0,
             flagged: false,
             against: 0,
@@ -69,11 +66,10 @@ impl Default for NoiseDetector {
 impl NoiseDetector {
     /// Takes the next 20 ms; says so when the line has begun (true) or ceased (false) to play music or noise.
     pub fn push(&mut self, frame: &[i16]) -> Option<bool> {
-        let at = self.heard % WINDOW;
-        self.levels[at] = power_dbfs(power(frame));
+        let level = power_dbfs(power(frame));
         let neighbours = frame.iter().zip(frame.iter().skip(1));
         let crossings: u16 = neighbours.map(|(a, b)| (a ^ b).cast_unsigned() >> 15).sum();
-        self.crossings[at] = (f32::from(crossings) + 1.0).ln();
+        self.frames[self.heard % WINDOW] = (level, (f32::from(crossings) + 1.0).ln());
         self.heard += 1;
         let due = self.heard >= WINDOW && self.heard.is_multiple_of(EVERY);
         if due { self.judge() } else { None }
@@ -106,7 +102,7 @@ impl NoiseDetector {
 
     /// How little the window is like music or noise; `None` where it is all but silent.
     fn unsteadiness(&self) -> Option<f32> {
-        let mut sorted = self.levels;
+        let mut sorted = self.frames.map(|(level, _)| level);
         let (below, loud, _) = sorted.select_nth_unstable_by(WINDOW * 9 / 10, f32::total_cmp);
         let loud = *loud;
         if loud < AUDIBLE_DBFS {
@@ -115,15 +111,16 @@ impl NoiseDetector {
         let (_, soft, _) = below.select_nth_unstable_by(WINDOW / 10, f32::total_cmp);
         let range = (loud - *soft).clamp(SHALLOWEST_DB, DEEPEST_DB);
         let levels = self
-            .in_order(&self.levels)
-            .map(|l| l.max(loud - DEEPEST_DB));
-        let jumps = jump(levels.clone()) * jump(self.in_order(&self.crossings));
+            .in_order()
+            .map(|(level, _)| level.max(loud - DEEPEST_DB));
+        let crossings = self.in_order().map(|(_, crossings)| crossings);
+        let jumps = jump(levels.clone()) * jump(crossings);
         Some(1000.0 * (spread(levels) / range).powi(3) * jumps)
     }
 
-    /// A ring from its oldest value on.
-    fn in_order<'a>(&self, ring: &'a [f32; WINDOW]) -> impl Iterator<Item = f32> + Clone + 'a {
-        let (new, old) = ring.split_at(self.heard % WINDOW);
+    /// The frames from the oldest on.
+    fn in_order(&self) -> impl Iterator<Item = (f32, f32)> + Clone {
+        let (new, old) = self.frames.split_at(self.heard % WINDOW);
         old.iter().chain(new).copied()
     }
 }

@@ -96,7 +96,7 @@ pub(crate) fn start(
             replies: invite.tu_sender.clone(),
         },
         phase: Phase::Pending,
-        local: LocalSession::new(random()),
+        local: LocalSession::new(random()).wishing(core.config.opus),
         rtp: None,
         advertise,
         offer,

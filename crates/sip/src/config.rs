@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use conclave_media::Codec;
+use conclave_media::{Codec, OpusWishes};
 
 use crate::network::IpNetwork;
 use crate::number::Dialling;
@@ -25,6 +25,8 @@ pub struct SipConfig {
     pub strangers: Strangers,
     /// The codecs that an answer may pick and an offer of ours names, most wanted first.
     pub codecs: Vec<Codec>,
+    /// What callers who speak Opus are asked to send.
+    pub opus: OpusWishes,
     /// Bounds on what callers may make the server hold.
     pub limits: Limits,
     /// Session timers (RFC 4028).
@@ -42,6 +44,7 @@ impl Default for SipConfig {
             endpoints: Endpoints::default(),
             strangers: Strangers::Forbidden,
             codecs: vec![Codec::Pcmu, Codec::Pcma],
+            opus: OpusWishes::of_receiver(),
             limits: Limits::default(),
             timers: SessionTimers::default(),
             product: concat!("conclave/", env!("CARGO_PKG_VERSION")).into(),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use conclave_media::Codec;
+use conclave_media::{Codec, OpusWishes};
 
 use crate::sdp::Direction;
 
@@ -111,12 +111,14 @@ pub struct CallMedia {
     pub codec: Codec,
     /// Its RTP payload type as the peer numbered it.
     pub payload_type: u8,
-    /// The payload type of telephone-event (RFC 4733) at the codec's clock rate, if agreed on.
+    /// The payload type of telephone-event (RFC 4733), at the codec's clock rate where the peer has it so, if agreed on.
     pub event_payload_type: Option<u8>,
     /// What the peer wants in one packet, 10 to 60 ms.
     pub ptime: Duration,
     /// Who sends, as seen by this server. `RecvOnly` and `Inactive` mean that the peer holds the line.
     pub direction: Direction,
+    /// What the peer wants to be sent where the codec is Opus.
+    pub opus: OpusWishes,
 }
 
 /// Why a call ended.

@@ -51,7 +51,7 @@ mod stats;
 mod timer;
 
 pub use client::{ClientCall, ClientConfig, ClientError, Invite, PendingCall, Reply, SipClient};
-pub use conclave_media::Codec;
+pub use conclave_media::{Codec, OpusWishes};
 pub use config::{
     EndpointSecret, EndpointUser, Endpoints, Limits, Listener, SessionTimers, SipConfig, Strangers,
     Transport, Trunk,

@@ -1,9 +1,10 @@
 //! Offer and answer (RFC 3264) over SDP (RFC 8866): pure, bounded and total.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use conclave_media::Codec;
+use conclave_media::{Codec, OpusWishes};
 use sdp_types::{Attribute, Connection, Media, Origin, Session, Time};
 
 use crate::event::CallMedia;
@@ -13,8 +14,9 @@ pub const MAX_SDP: usize = 8 * 1024;
 /// The most media lines and the most formats of one line that are read.
 const MAX_MEDIA: usize = 16;
 const MAX_FORMATS: usize = 64;
-/// The first payload type that an offer of ours gives to telephone-event.
-const FIRST_DYNAMIC: u8 = 101;
+/// The first payload types that an offer of ours gives to codecs without a number of their own, and to telephone-event.
+const FIRST_DYNAMIC: u8 = 96;
+const FIRST_EVENT: u8 = 101;
 
 /// Who sends, as seen by this side (RFC 8866 section 6.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -86,7 +88,15 @@ pub enum NegotiateError {
 pub struct Negotiated {
     offer: Session,
     line: usize,
+    agreed: Agreed,
+}
+
+/// What one line of an offer or answer comes to.
+#[derive(Debug, Clone, PartialEq)]
+struct Agreed {
     media: CallMedia,
+    /// Units of a second in telephone-event.
+    event_rate: u32,
     /// Whether the peer knows events up to 16 (flash) rather than 15.
     flash: bool,
     mux: bool,
@@ -111,13 +121,11 @@ pub fn negotiate(offer: &[u8], codecs: &[Codec]) -> Result<Negotiated, Negotiate
     let mut error = NegotiateError::NoAudio;
     for (line, media) in offer.medias.iter().enumerate() {
         match agree(&offer, media, codecs) {
-            Ok((media, flash, mux)) => {
+            Ok(agreed) => {
                 return Ok(Negotiated {
                     offer,
                     line,
-                    media,
-                    flash,
-                    mux,
+                    agreed,
                 });
             }
             // The most telling error is that of the line that came nearest.
@@ -140,7 +148,7 @@ pub fn read_answer(answer: &[u8], codecs: &[Codec]) -> Result<CallMedia, Negotia
             continue;
         };
         match agree(&answer, media, &[*codec]) {
-            Ok((media, ..)) => return Ok(media),
+            Ok(agreed) => return Ok(agreed.media),
             Err(error) => first = error,
         }
     }
@@ -153,7 +161,7 @@ pub fn read_answer(answer: &[u8], codecs: &[Codec]) -> Result<CallMedia, Negotia
 impl Negotiated {
     /// What was agreed on, as seen by this side.
     pub fn media(&self) -> &CallMedia {
-        &self.media
+        &self.agreed.media
     }
 
     /// The id of the peer's session and the version of its description.
@@ -170,6 +178,9 @@ pub struct LocalSession {
     id: u64,
     version: u64,
     last: Option<Session>,
+    opus: OpusWishes,
+    /// What the last answer of this side came to.
+    agreed: Option<Agreed>,
 }
 
 impl LocalSession {
@@ -180,7 +191,15 @@ impl LocalSession {
             id: id >> 1,
             version: 1,
             last: None,
+            opus: OpusWishes::of_receiver(),
+            agreed: None,
         }
+    }
+
+    /// The same, with other wishes for Opus.
+    #[must_use]
+    pub fn wishing(self, opus: OpusWishes) -> Self {
+        Self { opus, ..self }
     }
 
     /// The answer to an offer, naming `local` as the address for RTP.
@@ -192,11 +211,12 @@ impl LocalSession {
         }
         for (line, offered) in agreed.offer.medias.iter().enumerate() {
             if line == agreed.line {
-                session.medias.push(agreed.line(offered, local));
+                session.medias.push(agreed.line(offered, local, self.opus));
             } else {
                 session.medias.push(refused(offered));
             }
         }
+        self.agreed = Some(agreed.agreed.clone());
         self.stamp(session)
     }
 
@@ -204,8 +224,56 @@ impl LocalSession {
     pub fn offer(&mut self, codecs: &[Codec], local: SocketAddr, direction: Direction) -> String {
         let mut session = self.session(local.ip());
         session.times = vec![Time::new(0, 0)];
-        session.medias.push(offered(codecs, local, direction));
+        let media = self.offered(codecs, local, direction);
+        session.medias.push(media);
         self.stamp(session)
+    }
+
+    fn offered(&self, codecs: &[Codec], local: SocketAddr, direction: Direction) -> Media {
+        let mut formats = Vec::new();
+        let mut attributes = Vec::new();
+        let mut numbers = self.numbers();
+        let mut rates = Vec::new();
+        for codec in codecs {
+            let Some(payload_type) = numbers.of(*codec) else {
+                continue;
+            };
+            formats.push(payload_type.to_string());
+            attributes.extend(described(payload_type, *codec, self.opus));
+            if !rates.contains(&codec.clock_rate()) {
+                rates.push(codec.clock_rate());
+            }
+        }
+        // Events have the clock of the audio that they stand in for (RFC 4733 section 2.1).
+        for rate in rates {
+            let Some(event) = numbers.of_events(rate) else {
+                continue;
+            };
+            formats.push(event.to_string());
+            attributes.extend(events(event, rate, "0-16"));
+        }
+        attributes.extend(transport(local, true, direction));
+        Media {
+            port: local.port(),
+            attributes,
+            ..line(formats.join(" "))
+        }
+    }
+
+    /// The numbers for an offer: those of the session so far mean the same for all its life (RFC 3264 section 8.3.2).
+    fn numbers(&self) -> Numbers {
+        let agreed = self.agreed.as_ref();
+        let codec = agreed.map(|a| (a.media.codec, a.media.payload_type));
+        let event = agreed.and_then(|a| Some((a.event_rate, a.media.event_payload_type?)));
+        let free = |number: &u8| {
+            codec.is_none_or(|c| c.1 != *number) && event.is_none_or(|e| e.1 != *number)
+        };
+        Numbers {
+            codec,
+            event,
+            codecs: (FIRST_DYNAMIC..FIRST_EVENT).filter(free).collect(),
+            events: (FIRST_EVENT..=127).filter(free).collect(),
+        }
     }
 
     fn session(&self, address: IpAddr) -> Session {
@@ -231,19 +299,21 @@ impl LocalSession {
 }
 
 impl Negotiated {
-    fn line(&self, offered: &Media, local: SocketAddr) -> Media {
-        let codec = self.media.codec;
-        let mut formats = self.media.payload_type.to_string();
-        let mut attributes = vec![rtpmap(self.media.payload_type, codec)];
-        if let Some(event) = self.media.event_payload_type {
+    fn line(&self, offered: &Media, local: SocketAddr, opus: OpusWishes) -> Media {
+        let Agreed {
+            media,
+            event_rate,
+            flash,
+            mux,
+        } = &self.agreed;
+        let mut formats = media.payload_type.to_string();
+        let mut attributes = described(media.payload_type, media.codec, opus);
+        if let Some(event) = media.event_payload_type {
             formats.push_str(&format!(" {event}"));
-            attributes.extend(events(
-                event,
-                codec,
-                if self.flash { "0-16" } else { "0-15" },
-            ));
+            let range = if *flash { "0-16" } else { "0-15" };
+            attributes.extend(events(event, *event_rate, range));
         }
-        attributes.extend(transport(local, self.mux, self.media.direction));
+        attributes.extend(transport(local, *mux, media.direction));
         Media {
             media: offered.media.clone(),
             port: local.port(),
@@ -254,34 +324,28 @@ impl Negotiated {
     }
 }
 
-fn offered(codecs: &[Codec], local: SocketAddr, direction: Direction) -> Media {
-    let mut formats = Vec::new();
-    let mut attributes = Vec::new();
-    let mut dynamic = FIRST_DYNAMIC;
-    let mut rates = Vec::new();
-    for codec in codecs {
-        let Some(payload_type) = codec.static_payload_type() else {
-            continue;
-        };
-        formats.push(payload_type.to_string());
-        attributes.push(rtpmap(payload_type, *codec));
-        if !rates.contains(&codec.clock_rate()) {
-            rates.push(codec.clock_rate());
-        }
+/// Payload types yet to be given, and those that the session has already.
+struct Numbers {
+    codec: Option<(Codec, u8)>,
+    event: Option<(u32, u8)>,
+    codecs: VecDeque<u8>,
+    events: VecDeque<u8>,
+}
+
+impl Numbers {
+    fn of(&mut self, codec: Codec) -> Option<u8> {
+        let agreed = self.codec.filter(|agreed| agreed.0 == codec);
+        agreed
+            .map(|agreed| agreed.1)
+            .or(codec.static_payload_type())
+            .or_else(|| self.codecs.pop_front())
     }
-    for rate in rates {
-        let Some(codec) = codecs.iter().find(|c| c.clock_rate() == rate) else {
-            continue;
-        };
-        formats.push(dynamic.to_string());
-        attributes.extend(events(dynamic, *codec, "0-16"));
-        dynamic += 1;
-    }
-    attributes.extend(transport(local, true, direction));
-    Media {
-        port: local.port(),
-        attributes,
-        ..line(formats.join(" "))
+
+    fn of_events(&mut self, rate: u32) -> Option<u8> {
+        let agreed = self.event.filter(|agreed| agreed.0 == rate);
+        agreed
+            .map(|agreed| agreed.1)
+            .or_else(|| self.events.pop_front())
     }
 }
 
@@ -309,17 +373,25 @@ fn line(formats: String) -> Media {
     }
 }
 
-fn rtpmap(payload_type: u8, codec: Codec) -> Attribute {
-    let map = format!(
-        "{payload_type} {}/{}",
-        codec.rtpmap_name(),
-        codec.clock_rate()
-    );
-    Attribute::with_value("rtpmap", map)
+/// The lines that say what a payload type is.
+fn described(payload_type: u8, codec: Codec, opus: OpusWishes) -> Vec<Attribute> {
+    let (name, rate) = (codec.rtpmap_name(), codec.clock_rate());
+    let map = match codec.rtpmap_channels() {
+        1 => format!("{payload_type} {name}/{rate}"),
+        channels => format!("{payload_type} {name}/{rate}/{channels}"),
+    };
+    let mut attributes = vec![Attribute::with_value("rtpmap", map)];
+    if codec == Codec::Opus {
+        let wishes = format!("{payload_type} {opus}");
+        attributes.push(Attribute::with_value("fmtp", wishes));
+        // Other codecs have nobody who sends more; Opus may come in packets of 120 ms.
+        attributes.push(Attribute::with_value("maxptime", "60"));
+    }
+    attributes
 }
 
-fn events(payload_type: u8, codec: Codec, range: &str) -> [Attribute; 2] {
-    let map = format!("{payload_type} telephone-event/{}", codec.clock_rate());
+fn events(payload_type: u8, rate: u32, range: &str) -> [Attribute; 2] {
+    let map = format!("{payload_type} telephone-event/{rate}");
     [
         Attribute::with_value("rtpmap", map),
         Attribute::with_value("fmtp", format!("{payload_type} {range}")),
@@ -352,12 +424,8 @@ fn parse(text: &[u8]) -> Result<Session, NegotiateError> {
     Ok(session)
 }
 
-/// What this line would agree on; also whether the peer knows the event 16, and whether RTCP shares RTP's port.
-fn agree(
-    session: &Session,
-    media: &Media,
-    codecs: &[Codec],
-) -> Result<(CallMedia, bool, bool), NegotiateError> {
+/// What this line would agree on.
+fn agree(session: &Session, media: &Media, codecs: &[Codec]) -> Result<Agreed, NegotiateError> {
     if !media.media.eq_ignore_ascii_case("audio") || media.port == 0 {
         return Err(NegotiateError::NoAudio);
     }
@@ -373,11 +441,16 @@ fn agree(
         .iter()
         .find_map(pick)
         .ok_or(NegotiateError::NoCommonCodec)?;
-    let event = formats
-        .iter()
-        .filter(|f| is_map(media, f, "telephone-event", codec.clock_rate()))
-        .find_map(|f| payload_type(f))
-        .filter(|event| *event != number);
+    let event_at = |rate: u32| {
+        let event = formats
+            .iter()
+            .filter(|f| is_map(media, f, "telephone-event", rate, 1))
+            .find_map(|f| payload_type(f))?;
+        (event != number).then_some((event, rate))
+    };
+    // Telephones exist that offer Opus and events in the clock of G.711 alone: better their digits than none.
+    let event = event_at(codec.clock_rate()).or_else(|| event_at(8_000));
+    let (event, event_rate) = event.unzip();
     let address = address(session, media)?;
     let mux = media.has_attribute("rtcp-mux");
     let remote = SocketAddr::new(address, media.port);
@@ -398,8 +471,17 @@ fn agree(
         event_payload_type: event,
         ptime: ptime(media),
         direction,
+        opus: values(media, "fmtp", &number.to_string())
+            .next()
+            .filter(|_| codec == Codec::Opus)
+            .map_or_else(OpusWishes::default, OpusWishes::parse),
     };
-    Ok((agreed, event.is_some_and(|e| knows_flash(media, e)), mux))
+    Ok(Agreed {
+        media: agreed,
+        event_rate: event_rate.unwrap_or(codec.clock_rate()),
+        flash: event.is_some_and(|e| knows_flash(media, e)),
+        mux,
+    })
 }
 
 fn payload_type(format: &str) -> Option<u8> {
@@ -409,7 +491,8 @@ fn payload_type(format: &str) -> Option<u8> {
 /// Whether the format of this line is the codec: by its rtpmap, else by its static number (RFC 3551 section 6).
 fn matches(media: &Media, format: &str, codec: Codec) -> bool {
     if map_of(media, format).is_some() {
-        return is_map(media, format, codec.rtpmap_name(), codec.clock_rate());
+        let (name, rate) = (codec.rtpmap_name(), codec.clock_rate());
+        return is_map(media, format, name, rate, codec.rtpmap_channels());
     }
     let number = codec.static_payload_type();
     number.is_some() && payload_type(format) == number
@@ -420,15 +503,15 @@ fn map_of<'a>(media: &'a Media, format: &str) -> Option<&'a str> {
     values(media, "rtpmap", format).next()
 }
 
-fn is_map(media: &Media, format: &str, name: &str, rate: u32) -> bool {
+fn is_map(media: &Media, format: &str, name: &str, rate: u32, channels: u8) -> bool {
     let Some(map) = map_of(media, format) else {
         return false;
     };
     let mut parts = map.trim().split('/');
     let named = parts.next().is_some_and(|n| n.eq_ignore_ascii_case(name));
     let rated = parts.next().and_then(|r| r.parse().ok()) == Some(rate);
-    let mono = parts.next().is_none_or(|channels| channels == "1");
-    named && rated && mono
+    let counted = parts.next().unwrap_or("1").parse() == Ok(channels);
+    named && rated && counted
 }
 
 /// The values of an attribute that begin with a format number.

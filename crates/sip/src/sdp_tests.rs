@@ -1,5 +1,5 @@
 use super::*;
-use conclave_media::Codec::{Pcma, Pcmu};
+use conclave_media::Codec::{G722, Opus, Pcma, Pcmu};
 
 const LOCAL: &str = "198.51.100.1:20000";
 
@@ -251,5 +251,109 @@ fn bytes_of_another_encoding_do_no_harm() {
     assert!(negotiate(&sdp, &[Pcmu]).is_ok());
     for cut in 0..sdp.len() {
         let _ = negotiate(&sdp[..cut], &[Pcmu]);
+    }
+}
+
+#[test]
+fn opus_is_agreed_on_with_its_clock_and_wishes() {
+    let check = |lines: &str, event: Option<u8>, in_answer: &[&str]| {
+        let sdp = basic(&format!("m=audio 4000 RTP/AVP 111 0 100 101\r\n{lines}"));
+        let agreed = negotiate(sdp.as_bytes(), &[Opus, G722, Pcmu]).unwrap();
+        let media = agreed.media();
+        assert_eq!((media.codec, media.payload_type), (Opus, 111), "{lines}");
+        assert_eq!(media.event_payload_type, event, "{lines}");
+        let text = LocalSession::new(14).answer(&agreed, LOCAL.parse().unwrap());
+        let audio: Vec<&str> = text.lines().skip_while(|l| !l.starts_with("m=")).collect();
+        assert_eq!(&audio[..in_answer.len()], in_answer, "{lines}");
+        media.opus
+    };
+    let map = "a=rtpmap:111 OPUS/48000/2\r\n";
+    let ours = "a=fmtp:111 maxaveragebitrate=128000;useinbandfec=1";
+    let wishes = check(
+        &format!(
+            "{map}a=fmtp:111 useinbandfec=1;maxplaybackrate=24000\r\n\
+             a=rtpmap:100 telephone-event/8000\r\na=rtpmap:101 telephone-event/48000\r\n"
+        ),
+        Some(101),
+        &[
+            "m=audio 20000 RTP/AVP 111 101",
+            "a=rtpmap:111 opus/48000/2",
+            ours,
+            "a=maxptime:60",
+            "a=rtpmap:101 telephone-event/48000",
+        ],
+    );
+    assert_eq!((wishes.max_playback_rate, wishes.fec), (24_000, true));
+    // Events in another clock are better than none.
+    let wishes = check(
+        &format!("{map}a=rtpmap:100 telephone-event/8000\r\n"),
+        Some(100),
+        &[
+            "m=audio 20000 RTP/AVP 111 100",
+            "a=rtpmap:111 opus/48000/2",
+            ours,
+            "a=maxptime:60",
+            "a=rtpmap:100 telephone-event/8000",
+        ],
+    );
+    assert_eq!(wishes, OpusWishes::default());
+    // Mono is what no Opus is called (RFC 7587 section 7), and another clock is none of its.
+    for other in ["opus/48000", "opus/48000/1", "opus/16000/2"] {
+        let sdp = basic(&format!(
+            "m=audio 4000 RTP/AVP 111 0\r\na=rtpmap:111 {other}\r\n"
+        ));
+        let agreed = negotiate(sdp.as_bytes(), &[Opus, Pcmu]).unwrap();
+        assert_eq!(agreed.media().codec, Pcmu, "{other}");
+    }
+}
+
+#[test]
+fn our_offer_has_events_in_the_clock_of_each_codec() {
+    let wishes = OpusWishes {
+        dtx: true,
+        ..OpusWishes::of_receiver()
+    };
+    let mut local = LocalSession::new(14).wishing(wishes);
+    let codecs = [Opus, G722, Pcmu, Pcma];
+    let text = local.offer(&codecs, LOCAL.parse().unwrap(), Direction::SendRecv);
+    for line in [
+        "m=audio 20000 RTP/AVP 96 9 0 8 101 102",
+        "a=rtpmap:96 opus/48000/2",
+        "a=fmtp:96 maxaveragebitrate=128000;useinbandfec=1;usedtx=1",
+        "a=rtpmap:101 telephone-event/48000",
+        "a=rtpmap:102 telephone-event/8000",
+    ] {
+        assert!(text.contains(&format!("{line}\r\n")), "{line} in {text}");
+    }
+    for (theirs, event) in [(Opus, 101), (Pcma, 102)] {
+        let taken = negotiate(text.as_bytes(), &[theirs]).unwrap();
+        let reply = LocalSession::new(2).answer(&taken, "192.0.2.9:30000".parse().unwrap());
+        let agreed = read_answer(reply.as_bytes(), &codecs).unwrap();
+        assert_eq!(
+            (agreed.codec, agreed.event_payload_type),
+            (theirs, Some(event))
+        );
+        assert!(theirs != Opus || agreed.opus == OpusWishes::of_receiver());
+    }
+}
+
+/// A peer may give our numbers to other things, and its own stay what they are.
+#[test]
+fn numbers_keep_their_meaning_in_later_offers() {
+    let sdp = basic(
+        "m=audio 4000 RTP/AVP 101 96\r\na=rtpmap:101 opus/48000/2\r\na=rtpmap:96 telephone-event/48000\r\n",
+    );
+    let codecs = [Opus, G722, Pcmu];
+    let address = LOCAL.parse().unwrap();
+    let mut local = LocalSession::new(14);
+    local.answer(&negotiate(sdp.as_bytes(), &codecs).unwrap(), address);
+    let text = local.offer(&codecs, address, Direction::SendRecv);
+    for line in [
+        "m=audio 20000 RTP/AVP 101 9 0 96 102",
+        "a=rtpmap:101 opus/48000/2",
+        "a=rtpmap:96 telephone-event/48000",
+        "a=rtpmap:102 telephone-event/8000",
+    ] {
+        assert!(text.contains(&format!("{line}\r\n")), "{line} in {text}");
     }
 }

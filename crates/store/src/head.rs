@@ -36,7 +36,7 @@ pub struct HeadFile {
 #[non_exhaustive]
 pub enum HeadError {
     /// It isn't what Conclave writes.
-    #[error("{} is damaged: {why}. Verify the audit log, then note its head anew", path.display())]
+    #[error("{} is damaged: {why}. Look into it, then `report audit --accept` notes the head anew", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -44,7 +44,7 @@ pub enum HeadError {
         why: &'static str,
     },
     /// It wasn't written with the audit key.
-    #[error("{} was not written by this bridge, or was changed since: somebody may have cut the audit log", .0.display())]
+    #[error("{} was not written by this bridge, or was changed since: somebody may have cut the audit log. Look into it, then `report audit --accept` notes the head anew", .0.display())]
     Forged(PathBuf),
     /// The file system refuses.
     #[error("{}: {source}", path.display())]

@@ -83,6 +83,9 @@ pub struct AuditPage {
     pub kind: Option<String>,
     /// After the entry of this number.
     pub after: u64,
+    /// Up to the entry of this number: of a period, where its [span](crate::Store::audit_span) is known, so that what
+    /// comes after it isn't looked through.
+    pub last: Option<u64>,
     /// So many at most; 0 for as many as a page holds.
     pub limit: u32,
 }

@@ -397,8 +397,17 @@ pub trait Store: Books {
     /// The entries that match, in order, with the names as far as they aren't erased.
     fn audit(&self, page: &AuditPage) -> impl Future<Output = Result<Vec<AuditRow>>> + Send;
 
+    /// The numbers of the first and the last entry of a period; none where it has no entries.
+    fn audit_span(&self, period: Period)
+    -> impl Future<Output = Result<Option<(u64, u64)>>> + Send;
+
     /// Verifies the whole chain, from the anchor to the head that is kept outside the database.
     fn verify_audit(&self) -> impl Future<Output = Result<Verified>> + Send;
+
+    /// Takes the log as it stands for the whole of it, after somebody has looked into what verification found about
+    /// its head, which is noted anew; an entry says what was found, and so does the answer. Nothing where all is well.
+    /// [`Broken`](StoreError::Broken) where the chain itself, or a name in it, is not as it was written.
+    fn accept_audit(&self, act: &Act) -> impl Future<Output = Result<Option<String>>> + Send;
 
     // Persons, retention, copies.
 

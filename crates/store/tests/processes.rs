@@ -263,9 +263,8 @@ fn told(mut child: Child, lifetime: Duration) -> (Vec<(String, u32, Instant)>, I
         Some((what.to_owned(), n.parse().ok(), Instant::now()))
     };
     let begun = loop {
-        match line().expect("it begins") {
-            (what, Some(n), at) => break (what, n, at),
-            (_, None, _) => {}
+        if let (what, Some(n), at) = line().expect("it begins") {
+            break (what, n, at);
         }
     };
     // Whatever it is about just then, and whatever of its words is on its way.

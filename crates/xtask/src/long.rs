@@ -73,6 +73,13 @@ const CAMPAIGNS: &[Campaign] = &[
         run: store_scale,
     },
     Campaign {
+        name: "tick-cost",
+        arguments: "[LEGS ...]",
+        about: "instructions and cache misses of a tick of the media plane, for each leg of a room (needs valgrind)",
+        takes: "5 minutes",
+        run: crate::tick_cost::tick_cost,
+    },
+    Campaign {
         name: "soak",
         arguments: "[MINUTES]",
         about: "calls come and go at the built bridge, 20 a second: what memory and sockets do (needs sipp)",

@@ -14,6 +14,7 @@ mod setup;
 mod soak;
 mod talk_off;
 mod test;
+mod tick_cost;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

@@ -168,7 +168,15 @@ async fn withdraw(which: BookingWithdraw) -> Result<(), Failure> {
     let (data, config) = existing(&which.common.place).await?;
     let before = one(&data, which.id).await?;
     let invitee = meant(&before, &which.invitee)?;
-    let booking = data.store.withdraw(invitee.id, &data.act()).await?;
+    let booking = match data.store.withdraw(invitee.id, &data.act()).await {
+        Ok(booking) => booking,
+        // The file could not be written the first time.
+        Err(StoreError::Withdrawn(who)) if which.ics.is_some() => {
+            warn(format!("{who} was withdrawn already"));
+            before.clone()
+        }
+        Err(error) => return Err(error.into()),
+    };
     if let Some(directory) = &which.ics {
         let kind = LetterKind::Cancellation;
         files::write(&data, &config, &booking, Some(invitee.id), kind, directory).await?;

@@ -9,6 +9,7 @@ use std::{
 };
 
 use conclave_accounts::{Doors, LONGEST_PIN, PinPolicy, SHORTEST_PIN};
+use conclave_media::{OpusSettings, OpusWishes};
 use conclave_portal::Site;
 use serde::Deserialize;
 
@@ -139,8 +140,18 @@ pub(crate) struct KeyBinding {
 pub(crate) struct Media {
     pub(crate) rtp_ports: [u16; 2],
     pub(crate) codecs: Vec<String>,
+    pub(crate) opus: Opus,
     pub(crate) threads: usize,
     pub(crate) shared_sockets: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(crate) struct Opus {
+    pub(crate) bitrate: u32,
+    pub(crate) complexity: u8,
+    pub(crate) expected_loss: u8,
+    pub(crate) dtx: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -325,9 +336,43 @@ impl Default for Media {
     fn default() -> Self {
         Self {
             rtp_ports: [20000, 29999],
-            codecs: vec!["G722".into(), "PCMU".into(), "PCMA".into()],
+            codecs: ["opus", "G722", "PCMU", "PCMA"].map(Into::into).into(),
+            opus: Opus::default(),
             threads: 0,
             shared_sockets: 4,
+        }
+    }
+}
+
+impl Default for Opus {
+    fn default() -> Self {
+        let settings = OpusSettings::default();
+        Self {
+            bitrate: settings.bitrate,
+            complexity: settings.complexity,
+            expected_loss: settings.expected_loss,
+            dtx: settings.dtx,
+        }
+    }
+}
+
+impl Opus {
+    /// How calls are sent Opus, as far as they wish it.
+    pub(crate) fn settings(&self) -> OpusSettings {
+        OpusSettings {
+            bitrate: self.bitrate,
+            complexity: self.complexity,
+            expected_loss: self.expected_loss,
+            dtx: self.dtx,
+            ..OpusSettings::default()
+        }
+    }
+
+    /// What calls are asked to send.
+    pub(crate) fn wishes(&self) -> OpusWishes {
+        OpusWishes {
+            dtx: self.dtx,
+            ..OpusWishes::of_receiver()
         }
     }
 }
@@ -493,6 +538,16 @@ impl Config {
         if self.media.codecs.is_empty() {
             return wrong("media.codecs", "name at least one".into());
         }
+        let opus = &self.media.opus;
+        if !(6_000..=128_000).contains(&opus.bitrate) {
+            return wrong("media.opus.bitrate", "from 6000 to 128000".into());
+        }
+        if opus.complexity > 10 {
+            return wrong("media.opus.complexity", "from 0 to 10".into());
+        }
+        if opus.expected_loss > 100 {
+            return wrong("media.opus.expected-loss", "from 0 to 100".into());
+        }
         for codec in &self.media.codecs {
             self::codec(codec).map_err(|problem| ("media.codecs".to_owned(), problem))?;
         }
@@ -622,8 +677,9 @@ pub(crate) fn codec(name: &str) -> Result<conclave_media::Codec, String> {
         "PCMU" => Ok(conclave_media::Codec::Pcmu),
         "PCMA" => Ok(conclave_media::Codec::Pcma),
         "G722" => Ok(conclave_media::Codec::G722),
+        "OPUS" => Ok(conclave_media::Codec::Opus),
         _ => Err(format!(
-            "'{name}' is not a codec that the bridge speaks; it speaks G722, PCMU and PCMA"
+            "'{name}' is not a codec that the bridge speaks; it speaks opus, G722, PCMU and PCMA"
         )),
     }
 }
@@ -652,6 +708,9 @@ mod tests {
         check("[sip]\nlisen = []", "lisen");
         check("[media]\nrtp-ports = [30000, 20000]", "media.rtp-ports");
         check("[media]\ncodecs = ['OPSU']", "OPSU");
+        check("[media.opus]\nbitrate = 5000", "media.opus.bitrate");
+        check("[media.opus]\ncomplexity = 11", "media.opus.complexity");
+        check("[media.opus]\nexpected-loss = 101", "expected-loss");
         check("[limits]\ncalls = -1", "calls");
         check("[sip]\nlisten = []", "sip.listen");
         let listen = "{ transport = 'udp', address = '127.0.0.1:5060' }";

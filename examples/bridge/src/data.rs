@@ -29,7 +29,7 @@ const BRIDGE: &str = "main";
 pub(crate) enum DataError {
     #[error("the data directory: {0}")]
     Keys(#[from] KeysError),
-    #[error("the data directory: {0}")]
+    #[error("the data: {0}")]
     Store(#[from] StoreError),
     #[error("there is no data of a bridge in {}; `serve` and `account add` make it, --data names another directory", .0.display())]
     None(PathBuf),

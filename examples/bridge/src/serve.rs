@@ -160,6 +160,7 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
             .collect(),
         clock,
         longest_pin: usize::from(config.pins.host_digits.max(config.pins.guest_digits)),
+        opus: config.media.opus.settings(),
     };
     Shell::run(
         parts,
@@ -365,6 +366,7 @@ pub(crate) fn sip_config(config: &Config) -> Result<SipConfig, String> {
             .iter()
             .map(|name| config::codec(name))
             .collect::<Result<_, _>>()?,
+        opus: config.media.opus.wishes(),
         limits: conclave_sip::Limits {
             setups_per_second: config.limits.setups_per_second,
             pending_per_source: config.limits.pending,

@@ -15,7 +15,7 @@ use conclave_attendant::{Action, Attendant, Audience, Event, Report, Route};
 use conclave_conference::{Clip, Fact, LeaveReason, NameId, PlayId, Prompt};
 use conclave_dtmf::{Way, parse_info};
 use conclave_engine::{
-    self as engine, ClipId, Command, Engine, LegId, LegMedia, NameRules, Port, RoomId,
+    self as engine, ClipId, Command, Engine, LegId, LegMedia, NameRules, OpusSettings, Port, RoomId,
 };
 use conclave_sip::{CallMedia, CallRef, Direction, IncomingCall, SipEvent, SipServer};
 use conclave_store::{self as store, Entry, Porter, Recorder, SqlStore, Store};
@@ -38,6 +38,7 @@ pub(crate) struct Parts {
     pub(crate) trunks: BTreeSet<String>,
     pub(crate) clock: Clock,
     pub(crate) longest_pin: usize,
+    pub(crate) opus: OpusSettings,
 }
 
 pub(crate) struct Shell {
@@ -280,7 +281,7 @@ impl Shell {
             let access = self.parts.access.of(&state.called, self.parts.longest_pin);
             self.parts.engine.send(Command::Start {
                 leg: leg(call),
-                media: leg_media(&media),
+                media: leg_media(&media, self.parts.opus),
             });
             self.tell(Event::Answered {
                 call,
@@ -291,7 +292,7 @@ impl Shell {
         if !first || !matches!(media.direction, Direction::SendRecv) {
             self.parts.engine.send(Command::Update {
                 leg: leg(call),
-                media: leg_media(&media),
+                media: leg_media(&media, self.parts.opus),
                 direction: direction(media.direction),
             });
         }
@@ -598,13 +599,14 @@ fn room(conference: conclave_conference::ConferenceId) -> RoomId {
     RoomId(u64::from(conference.0))
 }
 
-fn leg_media(media: &CallMedia) -> LegMedia {
+fn leg_media(media: &CallMedia, opus: OpusSettings) -> LegMedia {
     LegMedia {
         remote: media.remote,
         codec: media.codec,
         payload_type: media.payload_type,
         event_payload_type: media.event_payload_type,
         rtcp: engine::Rtcp::At(media.remote_rtcp),
+        opus: opus.within(media.opus),
     }
 }
 

@@ -6,7 +6,9 @@ use conclave_media::{Codec, Decoder, Encoder, RtpPacket, RtpWriter};
 use conclave_mixer::{Rate, tone::Tone};
 
 use super::*;
-use crate::{EventReceiver, Pcm, fade::add, leg::StreamStart, port::PortKey};
+use crate::{
+    EventReceiver, OpusSettings, Pcm, encoding::Alike, fade::add, leg::StreamStart, port::PortKey,
+};
 
 /// What went out, in order: RTP alone.
 #[derive(Default)]
@@ -37,6 +39,21 @@ struct Phone {
     heard: Vec<i16>,
     sequence: Option<u16>,
     packets: usize,
+}
+
+impl Phone {
+    /// The datagram of 20 ms that the phone says.
+    fn packet(&mut self, frame: &[i16]) -> Vec<u8> {
+        let mut payload = vec![0; 1_275];
+        let length = self.encoder.encode(frame, &mut payload);
+        let mut packet = vec![0; conclave_media::HEADER_LEN + length];
+        let payload_type = self.codec.static_payload_type().unwrap_or(96);
+        let units = self.codec.clock_rate() / 50;
+        let payload = &payload[..length];
+        self.writer
+            .write(payload_type, false, units, payload, &mut packet);
+        packet
+    }
 }
 
 const PEER: ([u8; 4], u16) = ([192, 0, 2, 1], 4_000);
@@ -133,12 +150,7 @@ impl Rig {
                 tone.fill(&mut more);
                 add(&mut frame, &more);
             }
-            let (mut payload, mut packet) = ([0; 160], [0; 172]);
-            phone.encoder.encode(&frame, &mut payload);
-            let payload_type = phone.codec.static_payload_type().unwrap();
-            phone
-                .writer
-                .write(payload_type, false, 160, &payload, &mut packet);
+            let packet = phone.packet(&frame);
             self.datagram(n, &packet);
         }
     }
@@ -516,6 +528,7 @@ fn pressed(rig: &Rig) -> Vec<(Way, char)> {
 fn a_tone_is_a_digit_and_others_hear_no_more_than_40_ms_of_it() {
     check_tones(Codec::Pcmu);
     check_tones(Codec::G722);
+    check_tones(Codec::Opus);
 }
 
 fn check_tones(codec: Codec) {
@@ -532,7 +545,6 @@ fn check_tones(codec: Codec) {
     for early in (0..samples).step_by(samples / 16) {
         rig.heard(b);
         let mut tones = key(852.0, 1_477.0, rate);
-        let mut packet = [0; 172];
         let mut loudest = 0;
         for tick in 0..15 {
             let mut frame = vec![0; samples];
@@ -545,13 +557,7 @@ fn check_tones(codec: Codec) {
             loudest = frame
                 .iter()
                 .fold(loudest, |loudest, s| s.abs().max(loudest));
-            let mut payload = [0; 160];
-            let phone = &mut rig.phones[0];
-            phone.encoder.encode(&frame, &mut payload);
-            let payload_type = codec.static_payload_type().unwrap();
-            phone
-                .writer
-                .write(payload_type, false, 160, &payload, &mut packet);
+            let packet = rig.phones[0].packet(&frame);
             rig.datagram(0, &packet);
             rig.planes[0].tick(&mut rig.sent);
             rig.deliver();
@@ -676,8 +682,8 @@ fn bytes_of_any_kind_are_ignored() {
 }
 
 /// In dB, of a tone against all else in samples at 16 kHz.
-fn above_the_rest(samples: &[i16], hz: f64) -> f64 {
-    let tone = f64::from(conclave_mixer::tone::strength_dbfs(samples, hz, 16_000));
+fn above_the_rest(samples: &[i16], hz: f64, rate: Rate) -> f64 {
+    let tone = f64::from(conclave_mixer::tone::strength_dbfs(samples, hz, rate.hz()));
     let all: f64 = samples
         .iter()
         .map(|s| (f64::from(*s) / 32_768.0).powi(2))
@@ -688,60 +694,254 @@ fn above_the_rest(samples: &[i16], hz: f64) -> f64 {
 
 #[test]
 fn wideband_is_heard_by_wideband_and_everybody_by_all() {
+    check_rates(Codec::G722, 5_000.0);
+    check_rates(Codec::Opus, 5_000.0);
+}
+
+/// A wideband telephone says `hz`, one of G.711 says 440 Hz.
+fn check_rates(codec: Codec, hz: f64) {
+    let rate = codec.sample_rate();
+    let settled = codec.frame_samples() * 20;
     let mut rig = Rig::new(1);
-    let (wide, narrow) = (
-        rig.leg_of(Codec::G722, 5_000.0, -20.0),
-        rig.leg(440.0, -20.0),
-    );
-    let (listens_wide, listens_narrow) = (rig.leg_of(Codec::G722, 0.0, 0.0), rig.leg(0.0, 0.0));
+    let (wide, narrow) = (rig.leg_of(codec, hz, -20.0), rig.leg(440.0, -20.0));
+    let (listens_wide, listens_narrow) = (rig.leg_of(codec, 0.0, 0.0), rig.leg(0.0, 0.0));
     rig.planes[0].open_room(RoomId(1));
     for leg in [wide, narrow, listens_wide, listens_narrow] {
         rig.room(leg, 1, true);
     }
     rig.ticks(60);
-    let at = |samples: &[i16], hz| conclave_mixer::tone::strength_dbfs(samples, hz, 16_000);
+    let at = |samples: &[i16], hz| conclave_mixer::tone::strength_dbfs(samples, hz, rate);
     let heard = rig.heard(listens_wide);
-    let heard = &heard[heard.len() - 6_400..];
+    let heard = &heard[heard.len() - settled..];
     assert!(
-        (at(heard, 5_000.0) + 20.0).abs() < 2.0,
-        "{}",
-        at(heard, 5_000.0)
+        (at(heard, hz) + 20.0).abs() < 2.0,
+        "{codec:?}: {}",
+        at(heard, hz)
     );
-    assert!((at(heard, 440.0) + 20.0).abs() < 1.0);
+    assert!(
+        (at(heard, 440.0) + 20.0).abs() < 1.0,
+        "{codec:?}: {}",
+        at(heard, 440.0)
+    );
     let heard = rig.heard(narrow);
     assert!(
-        level(&heard[3_200..], 3_000.0) < -50.0,
+        level(&heard[3_200..], 8_000.0 - hz) < -50.0,
         "nothing is folded down"
     );
     let heard = rig.heard(wide);
-    let heard = &heard[heard.len() - 6_400..];
-    assert!((at(heard, 440.0) + 20.0).abs() < 1.0 && at(heard, 5_000.0) < -55.0);
+    let heard = &heard[heard.len() - settled..];
+    assert!((at(heard, 440.0) + 20.0).abs() < 1.0 && at(heard, hz) < -55.0);
     let heard = rig.heard(listens_narrow);
     assert!((level(&heard[3_200..], 440.0) + 20.0).abs() < 1.0);
+}
+
+/// A telephone of each rate; each says a tone, and hears those of the others alone.
+#[test]
+fn three_rates_meet_in_one_room() {
+    let mut rig = Rig::new(1);
+    let voices = [
+        (Codec::Opus, 500.0),
+        (Codec::G722, 800.0),
+        (Codec::Pcma, 1_100.0),
+        (Codec::Opus, 1_400.0),
+    ];
+    let legs = voices.map(|(codec, hz)| rig.leg_of(codec, hz, -20.0));
+    rig.planes[0].open_room(RoomId(1));
+    for leg in legs {
+        rig.room(leg, 1, true);
+    }
+    rig.ticks(60);
+    for (leg, (codec, own)) in legs.into_iter().zip(voices) {
+        let heard = rig.heard(leg);
+        let heard = &heard[heard.len() - codec.frame_samples() * 20..];
+        for (_, hz) in voices {
+            let at = conclave_mixer::tone::strength_dbfs(heard, hz, codec.sample_rate());
+            let expected = if hz == own {
+                -120.0..-45.0
+            } else {
+                -22.0..-18.0
+            };
+            assert!(
+                expected.contains(&at),
+                "{codec:?} of {own} Hz: {at} at {hz}"
+            );
+        }
+    }
+}
+
+/// A re-INVITE takes a call from Opus to G.711 and back, in the middle of what is said.
+#[test]
+fn a_codec_is_changed_without_a_click() {
+    let mut rig = Rig::new(1);
+    let (changes, stays) = (rig.leg_of(Codec::Opus, 500.0, -20.0), rig.leg(800.0, -20.0));
+    rig.planes[0].open_room(RoomId(1));
+    for leg in [changes, stays] {
+        rig.room(leg, 1, true);
+    }
+    rig.ticks(40);
+    for codec in [Codec::Pcmu, Codec::Opus, Codec::G722, Codec::Opus] {
+        let rate = Rate::from_hz(codec.sample_rate()).unwrap();
+        rig.heard(stays);
+        let media = LegMedia {
+            event_payload_type: Some(101),
+            ..LegMedia::new(PEER.into(), codec)
+        };
+        let direction = Direction::SendRecv;
+        rig.order(changes, LegOrder::Update { media, direction });
+        let phone = &mut rig.phones[0];
+        (phone.codec, phone.encoder, phone.decoder) = (codec, codec.encoder(), codec.decoder());
+        phone.says = vec![Tone::new(500.0, -20.0, rate)];
+        phone.heard.clear();
+        rig.ticks(40);
+        let heard = rig.heard(changes);
+        let heard = &heard[heard.len() - 10 * rate.frame_len()..];
+        let at = conclave_mixer::tone::strength_dbfs(heard, 800.0, rate.hz());
+        assert!((at + 20.0).abs() < 1.0, "{codec:?}: {at}");
+        let heard = rig.heard(stays);
+        // The tone itself moves by 1,820 from one sample to the next.
+        let steepest = step(&heard);
+        assert!(steepest < 2_100, "{codec:?}: a step of {steepest}");
+        assert!(
+            (level(&heard[4_800..], 500.0) + 20.0).abs() < 1.0,
+            "{codec:?}"
+        );
+    }
+}
+
+/// At 48 kHz an event's duration is full after 1.4 s, and the next segment begins (RFC 4733, section 2.5.1.3).
+#[test]
+fn a_long_press_beside_opus_is_one_digit_and_not_heard() {
+    let mut rig = Rig::new(1);
+    let (a, b) = (rig.leg_of(Codec::Opus, 0.0, 0.0), rig.leg(0.0, 0.0));
+    rig.planes[0].open_room(RoomId(1));
+    rig.room(a, 1, true);
+    rig.room(b, 1, true);
+    rig.ticks(20);
+    // The tone goes out beside the events, as gateways have it.
+    rig.phones[0].says = key(770.0, 1_336.0, Rate::Hz48000);
+    let (mut start, mut since) = (900_000_u32, 0);
+    for frame in 1..=100_u16 {
+        let mut duration = (u32::from(frame) - since) * 960;
+        let full = duration > u32::from(u16::MAX);
+        if full {
+            start += (u32::from(frame) - 1 - since) * 960;
+            since = u32::from(frame) - 1;
+            duration = 960;
+        }
+        let [high, low] = (duration as u16).to_be_bytes();
+        let event = [5, 0x0A, high, low];
+        let mut packet = [0; 16];
+        rig.phones[0]
+            .writer
+            .write(101, frame == 1, 0, &event, &mut packet);
+        packet[4..8].copy_from_slice(&start.to_be_bytes());
+        rig.datagram(0, &packet);
+        rig.ticks(1);
+    }
+    assert_eq!(pressed(&rig), [(Way::Event, '5')]);
+    let loud = rig.heard(b).iter().filter(|s| s.abs() > 300).count();
+    assert!(loud <= 8 * 40, "{} ms of the tone", loud / 8);
+}
+
+/// Silent listeners cost one encoding, whatever their codec makes of silence.
+#[test]
+fn silent_telephones_share_one_stream() {
+    for codec in [Codec::G722, Codec::Opus] {
+        let mut rig = Rig::new(1);
+        let talks = rig.leg_of(codec, 700.0, -20.0);
+        let silent = [(); 2].map(|()| rig.leg_of(codec, 0.0, 0.0));
+        rig.planes[0].open_room(RoomId(1));
+        for leg in [talks, silent[0], silent[1]] {
+            rig.room(leg, 1, true);
+        }
+        rig.ticks(60);
+        let shares = |leg: LegId| {
+            let place = rig.planes[0].places[&leg];
+            rig.planes[0].legs[place].shares()
+        };
+        assert_eq!(shares(talks), Alike::Silence, "{codec:?}");
+        for leg in silent {
+            assert!(matches!(shares(leg), Alike::Room(_)), "{codec:?}");
+        }
+    }
+}
+
+/// Opus of another kind than the others wish is no company for theirs.
+#[test]
+fn who_wishes_less_shares_with_their_like() {
+    let mut rig = Rig::new(1);
+    let talks = rig.leg_of(Codec::Opus, 700.0, -20.0);
+    let [usual, modest] = [(); 2].map(|()| rig.leg_of(Codec::Opus, 0.0, 0.0));
+    rig.planes[0].open_room(RoomId(1));
+    for leg in [talks, usual, modest] {
+        rig.room(leg, 1, true);
+    }
+    let opus = OpusSettings {
+        bitrate: 12_000,
+        ..OpusSettings::default()
+    };
+    let media = LegMedia {
+        opus,
+        ..LegMedia::new(PEER.into(), Codec::Opus)
+    };
+    let direction = Direction::SendRecv;
+    rig.order(modest, LegOrder::Update { media, direction });
+    rig.ticks(60);
+    rig.sent.0.clear();
+    let mut bytes = [0; 3];
+    for _ in 0..50 {
+        rig.talk();
+        rig.planes[0].tick(&mut rig.sent);
+        for (port, datagram) in &rig.sent.0 {
+            bytes[port.0 as usize] += datagram.len() - conclave_media::HEADER_LEN;
+        }
+        rig.deliver();
+    }
+    assert!(
+        bytes[modest.0 as usize] * 2 < bytes[usual.0 as usize],
+        "{bytes:?}"
+    );
+    for leg in [usual, modest] {
+        let heard = rig.heard(leg);
+        let at = conclave_mixer::tone::strength_dbfs(&heard[heard.len() - 9_600..], 700.0, 48_000);
+        assert!((at + 20.0).abs() < 2.0, "{at}");
+    }
 }
 
 /// Codecs with a memory: whoever leaves the stream of the listeners and comes back to it hears nothing of that.
 #[test]
 fn a_wideband_listener_begins_to_speak_and_ends_without_a_click() {
+    check_seams(Codec::G722, 17.0);
+    check_seams(Codec::Opus, 12.0);
+}
+
+/// What is heard besides the tone is never nearer to it than so many decibels.
+fn check_seams(codec: Codec, at_least: f64) {
+    let rate = Rate::from_hz(codec.sample_rate()).unwrap();
     let mut rig = Rig::new(1);
-    let talks = rig.leg_of(Codec::G722, 700.0, -20.0);
-    let [first, second] = [(); 2].map(|()| rig.leg_of(Codec::G722, 0.0, 0.0));
+    let talks = rig.leg_of(codec, 700.0, -20.0);
+    let [first, second] = [(); 2].map(|()| rig.leg_of(codec, 0.0, 0.0));
     rig.planes[0].open_room(RoomId(1));
     for leg in [talks, first, second] {
         rig.room(leg, 1, true);
     }
     rig.ticks(60);
     let check = |rig: &mut Rig, leg: LegId, when: &str| {
-        for (n, frame) in rig.heard(leg).as_chunks::<320>().0.iter().enumerate() {
-            let clean = above_the_rest(frame, 700.0);
-            assert!(clean > 17.0, "frame {n} {when}: {clean:.1} dB");
+        let heard = rig.heard(leg);
+        for (n, frame) in heard.chunks_exact(rate.frame_len()).enumerate() {
+            let clean = above_the_rest(frame, 700.0, rate);
+            assert!(
+                clean > at_least,
+                "{codec:?}, frame {n} {when}: {clean:.1} dB"
+            );
         }
     };
     // Both share one stream by now, which began long after them.
     rig.phones.iter_mut().for_each(|phone| phone.heard.clear());
     rig.ticks(10);
     let [a, b] = [first, second].map(|leg| rig.phones[leg.0 as usize].heard.clone());
-    assert_eq!(a[3_000..], b[3_000..], "one encoding for both");
+    let settled = 9 * rate.frame_len();
+    assert_eq!(a[settled..], b[settled..], "one encoding for both");
     // Nobody else keeps the shared stream going while the only listener speaks.
     rig.route(first, Route::Silence);
     for round in 0..3 {
@@ -751,15 +951,15 @@ fn a_wideband_listener_begins_to_speak_and_ends_without_a_click() {
             (-12.0, false, "before"),
             (-30.0, true, "while"),
         ] {
-            rig.phones[talks.0 as usize].says = vec![Tone::new(700.0, dbfs, Rate::Hz16000)];
+            rig.phones[talks.0 as usize].says = vec![Tone::new(700.0, dbfs, rate)];
             rig.ticks(60);
             rig.heard(second);
-            let tone = says.then(|| Tone::new(300.0, -20.0, Rate::Hz16000));
+            let tone = says.then(|| Tone::new(300.0, -20.0, rate));
             rig.phones[second.0 as usize].says = Vec::from_iter(tone);
             rig.ticks(60);
             check(&mut rig, second, &format!("{when} it spoke, round {round}"));
         }
-        rig.phones[talks.0 as usize].says = vec![Tone::new(700.0, -12.0, Rate::Hz16000)];
+        rig.phones[talks.0 as usize].says = vec![Tone::new(700.0, -12.0, rate)];
         rig.ticks(10);
         rig.heard(second);
         rig.phones[second.0 as usize].says.clear();
@@ -815,4 +1015,60 @@ fn music_on_a_line_is_told_once_and_so_is_its_end() {
     rig.order(hums, LegOrder::Update { media, direction });
     rig.ticks(500);
     assert_eq!(told(&rig), []);
+}
+
+/// Packets go nowhere.
+struct Nowhere;
+
+impl Wire for Nowhere {
+    fn send(&mut self, _port: PortKey, _channel: Channel, _to: SocketAddr, _datagram: &[u8]) {}
+}
+
+/// So that a profiler can count what is in here alone.
+#[inline(never)]
+fn counted_tick(plane: &mut Plane, packets: &[Vec<u8>]) {
+    let now = time_of(plane.next_tick()) - Duration::from_millis(3);
+    for (leg, packet) in (0..).map(LegId).zip(packets) {
+        plane.ingest(leg, Channel::Rtp, PEER.into(), packet, now);
+    }
+    plane.tick(&mut Nowhere);
+}
+
+/// A room of telephones that have typed their PIN, three of which talk.
+#[test]
+#[ignore = "for `cargo xtask long tick-cost`, which counts its instructions"]
+fn a_tick_to_be_counted() {
+    const TICKS: usize = 20;
+    let legs = std::env::var("CONCLAVE_LEGS").map_or(50, |legs| legs.parse().unwrap());
+    let mut rig = Rig::new(1);
+    rig.planes[0].open_room(RoomId(1));
+    for n in 0..legs {
+        let hz = if n % (legs / 3) == 1 { 300.0 } else { 0.0 };
+        let leg = rig.leg(hz, -20.0);
+        rig.room(leg, 1, true);
+    }
+    rig.ticks(20);
+    for n in 0..legs {
+        let mut event = vec![0; conclave_media::HEADER_LEN + 4];
+        let writer = &mut rig.phones[n].writer;
+        writer.write(101, true, 0, &[5, 0x8a, 3, 0x20], &mut event);
+        rig.datagram(n, &event);
+    }
+    rig.ticks(20);
+    for _ in 0..TICKS {
+        let frame = |phone: &mut Phone| {
+            let mut frame = vec![0; phone.codec.frame_samples()];
+            phone.says.iter_mut().for_each(|tone| tone.fill(&mut frame));
+            frame
+        };
+        let packets: Vec<_> = rig
+            .phones
+            .iter_mut()
+            .map(|phone| {
+                let frame = frame(phone);
+                phone.packet(&frame)
+            })
+            .collect();
+        counted_tick(&mut rig.planes[0], &packets);
+    }
 }

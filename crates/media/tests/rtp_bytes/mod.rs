@@ -23,7 +23,7 @@ pub(crate) fn check(bytes: &[u8]) {
     let Some(choice) = take(&mut bytes) else {
         return;
     };
-    let codecs = [Codec::Pcmu, Codec::Pcma, Codec::G722];
+    let codecs = [Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus];
     let mut leg = Leg::new(codecs[usize::from(choice) % codecs.len()]);
     while let Some(deed) = take(&mut bytes) {
         let operand = take(&mut bytes).unwrap_or(0);
@@ -71,7 +71,7 @@ struct Leg {
 
 impl Leg {
     fn new(codec: Codec) -> Self {
-        let payload_type = codec.static_payload_type().unwrap();
+        let payload_type = codec.static_payload_type().unwrap_or(96);
         Leg {
             codec,
             payload_type,
@@ -134,7 +134,7 @@ impl Leg {
 
     fn tick(&mut self, after_ms: u64) {
         self.now += Duration::from_millis(after_ms);
-        let mut frame = [12_345; 320];
+        let mut frame = [12_345; 960];
         let frame = &mut frame[..self.codec.frame_samples()];
         let pulled = self.receiver.pull(self.now, frame);
         assert!(
@@ -181,10 +181,10 @@ impl Leg {
         assert!((0.0..=1.0).contains(&loss), "{loss}");
         assert!((1.0..=4.5).contains(&estimate_mos(self.codec, loss, stats.delay)));
         // Nothing comes any more: silence after the longest wait, what waited, and the fading.
-        for _ in 0..30 {
+        for _ in 0..50 {
             self.tick(20);
         }
-        let mut frame = [0; 320];
+        let mut frame = [0; 960];
         let frame = &mut frame[..self.codec.frame_samples()];
         assert_eq!(self.receiver.pull(self.now, frame), Pulled::Silence);
     }

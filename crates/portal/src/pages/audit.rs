@@ -38,13 +38,20 @@ pub(crate) async fn page(
 ) -> Result<Response, Problem> {
     let month = Month::parse(visitor.fields.get("month"), portal.now());
     let part = and_one(visitor.fields.number("after"));
-    let filter = AuditPage {
-        period: month.period(),
-        kind: None,
-        after: part.after,
-        limit: part.limit,
+    let period = month.period();
+    let mut rows = match portal.store().audit_span(period).await? {
+        None => Vec::new(),
+        Some((first, last)) => {
+            let filter = AuditPage {
+                period,
+                kind: None,
+                after: part.after.max(first - 1),
+                last: Some(last),
+                limit: part.limit,
+            };
+            portal.store().audit(&filter).await?
+        }
     };
-    let mut rows = portal.store().audit(&filter).await?;
     let turning = Turning::new(PATH.to_owned(), month, &mut rows, |row| row.seq);
     let shown = Audit {
         frame: Frame::new(&visitor, PATH),

@@ -17,7 +17,7 @@ pub fn datagram(bytes: &[u8]) {
 
 /// Bytes as an offer: what is agreed on can be answered, and the answer says what was agreed on.
 pub fn sdp(bytes: &[u8]) {
-    let codecs = [Codec::Pcmu, Codec::Pcma];
+    let codecs = [Codec::Opus, Codec::G722, Codec::Pcmu, Codec::Pcma];
     let _ = read_answer(bytes, &codecs);
     let Ok(agreed) = negotiate(bytes, &codecs) else {
         return;

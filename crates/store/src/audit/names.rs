@@ -44,13 +44,34 @@ struct Spoken {
 impl Names {
     /// The next entry, already verified.
     pub(crate) fn push(&mut self, entry: &Sealed) {
-        let Ok(Value::Object(body)) = serde_json::from_str(&entry.body) else {
+        let Some(body) = object(entry) else {
             return;
         };
+        self.heed(entry, &body);
+        for (kind, commitment) in body.values().filter_map(committed) {
+            let spoken = Spoken {
+                kind,
+                first: entry.seq,
+                last_at: entry.at,
+            };
+            let known = self.open.entry(*commitment.as_bytes()).or_insert(spoken);
+            known.last_at = entry.at;
+        }
+    }
+
+    /// An entry, verified, that came after the subjects were read: what it says is gone may be gone.
+    pub(crate) fn forgive(&mut self, entry: &Sealed) {
+        if let Some(body) = object(entry) {
+            self.heed(entry, &body);
+        }
+    }
+
+    /// What an entry says of subjects that are gone.
+    fn heed(&mut self, entry: &Sealed, body: &Map<String, Value>) {
         match entry.kind.as_str() {
             ERASED if !body.contains_key(FORGOTTEN) => self.unlisted = Some(entry.seq),
             ERASED => {
-                for commitment in forgotten(&body) {
+                for commitment in forgotten(body) {
                     self.open.remove(commitment.as_bytes());
                 }
             }
@@ -60,15 +81,6 @@ impl Names {
                 self.numbers_forgotten = self.numbers_forgotten.max(before);
             }
             _ => {}
-        }
-        for (kind, commitment) in body.values().filter_map(committed) {
-            let spoken = Spoken {
-                kind,
-                first: entry.seq,
-                last_at: entry.at,
-            };
-            let known = self.open.entry(*commitment.as_bytes()).or_insert(spoken);
-            known.last_at = entry.at;
         }
     }
 
@@ -98,6 +110,10 @@ impl Names {
         })
         .map_or(Ok(()), Err)
     }
+}
+
+fn object(entry: &Sealed) -> Option<Map<String, Value>> {
+    serde_json::from_str(&entry.body).ok()
 }
 
 fn first(known: Option<Broken>, seq: u64, fault: Fault) -> Option<Broken> {

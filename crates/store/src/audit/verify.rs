@@ -78,11 +78,6 @@ pub enum Fault {
     /// What a commitment in it stands for is gone, and neither erasure nor retention took it.
     #[error("the {} that it speaks of was taken out of the database, and nobody erased it", .0.word())]
     NameGone(SubjectKind),
-    /// The head noted outside the database is among the entries that were deleted long ago.
-    #[error(
-        "the head noted outside the database ends here, long before the log: the note was set back"
-    )]
-    HeadOld,
 }
 
 /// What a whole chain was found to be.
@@ -92,7 +87,8 @@ pub struct Verified {
     pub entries: u64,
     /// Where the chain ends.
     pub last: Head,
-    /// Whether it was compared with a head from outside the database. Without one a cut tail doesn't show.
+    /// Whether it was compared with a head from outside the database. Without one, or with one that retention has
+    /// deleted since, a cut tail doesn't show.
     pub against_head: bool,
 }
 
@@ -120,9 +116,7 @@ impl<'a> Verifier<'a> {
         let noted = noted.map(|noted| noted.head);
         let (seq, mac) = match anchor {
             None => (0, key.start()),
-            Some(anchor) if key.anchor_proof(anchor.seq, &anchor.mac) == anchor.proof => {
-                (anchor.seq, anchor.mac)
-            }
+            Some(anchor) if key.vouches_for(anchor) => (anchor.seq, anchor.mac),
             Some(&Anchor { seq, .. }) => return broken(seq, Fault::AnchorForged),
         };
         let anchor = seq;
@@ -133,7 +127,6 @@ impl<'a> Verifier<'a> {
             Some(Head { anchor: noted, .. }) if noted > anchor => {
                 return broken(anchor + 1, Fault::AnchorOld { noted });
             }
-            Some(noted) if noted.seq < anchor => return broken(noted.seq, Fault::HeadOld),
             Some(noted) if noted.seq == seq && noted.mac != mac => {
                 return broken(seq, Fault::Replaced);
             }
@@ -141,7 +134,8 @@ impl<'a> Verifier<'a> {
         }
         Ok(Self {
             key,
-            noted,
+            // Where retention has taken the noted head away, from a bridge that slept, nothing can be compared with it.
+            noted: noted.filter(|noted| noted.seq >= anchor),
             cut,
             last: Head { seq, mac, anchor },
             entries: 0,

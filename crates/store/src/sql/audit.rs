@@ -10,13 +10,13 @@ use conclave_accounts::AccountId;
 use rand_core::CryptoRng;
 use serde_json::{Map, Value, json};
 
-use super::{Row, SqlStore, Turn, args, reports};
+use super::{Arg, Row, SqlStore, Turn, args, reports};
 use crate::audit::names::{self, Names, SEEN_EVERY};
 use crate::error::{Result, bad};
 use crate::{
     Act, Anchor, AuditKey, AuditPage, AuditRow, Broken, Commitment, Draft, Fault, Fingerprint,
-    Head, HeadFile, KeyName, Keys, Mac, Noted, Page, Sealed, StoreError, Subject, SubjectKind,
-    Verified, Verifier,
+    Head, HeadFile, KeyName, Keys, Mac, Noted, Page, Period, Sealed, StoreError, Subject,
+    SubjectKind, Verified, Verifier,
 };
 
 pub(super) const LAST: &str = "SELECT seq, mac FROM audit ORDER BY seq DESC LIMIT 1";
@@ -34,12 +34,17 @@ pub(super) const ADD_SUBJECT: &str =
     VALUES ($1, $2, $3, $4, $5, $6)";
 pub(super) const SEEN_SUBJECT: &str =
     "UPDATE audit_subjects SET last_at = $2 WHERE commitment = $1 AND last_at < $3";
-pub(super) const SUBJECT_OF: &str =
-    "SELECT kind, value, salt FROM audit_subjects WHERE commitment = $1";
+// Many at once: a page of entries speaks of thousands.
+pub(super) const SUBJECTS_OF: &str =
+    "SELECT commitment, kind, value, salt FROM audit_subjects WHERE commitment IN (
+        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+        $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)";
 pub(super) const SUBJECTS: &str = "SELECT commitment, kind, value, salt FROM audit_subjects
     WHERE commitment > $1 ORDER BY commitment LIMIT $2";
 pub(super) const ERASE_SUBJECT: &str = "DELETE FROM audit_subjects
     WHERE kind = $1 AND belongs = '' AND value = $2 RETURNING commitment";
+pub(super) const ERASE_COMMITMENT: &str =
+    "DELETE FROM audit_subjects WHERE commitment = $1 RETURNING commitment";
 pub(super) const ERASE_BELONGINGS: &str =
     "DELETE FROM audit_subjects WHERE kind = $1 AND belongs = $2 RETURNING commitment";
 pub(super) const FORGET_SUBJECTS: &str = "DELETE FROM audit_subjects WHERE commitment IN
@@ -52,19 +57,22 @@ pub(super) const CHAIN: &str =
     "SELECT seq, at, kind, body, mac FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2";
 pub(super) const FIRST: &str = "SELECT seq, at, kind, body, mac FROM audit ORDER BY seq LIMIT $1";
 pub(super) const ENTRIES: &str = "SELECT seq, at, kind, body, mac FROM audit
-    WHERE seq > $1 AND at >= $2 AND at < $3 ORDER BY seq LIMIT $4";
+    WHERE seq > $1 AND seq <= $5 AND at >= $2 AND at < $3 ORDER BY seq LIMIT $4";
 pub(super) const ENTRIES_OF_KIND: &str = "SELECT seq, at, kind, body, mac FROM audit
-    WHERE kind = $5 AND seq > $1 AND at >= $2 AND at < $3 ORDER BY seq LIMIT $4";
+    WHERE kind = $6 AND seq > $1 AND seq <= $5 AND at >= $2 AND at < $3 ORDER BY seq LIMIT $4";
 pub(super) const NEXT_KIND: &str = "SELECT kind FROM audit WHERE kind > $1 ORDER BY kind LIMIT 1";
 pub(super) const OF_KIND: &str = "SELECT seq FROM audit WHERE kind = $1 LIMIT 1";
-// Plainly the smallest `seq`, it would be looked for from the log's beginning on.
-pub(super) const FIRST_SINCE: &str = "SELECT MIN(seq + 0) AS seq FROM audit WHERE at >= $1";
-pub(super) const LAST_BEFORE: &str =
-    "SELECT seq FROM audit WHERE at < $1 ORDER BY at DESC, seq DESC LIMIT 1";
+// Plainly the smallest and the greatest `seq`, they would be looked for from the log's ends on.
+pub(super) const SPAN: &str = "SELECT MIN(seq + 0) AS first, MAX(seq + 0) AS last FROM audit
+    WHERE at >= $1 AND at < $2";
+pub(super) const ANY_BEFORE: &str = "SELECT seq FROM audit WHERE at < $1 ORDER BY at LIMIT 1";
 pub(super) const AT: &str = "SELECT seq, at, kind, body, mac FROM audit WHERE seq = $1";
 pub(super) const UP_TO: &str =
     "SELECT seq, at, kind, body, mac FROM audit WHERE seq <= $1 ORDER BY seq";
 pub(super) const CUT: &str = "DELETE FROM audit WHERE seq <= $1";
+
+/// So many subjects does [`SUBJECTS_OF`] ask for.
+const SUBJECTS_AT_ONCE: usize = 32;
 
 /// So many entries are read at once.
 const BATCH: u32 = 5_000;
@@ -77,6 +85,8 @@ pub(super) struct Deed {
     /// Whether the chain has grown, and from the head that is noted outside the database.
     grown: bool,
     confirmed: bool,
+    /// The log has entries, and nothing outside the database tells of any.
+    headless: bool,
     auditor: Auditor,
 }
 
@@ -190,8 +200,21 @@ impl Note {
 }
 
 impl Deed {
-    /// Adds an entry to the chain.
+    /// Adds an entry to the chain; before the first one after `audit.head` was lost, one that says so.
     pub(super) async fn note(&mut self, note: Note) -> Result<()> {
+        let head = self.head().await?;
+        if std::mem::take(&mut self.headless) {
+            tracing::warn!(
+                "there is no audit.head beside an audit log of {} entries: a new one is noted, and an entry says so",
+                head.seq
+            );
+            let new = Note::at("audit.head-new", note.at).number("after", head.seq);
+            self.chain(new).await?;
+        }
+        self.chain(note).await
+    }
+
+    async fn chain(&mut self, note: Note) -> Result<()> {
         let mut body = note.plain;
         for (key, secret) in &note.secret {
             let commitment = self.commit_to(secret, note.at).await?;
@@ -280,12 +303,21 @@ impl Deed {
     async fn confirm(&mut self, anchor: Option<Anchor>, last: u64) -> Result<bool> {
         let noted = match self.auditor.noted() {
             Ok(Some(noted)) => noted.head,
-            Ok(None) => return Ok(true),
+            Ok(None) => {
+                self.headless = last > 0;
+                return Ok(true);
+            }
             Err(error) => {
                 tracing::error!(%error, "the audit log can't be compared with its noted head");
                 return Ok(false);
             }
         };
+        if anchor
+            .is_some_and(|anchor| noted.seq < anchor.seq && self.auditor.key().vouches_for(&anchor))
+        {
+            // Retention took it: this bridge has slept while another worked on the same database.
+            return Ok(true);
+        }
         let there = match self.turn.one(AT, args![noted.seq]).await? {
             Some(row) => Some(mac_from(&row, "mac")?),
             None => anchor
@@ -341,6 +373,7 @@ impl SqlStore {
             head: None,
             grown: false,
             confirmed: false,
+            headless: false,
             auditor: self.auditor.clone(),
         })
     }
@@ -388,21 +421,16 @@ impl SqlStore {
             0 => Page::MOST,
             limit => limit.min(Page::MOST),
         };
-        let mut after = page.after;
-        if after == 0 && page.period.from.is_some() {
-            let first = self.db.one(FIRST_SINCE, args![from]).await?;
-            let first = first.map(|row| row.id_opt("seq")).transpose()?.flatten();
-            let Some(first) = first else {
-                return Ok(Vec::new());
-            };
-            after = first - 1;
-        }
+        let (after, last) = (page.after, page.last.unwrap_or(i64::MAX as u64));
         let rows = match page.kind.as_deref().unwrap_or("") {
-            "" => self.db.all(ENTRIES, args![after, from, to, limit]).await?,
+            "" => {
+                let all = args![after, from, to, limit, last];
+                self.db.all(ENTRIES, all).await?
+            }
             prefix => {
                 let mut rows = Vec::new();
                 for kind in self.kinds(prefix).await? {
-                    let of_kind = args![after, from, to, limit, &kind];
+                    let of_kind = args![after, from, to, limit, last, &kind];
                     rows.extend(self.db.all(ENTRIES_OF_KIND, of_kind).await?);
                 }
                 let mut rows = rows
@@ -414,12 +442,8 @@ impl SqlStore {
                 rows.into_iter().map(|(_, row)| row).collect()
             }
         };
-        let mut known = BTreeMap::new();
-        let mut entries = Vec::with_capacity(rows.len());
-        for row in &rows {
-            entries.push(self.shown(row, body_from(row)?, &mut known).await?);
-        }
-        Ok(entries)
+        let bodies = rows.iter().map(body_from).collect::<Result<Vec<_>>>()?;
+        self.shown(rows.iter().zip(bodies)).await
     }
 
     /// The entries that hold one of these commitments, and nothing of what else is committed to in them. Reads the
@@ -428,12 +452,13 @@ impl SqlStore {
         &self,
         commitments: &BTreeSet<Vec<u8>>,
     ) -> Result<Vec<AuditRow>> {
-        let (mut known, mut entries, mut after) = (BTreeMap::new(), Vec::new(), 0);
+        let (mut entries, mut after) = (Vec::new(), 0);
         if commitments.is_empty() {
             return Ok(entries);
         }
         loop {
             let rows = self.db.all(CHAIN, args![after, BATCH]).await?;
+            let mut speaking = Vec::new();
             for row in &rows {
                 after = row.id("seq")?;
                 let mut body = body_from(row)?;
@@ -446,27 +471,86 @@ impl SqlStore {
                     }
                 }
                 if found {
-                    entries.push(self.shown(row, body, &mut known).await?);
+                    speaking.push((row, body));
                 }
             }
+            entries.extend(self.shown(speaking.into_iter()).await?);
             if (rows.len() as u32) < BATCH {
                 return Ok(entries);
             }
         }
     }
 
-    async fn shown(
-        &self,
-        row: &Row,
-        body: Value,
-        known: &mut BTreeMap<[u8; 32], Option<String>>,
-    ) -> Result<AuditRow> {
-        Ok(AuditRow {
-            seq: row.id("seq")?,
-            at: row.moment("at")?,
-            kind: row.text("kind")?,
-            body: self.reveal(body, known).await?,
-        })
+    /// By which names and addresses the owners of these accounts were called when they were made and changed.
+    pub(super) async fn called_before(&self, accounts: &[u64]) -> Result<Vec<Commitment>> {
+        let mut names = Vec::new();
+        for kind in self.kinds("account.").await? {
+            let mut after = 0;
+            loop {
+                let page = args![after, i64::MIN, i64::MAX, BATCH, i64::MAX, &kind];
+                let rows = self.db.all(ENTRIES_OF_KIND, page).await?;
+                for row in &rows {
+                    after = row.id("seq")?;
+                    let body = body_from(row)?;
+                    let account = body.get("account").and_then(Value::as_u64);
+                    if account.is_some_and(|account| accounts.contains(&account)) {
+                        let owner = body.get("owner").and_then(names::committed);
+                        names.extend(owner.map(|(_, commitment)| commitment));
+                    }
+                }
+                if (rows.len() as u32) < BATCH {
+                    break;
+                }
+            }
+        }
+        Ok(names)
+    }
+
+    /// Entries with what the commitments in them stand for, as far as it isn't erased.
+    async fn shown(&self, entries: impl Iterator<Item = (&Row, Value)>) -> Result<Vec<AuditRow>> {
+        let entries: Vec<_> = entries.collect();
+        let values = entries
+            .iter()
+            .flat_map(|(_, body)| body.as_object().into_iter().flat_map(Map::values));
+        let spoken = values.filter_map(names::committed);
+        let known = self
+            .subjects(spoken.map(|(_, one)| *one.as_bytes()).collect())
+            .await?;
+        let show = |(row, body): (&Row, Value)| {
+            Ok(AuditRow {
+                seq: row.id("seq")?,
+                at: row.moment("at")?,
+                kind: row.text("kind")?,
+                body: reveal(body, &known),
+            })
+        };
+        entries.into_iter().map(show).collect()
+    }
+
+    async fn subjects(&self, of: BTreeSet<[u8; 32]>) -> Result<BTreeMap<[u8; 32], Subject>> {
+        let of: Vec<_> = of.into_iter().collect();
+        let mut known = BTreeMap::new();
+        for some in of.chunks(SUBJECTS_AT_ONCE) {
+            // The last one again where they are fewer.
+            let asked: Vec<_> = (0..SUBJECTS_AT_ONCE)
+                .filter_map(|n| some.get(n).or(some.last()))
+                .map(|one| Arg::from(&one[..]))
+                .collect();
+            for row in self.db.all(SUBJECTS_OF, &asked).await? {
+                let commitment = commitment_from(row.blob("commitment")?)?;
+                known.insert(*commitment.as_bytes(), subject_from(&row)?);
+            }
+        }
+        Ok(known)
+    }
+
+    /// The first and the last entry of a period.
+    pub(super) async fn span(&self, period: Period) -> Result<Option<(u64, u64)>> {
+        let (from, to) = reports::bounds(period);
+        let Some(row) = self.db.one(SPAN, args![from, to]).await? else {
+            return Ok(None);
+        };
+        Ok(row.id_opt("first")?.zip(row.id_opt("last")?))
     }
 
     /// The kinds of entries there are that begin so: a few dozen at most, each found by one step into the index.
@@ -486,53 +570,7 @@ impl SqlStore {
         Ok(kinds)
     }
 
-    /// Puts what the commitments stand for in their place, as far as it isn't erased.
-    async fn reveal(
-        &self,
-        mut body: Value,
-        known: &mut BTreeMap<[u8; 32], Option<String>>,
-    ) -> Result<Value> {
-        let Some(object) = body.as_object_mut() else {
-            return Ok(body);
-        };
-        names::count_forgotten(object);
-        for value in object.values_mut() {
-            let Some((kind, commitment)) = names::committed(value) else {
-                continue;
-            };
-            let digits = *commitment.as_bytes();
-            if !known.contains_key(&digits) {
-                let subject = self.subject(kind, &commitment).await?;
-                known.insert(digits, subject);
-            }
-            *value = match known.get(&digits).cloned().flatten() {
-                Some(name) => Value::String(name),
-                None => Value::String(format!("(erased {})", kind.word())),
-            };
-        }
-        Ok(body)
-    }
-
-    /// A value that doesn't match its commitment was changed in the database: it is not shown.
-    async fn subject(&self, kind: SubjectKind, commitment: &Commitment) -> Result<Option<String>> {
-        let row = self
-            .db
-            .one(SUBJECT_OF, args![&commitment.as_bytes()[..]])
-            .await?;
-        let Some(row) = row else { return Ok(None) };
-        let subject = subject_from(&row)?;
-        Ok(if subject.kind == kind && subject.matches(commitment) {
-            Some(subject.value)
-        } else {
-            Some(format!(
-                "(a {} that was changed in the database)",
-                kind.word()
-            ))
-        })
-    }
-
     pub(super) async fn verify(&self) -> Result<Verified> {
-        let mut again_for_names = true;
         loop {
             let before = self.db.one(ANCHOR, &[]).await?.map(|row| row.id("seq"));
             let verified = self.verify_once().await;
@@ -540,15 +578,26 @@ impl SqlStore {
             match verified {
                 // Retention may have taken entries away that were still to be read.
                 Err(StoreError::Broken(_)) if before.transpose()? != after.transpose()? => {}
-                // A name may have been erased by an entry that came after the last that was read.
-                Err(StoreError::Broken(broken))
-                    if again_for_names && matches!(broken.fault, Fault::NameGone(_)) =>
-                {
-                    again_for_names = false;
-                }
                 other => return other,
             }
         }
+    }
+
+    /// Takes the log as it stands for the whole of it, after somebody has looked into what verification found about its
+    /// head: notes that anew, and says so in an entry. A chain that is broken itself stays so.
+    pub(super) async fn accept(&self, act: &Act) -> Result<Option<String>> {
+        let found = match self.verify().await {
+            Ok(verified) if verified.against_head => return Ok(None),
+            Ok(_) => "nothing that it could be compared with was noted".to_owned(),
+            Err(StoreError::Broken(broken)) => broken.to_string(),
+            Err(StoreError::Head(error)) => error.to_string(),
+            Err(error) => return Err(error),
+        };
+        let whole = self.verify_against(None).await?;
+        self.auditor.reset(&whole.last)?;
+        let body = json!({ "found": found });
+        self.note_down("audit.accepted", &body, act).await?;
+        Ok(Some(found))
     }
 
     async fn verify_once(&self) -> Result<Verified> {
@@ -559,39 +608,63 @@ impl SqlStore {
     pub(super) async fn verify_against(&self, noted: Option<Noted>) -> Result<Verified> {
         let mut turn = self.db.begin().await?;
         let anchor = anchor(&mut turn).await?;
-        let mut rows = turn.all(FIRST, args![BATCH]).await?;
+        let first = turn.all(FIRST, args![BATCH]).await?;
         drop(turn);
-        let mut place = anchor.map_or(0, |anchor| anchor.seq);
         let mut verifier = Verifier::new(self.auditor.key(), anchor.as_ref(), noted)?;
         let mut names = Names::default();
+        let start = anchor.map_or(0, |anchor| anchor.seq);
+        let push = |sealed: &Sealed| {
+            verifier.push(sealed)?;
+            names.push(sealed);
+            Ok(())
+        };
+        let end = self.each_entry(first, start, push).await?;
+        // After the entries: the subjects of all that were read are there by now.
+        self.each_subject(|commitment, subject| names.subject(commitment, subject))
+            .await?;
+        // And what was erased meanwhile is told by an entry.
+        let since = self.db.all(CHAIN, args![end, BATCH]).await?;
+        let push = |sealed: &Sealed| {
+            verifier.push(sealed)?;
+            names.forgive(sealed);
+            Ok(())
+        };
+        self.each_entry(since, end, push).await?;
+        let verified = verifier.finish()?;
+        names.finish()?;
+        Ok(verified)
+    }
+
+    /// Hands on these entries and all that follow; says which was the last.
+    async fn each_entry(
+        &self,
+        mut rows: Vec<Row>,
+        mut place: u64,
+        mut each: impl FnMut(&Sealed) -> Result<()>,
+    ) -> Result<u64> {
         loop {
             for row in &rows {
                 let sealed = sealed_from(row)?;
                 place = sealed.seq;
-                verifier.push(&sealed)?;
-                names.push(&sealed);
+                each(&sealed)?;
             }
             if (rows.len() as u32) < BATCH {
-                break;
+                return Ok(place);
             }
             rows = self.db.all(CHAIN, args![place, BATCH]).await?;
         }
-        let verified = verifier.finish()?;
-        self.verify_names(names).await?;
-        Ok(verified)
     }
 
-    /// After the entries: the subjects of all that were read are there by now.
-    async fn verify_names(&self, mut names: Names) -> Result<()> {
+    async fn each_subject(&self, mut each: impl FnMut(&Commitment, &Subject)) -> Result<()> {
         let mut after = Vec::new();
         loop {
             let rows = self.db.all(SUBJECTS, args![&after[..], BATCH]).await?;
             for row in &rows {
                 after = row.blob("commitment")?;
-                names.subject(&commitment_from(after.clone())?, &subject_from(row)?);
+                each(&commitment_from(after.clone())?, &subject_from(row)?);
             }
             if (rows.len() as u32) < BATCH {
-                return Ok(names.finish()?);
+                return Ok(());
             }
         }
     }
@@ -668,6 +741,17 @@ pub(super) async fn forget_all(
     commitments(&gone)
 }
 
+/// Forgets what this commitment stands for; says whether it was known.
+pub(super) async fn forget_one(
+    turn: &mut Turn,
+    commitment: &Commitment,
+) -> Result<Vec<Commitment>> {
+    let gone = turn
+        .all(ERASE_COMMITMENT, args![&commitment.as_bytes()[..]])
+        .await?;
+    commitments(&gone)
+}
+
 /// Forgets what commitments that belong to nobody stand for, and says which.
 pub(super) async fn forget(
     turn: &mut Turn,
@@ -703,6 +787,27 @@ async fn anchor(turn: &mut Turn) -> Result<Option<Anchor>> {
         mac: mac_from(&row, "mac")?,
         proof: mac_from(&row, "proof")?,
     }))
+}
+
+/// A value that doesn't match its commitment was changed in the database: it is not shown.
+fn reveal(mut body: Value, known: &BTreeMap<[u8; 32], Subject>) -> Value {
+    let Some(object) = body.as_object_mut() else {
+        return body;
+    };
+    names::count_forgotten(object);
+    for value in object.values_mut() {
+        let Some((kind, commitment)) = names::committed(value) else {
+            continue;
+        };
+        *value = Value::String(match known.get(commitment.as_bytes()) {
+            Some(subject) if subject.kind == kind && subject.matches(&commitment) => {
+                subject.value.clone()
+            }
+            Some(_) => format!("(a {} that was changed in the database)", kind.word()),
+            None => format!("(erased {})", kind.word()),
+        });
+    }
+    body
 }
 
 fn body_from(row: &Row) -> Result<Value> {

@@ -130,6 +130,7 @@ async fn check(file: &Path, aside: &Path, auditor: &Auditor) -> Result<Verified>
     let options = SqliteConnectOptions::new()
         .filename(aside)
         .journal_mode(SqliteJournalMode::Delete)
+        .pragma("secure_delete", "on")
         .foreign_keys(true);
     let mut connection = options
         .connect()
@@ -147,6 +148,7 @@ async fn check(file: &Path, aside: &Path, auditor: &Auditor) -> Result<Verified>
     if !applied.is_ok_and(|applied| !applied.is_empty()) {
         return Err(StoreError::Foreign(file.display().to_string()));
     }
+    sqlite::overwrite_what_was_erased(&mut connection).await?;
     let migrated = MIGRATIONS.run(&mut connection).await;
     migrated.map_err(|error| sqlite::unmigrated(file.to_owned(), error))?;
     drop(connection);

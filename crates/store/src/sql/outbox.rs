@@ -37,9 +37,12 @@ pub(super) const LEASE: &str = "UPDATE outbox SET due_at = $2, problem = NULL WH
 pub(super) const SENT: &str = "UPDATE outbox SET due_at = NULL, sent_at = $2, problem = NULL, tries = tries + 1 WHERE id = $1";
 pub(super) const FAILED: &str = "UPDATE outbox SET due_at = $3, problem = $2, tries = tries + 1
     WHERE id = $1 AND due_at IS NOT NULL";
-// What was dropped on purpose is no problem.
-pub(super) const PROBLEMS: &str = "SELECT invitee, kind, problem, due_at FROM outbox
-    WHERE booking = $1 AND sent_at IS NULL AND problem NOT IN ('superseded', 'erased') ORDER BY id";
+// What was dropped on purpose is no problem, nor what a later letter made good.
+pub(super) const PROBLEMS: &str = "SELECT o.invitee, o.kind, o.problem, o.due_at FROM outbox o
+    WHERE o.booking = $1 AND o.sent_at IS NULL AND o.problem NOT IN ('superseded', 'erased')
+        AND NOT EXISTS (SELECT 1 FROM outbox l WHERE l.booking = $1 AND l.id > o.id
+            AND l.sent_at IS NOT NULL AND COALESCE(l.invitee, 0) = COALESCE(o.invitee, 0))
+    ORDER BY o.id";
 
 pub(super) async fn put(
     turn: &mut Turn,

@@ -127,6 +127,9 @@ impl SqlStore {
                 commitments.insert(row.blob("commitment")?);
             }
         }
+        let accounts: Vec<u64> = person.accounts.iter().map(|account| account.id.0).collect();
+        let before = self.called_before(&accounts).await?;
+        commitments.extend(before.iter().map(|one| one.as_bytes().to_vec()));
         for operator in BTreeSet::from([&person.email, &person.email.to_lowercase()]) {
             let known = args![SubjectKind::Operator.word(), "", operator];
             for row in self.db.all(audit::SUBJECT, known).await? {
@@ -142,6 +145,14 @@ impl SqlStore {
         let address = email.to_lowercase();
         let mut forgotten =
             audit::forget_all(&mut deed.turn, SubjectKind::Person, &address).await?;
+        let accounts: Vec<u64> = person.accounts.iter().map(|account| account.id.0).collect();
+        for commitment in self.called_before(&accounts).await? {
+            forgotten.extend(audit::forget_one(&mut deed.turn, &commitment).await?);
+        }
+        // Who works on the bridge is named as they typed it, a user of the portal in lower case.
+        for operator in BTreeSet::from([email, &address]) {
+            forgotten.extend(audit::forget(&mut deed.turn, SubjectKind::Operator, operator).await?);
+        }
         forgotten.extend(audit::forget_all(&mut deed.turn, SubjectKind::Email, &address).await?);
         let mut found = !forgotten.is_empty();
         found |= users::erase(&mut deed, &address).await?;
@@ -180,18 +191,16 @@ impl SqlStore {
             // By the call: the number itself may be masked by now.
             let id = call.id.to_string();
             forgotten.extend(audit::forget_all(&mut deed.turn, SubjectKind::Number, &id).await?);
-            if let Some((number, visit)) = call.number.as_ref().zip(call.visit.as_ref()) {
+            let Some(number) = &call.number else { continue };
+            // As the first versions kept it.
+            forgotten.extend(audit::forget(&mut deed.turn, SubjectKind::Number, number).await?);
+            if let Some(visit) = &call.visit {
                 let known = args![visit.account, number];
                 deed.turn.run(ERASE_KNOWN_NUMBER, known).await?;
             }
         }
-        // Who works on the bridge is named as they typed it, a user of the portal in lower case.
-        for operator in BTreeSet::from([email, &address]) {
-            forgotten.extend(audit::forget(&mut deed.turn, SubjectKind::Operator, operator).await?);
-        }
-        let ids: Vec<u64> = person.accounts.iter().map(|account| account.id.0).collect();
         let note = Note::of(act, ERASED)
-            .plain("accounts", serde_json::json!(ids))
+            .plain("accounts", serde_json::json!(accounts))
             .erased(&forgotten);
         deed.note(note).await?;
         deed.commit().await?;

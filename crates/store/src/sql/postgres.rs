@@ -154,6 +154,7 @@ pub(super) struct NameLock {
 impl NameLock {
     pub(super) async fn take(at: &Postgres) -> Result<Self> {
         let (options, bridge) = (at.options()?, at.bridge.clone());
+        reach(&options).await?;
         let session = first(&options, &bridge).await?;
         let give_back = Arc::new(Notify::new());
         let keeper = tokio::spawn(keep(session, options, bridge, give_back.clone()));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::migrate::{Migrate as _, MigrateError, Migrator};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
 
 use super::db::{Db, Pools};
@@ -58,25 +58,26 @@ pub(super) async fn open(dir: &Path) -> Result<Db> {
         .connect_with(options.clone())
         .await
         .map_err(|e| foreign(&path, e))?;
-    let before = version(&writer).await?;
+    overwrite_what_was_erased(&mut *writer.acquire().await?).await?;
     MIGRATIONS
         .run(&writer)
         .await
         .map_err(|e| unmigrated(path.clone(), e))?;
-    if before.is_some_and(|version| version < OVERWRITING) {
-        sqlx::query("VACUUM").execute(&writer).await?;
-    }
     let readers = pool(4).connect_lazy_with(options);
     Ok(Db::Sqlite(Pools { readers, writer }))
 }
 
-/// The newest migration that was applied, if any was.
-async fn version(writer: &SqlitePool) -> Result<Option<i64>> {
-    let mut connection = writer.acquire().await?;
+/// Writes a database of an earlier version anew, without what its free pages hold. Before the migrations: whatever breaks it
+/// off, it is done the next time.
+pub(super) async fn overwrite_what_was_erased(connection: &mut SqliteConnection) -> Result<()> {
     let applied = connection.list_applied_migrations("_sqlx_migrations").await;
     // A database without that table is new, or none of ours: the migrations will say.
     let applied = applied.unwrap_or_default();
-    Ok(applied.iter().map(|migration| migration.version).max())
+    let version = applied.iter().map(|migration| migration.version).max();
+    if version.is_some_and(|version| version < OVERWRITING) {
+        sqlx::query("VACUUM").execute(connection).await?;
+    }
+    Ok(())
 }
 
 pub(super) fn make_dir(dir: &Path) -> Result<()> {

@@ -1,10 +1,10 @@
 //! What is to be done now and then: dropping what was kept for long enough, masking numbers, taking the PINs of
 //! bookings that are over out of use. Each step touches a bounded number of rows, so that nobody waits for it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 
 use super::audit::{Deed, Note};
-use super::{SqlStore, args, audit};
+use super::{Row, SqlStore, args, audit};
 use crate::audit::names::SEEN_EVERY;
 use crate::error::Result;
 use crate::store::{KNOWN_FOR, PIN_REST};
@@ -44,7 +44,6 @@ pub(super) const DROP_OCCURRENCES: &str = "DELETE FROM occurrences WHERE booking
 pub(super) const DROP_BOOKING: &str = "DELETE FROM bookings WHERE id = $1";
 pub(super) const RESTED_PINS: &str = "DELETE FROM pins WHERE lookup IN
     (SELECT lookup FROM pins WHERE retired_at IS NOT NULL AND retired_at <= $1 AND booking IS NULL LIMIT $2)";
-pub(super) const FIRST_ENTRY: &str = "SELECT seq FROM audit ORDER BY seq LIMIT 1";
 
 /// Rows of one kind in one step.
 const STEP: u32 = 500;
@@ -108,14 +107,17 @@ impl SqlStore {
         let mut deed = self.deed().await?;
         let turn = &mut deed.turn;
         let masked = turn.run(MASK, args![before, STEP]).await?;
-        let logged = args![SubjectKind::Number.word(), before, STEP];
+        // By whole days, so that one entry of the log a day says so; of a number that is nearly old enough sooner.
+        let day = (before + TimeDelta::days(1)).date_naive();
+        let day = day.and_time(NaiveTime::MIN).and_utc();
+        let logged = args![SubjectKind::Number.word(), day, STEP];
         let logged = turn.run(audit::FORGET_SUBJECTS, logged).await?;
         let known = args![now - KNOWN_FOR, STEP];
         let known = turn.run(FORGET_NUMBERS, known).await?;
         let rested = args![now - PIN_REST, STEP];
         let rested = turn.run(RESTED_PINS, rested).await?;
         if logged > 0 {
-            deed.note(Note::numbers_forgotten(now, before)).await?;
+            deed.note(Note::numbers_forgotten(now, day)).await?;
         }
         deed.commit().await?;
         let most = masked.max(logged).max(known).max(rested);
@@ -145,44 +147,53 @@ impl SqlStore {
 
     /// Cuts the front of the audit log; what nothing in it speaks of any more is forgotten with it.
     async fn shorten_audit(&self, keep: &Keep, now: DateTime<Utc>) -> Result<(u64, bool)> {
-        let (cut, more) = self.cut_audit(keep, now).await?;
-        if more {
+        let before = now - keep.audit;
+        let (cut, more) = self.cut_audit(before).await?;
+        // Behind an entry whose clock was ahead others wait with what they speak of.
+        if more
+            || self
+                .db
+                .one(audit::ANY_BEFORE, args![before])
+                .await?
+                .is_some()
+        {
             return Ok((cut, more));
         }
         let mut turn = self.db.begin().await?;
         let mut most = 0;
         for kind in SubjectKind::ALL {
             // An entry may be so much younger than its subject was last noted to be.
-            let unspoken = args![kind.word(), now - keep.audit - SEEN_EVERY, STEP];
+            let unspoken = args![kind.word(), before - SEEN_EVERY, STEP];
             most = most.max(turn.run(audit::FORGET_SUBJECTS, unspoken).await?);
         }
         turn.commit().await?;
         Ok((cut, most == u64::from(STEP)))
     }
 
-    /// Cuts the front of the audit log behind an anchor, which vouches for what is gone.
-    async fn cut_audit(&self, keep: &Keep, now: DateTime<Utc>) -> Result<(u64, bool)> {
-        const ENTRIES: u64 = 20_000;
+    /// Cuts the front of the audit log behind an anchor, which vouches for what is gone: as many entries as are old one after
+    /// the other. One that a wrong clock made old takes nothing with it.
+    async fn cut_audit(&self, before: DateTime<Utc>) -> Result<(u64, bool)> {
+        const ENTRIES: u32 = 20_000;
         let mut deed: Deed = self.deed().await?;
-        let turn = &mut deed.turn;
-        let first = turn.one(FIRST_ENTRY, &[]).await?;
-        let last_old = turn
-            .one(audit::LAST_BEFORE, args![now - keep.audit])
-            .await?;
-        let (Some(first), Some(last_old)) = (first, last_old) else {
-            return Ok((0, false));
-        };
-        let (first, last_old) = (first.id("seq")?, last_old.id("seq")?);
-        let last = last_old.min(first + ENTRIES - 1);
-        if last < first {
+        let is_old = |row: &Row| Ok::<_, StoreError>(row.moment("at")? < before);
+        let front = deed.turn.all(audit::FIRST, args![1_u32]).await?;
+        if front.first().map(is_old).transpose()? != Some(true) {
             return Ok((0, false));
         }
-        let row = turn.one(audit::AT, args![last]).await?;
-        let Some(row) = row else {
+        let mut last = None;
+        let front = deed.turn.all(audit::FIRST, args![ENTRIES]).await?;
+        let mut cut = 0;
+        for row in &front {
+            if !is_old(row)? {
+                break;
+            }
+            (last, cut) = (Some(row), cut + 1);
+        }
+        let Some(last) = last else {
             return Ok((0, false));
         };
-        deed.cut(&audit::sealed_from(&row)?).await?;
+        deed.cut(&audit::sealed_from(last)?).await?;
         deed.commit().await?;
-        Ok((last - first + 1, last < last_old))
+        Ok((cut, cut == u64::from(ENTRIES)))
     }
 }

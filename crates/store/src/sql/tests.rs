@@ -48,7 +48,7 @@ const STATEMENTS: &[(&str, &str, &str)] = statements! {
         SUBJECT "ttt",
         ADD_SUBJECT "btttbi",
         SEEN_SUBJECT "bii",
-        SUBJECT_OF "b",
+        SUBJECTS_OF "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
         BELONGING "tt",
         SUBJECTS "bi",
         ERASE_SUBJECT "tt",
@@ -57,12 +57,13 @@ const STATEMENTS: &[(&str, &str, &str)] = statements! {
         ANCHOR "",
         SET_ANCHOR "ibb",
         CHAIN "ii",
-        ENTRIES "iiii",
-        ENTRIES_OF_KIND "iiiit",
+        ENTRIES "iiiii",
+        ENTRIES_OF_KIND "iiiiit",
         NEXT_KIND "t",
         OF_KIND "t",
-        FIRST_SINCE "i",
-        LAST_BEFORE "i",
+        SPAN "ii",
+        ERASE_COMMITMENT "b",
+        ANY_BEFORE "i",
         AT "i",
         UP_TO "i",
         CUT "i",
@@ -218,7 +219,6 @@ const WITHOUT: &[(&str, &str)] = &[
     ("audit::MARKS", "a row for each key"),
     ("audit::LAST", "the last row"),
     ("audit::FIRST", "the first rows"),
-    ("sweep::FIRST_ENTRY", "the first row"),
 ];
 
 /// No statement is left out of these lists.
@@ -353,7 +353,7 @@ async fn finds_all_rows_by_an_index(mut turn: Turn) {
 /// happened in the period.
 const ENTRIES: &[(&str, &str)] = &[
     ("audit::ENTRIES_OF_KIND", "audit_by_kind"),
-    ("audit::FIRST_SINCE", "audit_by_time"),
+    ("audit::SPAN", "audit_by_time"),
     ("reports::CONFERENCES_OF_ACCOUNT", "conferences_by_account"),
     ("reports::CONFERENCES_OF_BOOKING", "conferences_by_booking"),
     (

@@ -2,7 +2,7 @@
 
 use conclave_accounts::{AccountState, Alert, CallId, Ceiling, Role};
 use conclave_conference::{Actor, Command, Fact, LeaveReason, Refusal};
-use conclave_store::{AuditPage, Entry, Keep, NewBooking, Period, Store};
+use conclave_store::{AuditPage, Entry, Keep, NewBooking, Period, Store, StoreError};
 use serde_json::json;
 
 use crate::common::{Asked, Bed, Told, act, at, caller, databases, days};
@@ -12,6 +12,9 @@ databases!(
     what_befalls_conferences_is_told,
     retention_cuts_the_front,
     nothing_is_chained_that_was_not_done,
+    an_entry_of_a_wrong_time_takes_nothing_with_it,
+    a_head_that_was_dropped_is_no_alarm,
+    what_was_found_about_the_head_can_be_accepted,
 );
 
 async fn kinds(store: &impl Store) -> Vec<String> {
@@ -96,6 +99,13 @@ async fn an_operators_deeds_are_told(bed: Bed) {
         from: Some(at(2)),
         to: Some(at(5)),
     };
+    let span = store.audit_span(period).await.unwrap();
+    assert_eq!(span, Some((3, 5)));
+    let nothing = Period {
+        from: Some(at(50)),
+        to: None,
+    };
+    assert_eq!(store.audit_span(nothing).await.unwrap(), None);
     assert_eq!(
         page(AuditPage {
             period,
@@ -221,6 +231,104 @@ async fn retention_cuts_the_front(bed: Bed) {
     assert_eq!((verified.entries, verified.last.seq), (1, 7));
     let shown = store.audit(&AuditPage::default()).await.unwrap();
     assert_eq!(shown[0].body["by"], "root@bridge1");
+}
+
+/// An appliance whose clock was wrong for a while.
+async fn an_entry_of_a_wrong_time_takes_nothing_with_it(bed: Bed) {
+    let store = bed.serve().await;
+    let note = async |when| {
+        let noted = store.note("export.made", &json!({}), &act(when)).await;
+        noted.unwrap();
+    };
+    let now = at(0) + days(1_000);
+    note(now - days(40)).await;
+    note(now - days(2)).await;
+    note(now - days(500)).await;
+    note(now - days(1)).await;
+    let keep = Keep {
+        audit: days(30),
+        ..Keep::default()
+    };
+    let swept = store.sweep(&keep, now).await.unwrap();
+    assert_eq!((swept.audit, swept.more), (1, false));
+    assert_eq!(store.verify_audit().await.unwrap().entries, 3);
+    let shown = store.audit(&AuditPage::default()).await.unwrap();
+    let by: Vec<_> = shown.iter().map(|entry| &entry.body["by"]).collect();
+    assert_eq!(by, ["root@bridge1"; 3]);
+    let swept = store.sweep(&keep, now + days(28)).await.unwrap();
+    assert_eq!(swept.audit, 0, "the one of two days ago is not old yet");
+    let swept = store.sweep(&keep, now + days(29)).await.unwrap();
+    assert_eq!(swept.audit, 2);
+    assert_eq!(store.verify_audit().await.unwrap().entries, 1);
+}
+
+/// A bridge that wrote nothing while another dropped all that it knew of.
+async fn a_head_that_was_dropped_is_no_alarm(bed: Bed) {
+    let store = bed.serve().await;
+    let note = async |when| {
+        let noted = store.note("export.made", &json!({}), &act(when)).await;
+        noted.unwrap();
+    };
+    note(at(0)).await;
+    let head = bed.dir.path().join("audit.head");
+    let slept = std::fs::read(&head).unwrap();
+    note(at(1)).await;
+    note(at(0) + days(40)).await;
+    let keep = Keep {
+        audit: days(30),
+        ..Keep::default()
+    };
+    let swept = store.sweep(&keep, at(0) + days(41)).await.unwrap();
+    assert_eq!(swept.audit, 2);
+    std::fs::write(&head, slept).unwrap();
+    let verified = store.verify_audit().await.unwrap();
+    assert_eq!((verified.entries, verified.against_head), (1, false));
+    note(at(2) + days(41)).await;
+    let verified = store.verify_audit().await.unwrap();
+    assert_eq!((verified.entries, verified.against_head), (2, true));
+}
+
+async fn what_was_found_about_the_head_can_be_accepted(bed: Bed) {
+    let store = bed.serve().await;
+    let note = async |when| {
+        let noted = store.note("export.made", &json!({}), &act(when)).await;
+        noted.unwrap();
+    };
+    for n in 0..5 {
+        note(at(n)).await;
+    }
+    let accept = async || store.accept_audit(&act(at(10))).await.unwrap();
+    assert_eq!(accept().await, None);
+    bed.run("DELETE FROM audit WHERE seq > 3").await;
+    note(at(6)).await;
+    assert!(store.verify_audit().await.is_err());
+    let found = accept().await.unwrap();
+    assert!(found.starts_with("audit entry 4: "), "{found}");
+    assert_eq!(store.verify_audit().await.unwrap().entries, 5);
+    // Taken away, it comes again, and that can be read.
+    let head = bed.dir.path().join("audit.head");
+    std::fs::remove_file(&head).unwrap();
+    assert!(!store.verify_audit().await.unwrap().against_head);
+    note(at(11)).await;
+    assert!(store.verify_audit().await.unwrap().against_head);
+    std::fs::write(&head, "nonsense").unwrap();
+    let found = accept().await.unwrap();
+    assert!(found.contains("damaged"), "{found}");
+    let expected = [
+        "export.made",
+        "export.made",
+        "export.made",
+        "export.made",
+        "audit.accepted",
+        "audit.head-new",
+        "export.made",
+        "audit.accepted",
+    ];
+    assert_eq!(kinds(&store).await, expected);
+    // What is wrong in the log itself stays wrong.
+    bed.run("UPDATE audit SET at = at + 1 WHERE seq = 2").await;
+    let refused = store.accept_audit(&act(at(12))).await;
+    assert!(matches!(refused, Err(StoreError::Broken(broken)) if broken.seq == 2));
 }
 
 async fn nothing_is_chained_that_was_not_done(bed: Bed) {

@@ -12,6 +12,7 @@ databases!(
     nothing_is_left_of_an_erased_person,
     nobody_is_erased_twice,
     a_number_that_is_masked_already_is_erased_from_the_log,
+    whoever_had_another_address_is_erased_under_it_too,
 );
 
 async fn nothing_is_left_of_an_erased_person(bed: Bed) {
@@ -212,6 +213,40 @@ async fn a_number_that_is_masked_already_is_erased_from_the_log(bed: Bed) {
         .unwrap();
     assert!(!bed.dump().await.contains("49305550001"));
     told.store.verify_audit().await.unwrap();
+}
+
+async fn whoever_had_another_address_is_erased_under_it_too(bed: Bed) {
+    let store = bed.serve().await;
+    let before = NewAccount {
+        owner: Owner::new("Xantippe Quux", "xantippe@old.example").unwrap(),
+        ..bed.account("Ada")
+    };
+    let ada = store.add_account(before, at(0)).await.unwrap();
+    let change = AccountChange {
+        owner: Some(Owner::new("Xantippe Zyzzy", "xantippe@new.example").unwrap()),
+        ..AccountChange::default()
+    };
+    store
+        .change_account(ada.id, &change, &act(at(1)))
+        .await
+        .unwrap();
+    let person = store.export_person("xantippe@new.example").await.unwrap();
+    let entries: Vec<_> = person.audit.iter().map(|entry| &*entry.kind).collect();
+    assert_eq!(entries, ["account.added", "account.changed"]);
+    store
+        .erase_person("xantippe@new.example", &act(at(2)))
+        .await
+        .unwrap();
+    let dump = bed.dump().await.to_lowercase();
+    assert!(!dump.contains("quux") && !dump.contains("xantippe"));
+    store.verify_audit().await.unwrap();
+    // Whoever only works here is erased as well.
+    let by = "root@bridge1";
+    assert_eq!(store.export_person(by).await.unwrap().audit.len(), 4);
+    let other = conclave_store::Act::new("other@bridge1", at(3));
+    store.erase_person(by, &other).await.unwrap();
+    assert!(!bed.dump().await.contains(by));
+    store.verify_audit().await.unwrap();
 }
 
 /// Not only rows: what somebody finds who reads the file as bytes.

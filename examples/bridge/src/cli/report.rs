@@ -90,6 +90,10 @@ pub(crate) struct AuditArgs {
     /// Check that no entry was changed, put in or taken out; ends with 1 if one was
     #[arg(long)]
     pub(crate) verify: bool,
+    /// Take the log as it stands for the whole of it, after looking into what --verify found about its end: an entry
+    /// says so for good
+    #[arg(long, conflicts_with = "verify")]
+    pub(crate) accept: bool,
     /// Print JSON, as --format json does
     #[arg(long)]
     pub(crate) json: bool,

@@ -23,11 +23,18 @@ pub(super) async fn run(mut arguments: AuditArgs) -> Result<(), Failure> {
     if arguments.verify {
         return verify(&data, &arguments).await;
     }
+    if arguments.accept {
+        return accept(&data).await;
+    }
     let mut sheet = Sheet::new(&arguments.range, rows::AUDIT);
+    let Some((first, last)) = data.store.audit_span(period).await? else {
+        return sheet.end();
+    };
     let mut page = AuditPage {
         period,
         kind: arguments.kind.clone(),
-        after: arguments.part.after,
+        after: arguments.part.after.max(first - 1),
+        last: Some(last),
         limit: BATCH,
     };
     let mut left = arguments
@@ -49,6 +56,19 @@ pub(super) async fn run(mut arguments: AuditArgs) -> Result<(), Failure> {
     sheet.end()
 }
 
+async fn accept(data: &Data) -> Result<(), Failure> {
+    match data.store.accept_audit(&data.act()).await {
+        Ok(None) => print("The audit log is as it was written: there is nothing to accept."),
+        Ok(Some(found)) => print(&format!(
+            "Accepted, and written down: {found}. The log is verified from its present end on."
+        )),
+        Err(StoreError::Broken(broken)) => Err(Failure::machine(format!(
+            "{broken}. That can't be accepted: only a backup has what was written"
+        ))),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// A broken chain is told on standard error and by the status; for a program, on standard output, too.
 async fn verify(data: &Data, arguments: &AuditArgs) -> Result<(), Failure> {
     let json = arguments.range.format == Format::Json;
@@ -61,7 +81,8 @@ async fn verify(data: &Data, arguments: &AuditArgs) -> Result<(), Failure> {
                 }))?;
             }
             return Err(Failure::machine(format!(
-                "{broken}. Keep the database and the file audit.head as they are, and compare with a backup"
+                "{broken}. Keep the database and the file audit.head as they are, and compare with a backup; \
+                 `report audit --accept` goes on from here once that was looked into"
             )));
         }
         Err(error) => return Err(error.into()),
@@ -95,7 +116,8 @@ async fn verify(data: &Data, arguments: &AuditArgs) -> Result<(), Failure> {
         Ok(())
     } else {
         print(
-            "Its head was not noted outside the database (audit.head is not there): a cut end would not show.",
+            "Nothing outside the database (audit.head) says where it should end: a cut end would not show. \
+             The next entry notes it anew.",
         )
     }
 }

@@ -40,14 +40,12 @@ pub(super) async fn run(arguments: UsageArgs) -> Result<(), Failure> {
         Some(account) => Some(find(&data, account).await?.id),
         None => None,
     };
-    let department = arguments
-        .department
-        .as_ref()
-        .map(|name| name.to_lowercase());
+    // As the database does it for the other reports: letters beyond A to Z are as they were written.
     let is_asked = |row: &UsageRow| {
-        let theirs = row.department.as_ref().map(|name| name.to_lowercase());
+        let theirs = row.department.as_deref().unwrap_or_default();
+        let department = arguments.department.as_deref();
         account.is_none_or(|account| row.account == account)
-            && (department.is_none() || theirs == department)
+            && department.is_none_or(|asked| theirs.eq_ignore_ascii_case(asked))
     };
     let rows = async |period| {
         let mut rows = data.store.usage(period).await?;

@@ -129,6 +129,9 @@ fn each_invitee_has_a_pin_of_their_own() {
         &words("booking withdraw 1 Grace"),
         &["withdrawn already", "booking show"],
     );
+    // Its file can be had once more: the first may not have been written.
+    run(here, &words("booking withdraw 1 Grace --ics again"), 0);
+    assert_eq!(fs::read_dir(here.join("again")).unwrap().count(), 1);
     refused(
         here,
         &words("booking withdraw 1 Eve"),

@@ -30,12 +30,22 @@ impl Baresip {
         Self::call_in("PCMU", bridge, voice)
     }
 
-    /// The same in a codec of baresip's: PCMU, PCMA or G722.
+    /// The same in a codec of baresip's: PCMU, PCMA, G722 or opus.
     pub(crate) fn call_in(codec: &str, bridge: u16, voice: usize) -> Self {
-        let rate = if codec == "G722" { 16_000 } else { 8_000 };
+        // As baresip names it, and the sound that it wants for it.
+        let (codec, rate, channels) = match codec {
+            "opus" => ("opus/48000/2", 48_000, 2),
+            "G722" => ("G722/16000/1", 16_000, 1),
+            _ => (codec, 8_000, 1),
+        };
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path();
-        write_tone(&path.join("tone.wav"), tones::CALLERS[voice], rate);
+        write_tone(
+            &path.join("tone.wav"),
+            tones::CALLERS[voice],
+            rate,
+            channels,
+        );
         let console_port = free_port();
         let first_rtp = 40_000 + 40 * voice;
         fs::write(
@@ -43,8 +53,8 @@ impl Baresip {
             format!(
                 "poll_method epoll\nsip_listen 127.0.0.1:{sip}\nnet_interface 127.0.0.1\n\
                  audio_source aufile,{dir}/tone.wav\naudio_player aufile,{dir}/played.wav\naudio_alert aufile,{dir}/alert.wav\n\
-                 audio_srate {rate}\naudio_channels 1\nrtp_ports {first_rtp}-{last_rtp}\n\
-                 module_path /usr/lib/baresip/modules\nmodule g711.so\nmodule g722.so\nmodule aufile.so\nmodule sndfile.so\n\
+                 audio_srate {rate}\naudio_channels {channels}\nrtp_ports {first_rtp}-{last_rtp}\n\
+                 module_path /usr/lib/baresip/modules\nmodule g711.so\nmodule g722.so\nmodule opus.so\nmodule aufile.so\nmodule sndfile.so\n\
                  module_app account.so\nmodule_app menu.so\nmodule cons.so\ncons_listen 127.0.0.1:{console_port}\nsnd_path {dir}\n",
                 sip = free_port(),
                 dir = path.display(),
@@ -147,17 +157,21 @@ impl Baresip {
         let mut samples = Vec::new();
         for file in files {
             let bytes = fs::read(file).unwrap();
-            let wide = bytes.get(24..26) == Some(&16_000_u16.to_le_bytes());
+            let number = |at: usize| {
+                let two = bytes.get(at..at + 2).and_then(|two| two.try_into().ok());
+                usize::from(two.map_or(0, u16::from_le_bytes))
+            };
+            let (channels, rate) = (number(22), number(24));
             let pairs = bytes.get(44..).unwrap_or_default().chunks_exact(2);
-            let all = pairs.map(|pair| i16::from_le_bytes([pair[0], pair[1]]));
-            if wide {
-                let all: Vec<i16> = all.collect();
-                // The tones are far below 4 kHz: the mean of two is a good enough filter.
-                let halves = all.as_chunks::<2>().0.iter();
-                samples.extend(halves.map(|[a, b]| ((i32::from(*a) + i32::from(*b)) / 2) as i16));
-            } else {
-                samples.extend(all);
-            }
+            let all: Vec<i16> = pairs
+                .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
+                .collect();
+            // The tones are far below 4 kHz: the mean of some samples, of both channels, is a good enough filter.
+            let parts = all.chunks_exact((channels * rate / 8_000).max(1));
+            samples.extend(parts.map(|part| {
+                let sum: i32 = part.iter().map(|sample| i32::from(*sample)).sum();
+                (sum / part.len() as i32) as i16
+            }));
         }
         samples
     }
@@ -199,9 +213,9 @@ impl Drop for Baresip {
 }
 
 /// A minute of the tone: longer than any test.
-fn write_tone(path: &std::path::Path, frequency: f64, rate: u32) {
+fn write_tone(path: &std::path::Path, frequency: f64, rate: u32, channels: u16) {
     let spec = hound::WavSpec {
-        channels: 1,
+        channels,
         sample_rate: rate,
         bits_per_sample: 16,
         sample_format: hound::SampleFormat::Int,
@@ -209,7 +223,9 @@ fn write_tone(path: &std::path::Path, frequency: f64, rate: u32) {
     let mut file = hound::WavWriter::create(path, spec).unwrap();
     for n in 0..60 * rate {
         let wave = (std::f64::consts::TAU * frequency * f64::from(n) / f64::from(rate)).sin();
-        file.write_sample((wave * 6000.0) as i16).unwrap();
+        for _ in 0..channels {
+            file.write_sample((wave * 6000.0) as i16).unwrap();
+        }
     }
     file.finalize().unwrap();
 }

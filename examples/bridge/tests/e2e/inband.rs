@@ -22,6 +22,11 @@ fn a_caller_needs_nothing_but_tones_in_a_law() {
     a_caller_needs_nothing_but_tones(Offer::ALaw);
 }
 
+#[test]
+fn a_caller_needs_nothing_but_tones_in_opus() {
+    a_caller_needs_nothing_but_tones(Offer::Opus);
+}
+
 fn a_caller_needs_nothing_but_tones(offer: Offer) {
     let bridge = Bridge::start();
     let account = bridge.account(&[]);

@@ -21,4 +21,5 @@ mod postgres;
 mod refusals;
 mod room;
 mod sipp;
+mod sound;
 mod tones;

@@ -14,8 +14,8 @@ use std::{
 
 use crate::{
     ear::{Ear, PATIENCE},
-    g711::Law,
     sipp::{self, Offer, Sipp, Step},
+    sound::Sound,
     tones,
 };
 
@@ -40,7 +40,7 @@ struct Line {
     digits: VecDeque<u8>,
     /// Digits yet to be sent as tones, 80 ms each with 80 ms after it.
     tone_digits: VecDeque<u8>,
-    law: Law,
+    sound: Sound,
     /// No RTP at all is sent while true.
     mute: bool,
     heard: Vec<i16>,
@@ -77,12 +77,8 @@ impl Phone {
     pub(crate) fn dial(sip: u16, to: &str, voice: usize, offer: Offer, steps: &[Step]) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let port = socket.local_addr().unwrap().port();
-        let law = match offer {
-            Offer::Early | Offer::Delayed => Law::Mu,
-            Offer::ALaw => Law::A,
-        };
         let line = Arc::new(Mutex::new(Line {
-            law,
+            sound: Sound::of(offer),
             ..Line::default()
         }));
         let stop = Arc::new(AtomicBool::new(false));
@@ -259,7 +255,9 @@ fn talk(socket: &UdpSocket, line: &Mutex<Line>, stop: &AtomicBool, ssrc: u32) {
             event = Some((code, timestamp));
         }
         pause = u32::saturating_sub(pause, 1);
+        let units = state.sound.units();
         let mut send = |payload_type: u8, marker: bool, at: u32, payload: &[u8]| {
+            let at = at.wrapping_mul(units);
             let mut packet = vec![0x80, payload_type | u8::from(marker) << 7];
             packet.extend(sequence.to_be_bytes());
             packet.extend(at.to_be_bytes());
@@ -270,8 +268,8 @@ fn talk(socket: &UdpSocket, line: &Mutex<Line>, stop: &AtomicBool, ssrc: u32) {
         };
         match event {
             Some((code, began)) => {
-                let duration = (timestamp - began + 160) as u16;
-                let ends = duration >= 800;
+                let lasts = timestamp - began + 160;
+                let (duration, ends) = ((lasts * units) as u16, lasts >= 800);
                 for _ in 0..if ends { 3 } else { 1 } {
                     let [high, low] = duration.to_be_bytes();
                     send(
@@ -319,9 +317,8 @@ fn talk(socket: &UdpSocket, line: &Mutex<Line>, stop: &AtomicBool, ssrc: u32) {
                         *sample = phase.sin() * f64::from(amplitude);
                     }
                 }
-                let law = state.law;
-                let payload = frame.map(|sample| law.encode(sample as i16));
-                send(law.payload_type(), false, timestamp, &payload);
+                let payload = state.sound.encode(frame.map(|sample| sample as i16));
+                send(state.sound.payload_type(), false, timestamp, &payload);
             }
         }
         timestamp = timestamp.wrapping_add(160);
@@ -338,11 +335,10 @@ fn keep(packet: &[u8], line: &mut Line) {
     let word = |at: usize| {
         u32::from_be_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]])
     };
-    let law = line.law;
-    assert_eq!(packet[1] & 0x7f, law.payload_type(), "another codec");
-    let loud = packet[12..]
-        .iter()
-        .any(|byte| law.decode(*byte).unsigned_abs() > 500);
+    let payload_type = line.sound.payload_type();
+    assert_eq!(packet[1] & 0x7f, payload_type, "another codec");
+    let samples = line.sound.decode(&packet[12..]);
+    let loud = samples.iter().any(|sample| sample.unsigned_abs() > 500);
     line.packets.push(Packet {
         at: Instant::now(),
         loud,
@@ -350,6 +346,5 @@ fn keep(packet: &[u8], line: &mut Line) {
         timestamp: word(4),
         ssrc: word(8),
     });
-    line.heard
-        .extend(packet[12..].iter().map(|byte| law.decode(*byte)));
+    line.heard.extend(samples);
 }
