@@ -323,3 +323,23 @@ async fn nobody_is_told_the_password() {
     check("postgres://postgres:s3cret@127.0.0.1/x?sslmode=s3cret".to_owned()).await;
     check("mysql://postgres:s3cret@127.0.0.1/x".to_owned()).await;
 }
+
+/// To serve and for a command, after waiting for a server that is perhaps only starting.
+#[tokio::test]
+async fn a_server_that_is_not_there_is_named() {
+    let nobody = bridge("postgres://ada:s3cret@127.0.0.1:1/conclave", "main");
+    let began = Instant::now();
+    let (served, connected) = tokio::join!(
+        SqlStore::serve_postgres(&nobody, auditor()),
+        SqlStore::connect(&nobody, auditor())
+    );
+    for error in [served.unwrap_err(), connected.unwrap_err()] {
+        let told = error.to_string();
+        assert!(
+            told.contains("\"conclave\" at 127.0.0.1:1 can't be reached: Connection refused"),
+            "{told}"
+        );
+        assert!(!told.contains("s3cret") && !error.is_lasting());
+    }
+    assert!(began.elapsed() > Duration::from_secs(5));
+}
