@@ -406,7 +406,7 @@ pub trait Store: Books {
 
     /// Takes the log as it stands for the whole of it, after somebody has looked into what verification found about
     /// its head, which is noted anew; an entry says what was found, and so does the answer. Nothing where all is well.
-    /// [`Broken`](StoreError::Broken) where the chain itself, or a name in it, is not as it was written.
+    /// [`Broken`](crate::StoreError::Broken) where the chain itself, or a name in it, is not as it was written.
     fn accept_audit(&self, act: &Act) -> impl Future<Output = Result<Option<String>>> + Send;
 
     // Persons, retention, copies.
