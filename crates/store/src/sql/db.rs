@@ -4,6 +4,7 @@
 
 use chrono::{DateTime, Utc};
 use conclave_accounts::{AccountId, BookingId, CallId, InviteeId};
+use futures_util::TryStreamExt as _;
 use sqlx::query::Query;
 use sqlx::{Database, Encode, Pool, Postgres, Sqlite, Transaction, Type};
 
@@ -61,6 +62,32 @@ impl Db {
                 rows.into_iter().map(Row::Postgres).collect()
             }
         })
+    }
+
+    /// All rows, each made into something as it comes, while the database goes on: of a long report that is half of the
+    /// time.
+    pub(crate) async fn each<T>(
+        &self,
+        sql: &'static str,
+        args: &[Arg<'_>],
+        make: impl Fn(&Row) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut made = Vec::new();
+        match self {
+            Self::Sqlite(pools) => {
+                let mut rows = bound::<Sqlite>(sql, args).fetch(&pools.readers);
+                while let Some(row) = rows.try_next().await? {
+                    made.push(make(&Row::Sqlite(row))?);
+                }
+            }
+            Self::Postgres(pools) => {
+                let mut rows = bound::<Postgres>(sql, args).fetch(&pools.readers);
+                while let Some(row) = rows.try_next().await? {
+                    made.push(make(&Row::Postgres(row))?);
+                }
+            }
+        }
+        Ok(made)
     }
 
     /// The first row, if there is any.

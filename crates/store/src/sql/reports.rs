@@ -50,7 +50,7 @@ pub(super) const CONFERENCES_OF_DEPARTMENT: &str = conferences!(
 );
 
 /// As above; `$8` is the conference (0 for all), `$9` the caller's number ('' for all). A page has so many calls, each
-/// with all of its visits.
+/// with all of its visits. Its rows come in any order, so that the first is there before the last was found.
 macro_rules! calls {
     ($entry:literal) => {
         concat!(
@@ -73,15 +73,14 @@ macro_rules! calls {
             SELECT k.id, k.trunk, k.number, k.answered_at, k.ended_at, k.reason, k.codec, k.encryption,
                 k.packets_lost, k.jitter_ms, k.mos,
                 (SELECT COUNT(*) FROM wrong_pins w WHERE w.call = k.id) AS wrong_pins,
-                t.conference, t.role, t.holder, t.arrived_at, t.admitted_at, t.departed_at,
+                t.id AS visit, t.conference, t.role, t.holder, t.arrived_at, t.admitted_at, t.departed_at,
                 t.reason AS visit_reason, c.account, a.name AS owner, c.booking, b.title
-            FROM page p JOIN calls k ON k.id = p.id
+            FROM page p CROSS JOIN calls k
                 LEFT JOIN attendances t ON t.call = k.id
                 LEFT JOIN conferences c ON c.id = t.conference
                 LEFT JOIN accounts a ON a.id = c.account LEFT JOIN bookings b ON b.id = c.booking
-            WHERE ($5 = '' OR lower(a.department) = lower($5)) AND ($6 = 0 OR c.account = $6)
-                AND ($7 = 0 OR c.booking = $7) AND ($8 = 0 OR c.id = $8)
-            ORDER BY p.answered_at, p.id, t.id"
+            WHERE k.id = p.id AND ($5 = '' OR lower(a.department) = lower($5)) AND ($6 = 0 OR c.account = $6)
+                AND ($7 = 0 OR c.booking = $7) AND ($8 = 0 OR c.id = $8)"
         )
     };
 }
@@ -187,8 +186,10 @@ impl SqlStore {
             filter.conference.unwrap_or(0),
             filter.number.as_deref().unwrap_or("")
         ];
-        let rows = self.db.all(sql, args).await?;
-        rows.iter().map(call_from).collect()
+        let make = |row: &Row| Ok((row.id_opt("visit")?, call_from(row)?));
+        let mut calls = self.db.each(sql, args, make).await?;
+        calls.sort_by_key(|(visit, call)| (call.answered, call.id, *visit));
+        Ok(calls.into_iter().map(|(_, call)| call).collect())
     }
 
     pub(super) async fn events_of(&self, conference: u64) -> Result<Vec<EventRow>> {
