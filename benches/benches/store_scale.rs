@@ -103,13 +103,10 @@ async fn measure(accounts: u64) -> Measured {
         to: None,
     };
     let audit = timed(async || {
-        let (first, last) = store.audit_span(period).await.unwrap().unwrap();
+        let span = store.audit_span(period).await.unwrap().unwrap();
         let page = AuditPage {
-            period,
             kind: Some("call.admitted".to_owned()),
-            after: first - 1,
-            last: Some(last),
-            ..AuditPage::default()
+            ..AuditPage::of(period, span, 0)
         };
         store.audit(&page).await.unwrap().len()
     })

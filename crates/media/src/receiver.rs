@@ -635,13 +635,9 @@ impl Receiver {
             Playout::Playing { next, .. } => self.samples_of(next - slot.timestamp),
             Playout::Waiting => 0,
         };
+        let fits = known == 0 && self.samples_of(slot.ticks) <= out.len();
         let payload = self.store.front_payload(&mut self.payload);
         self.quiet = self.codec.is_silence(payload);
-        let fits = known == 0
-            && self
-                .codec
-                .samples_in(payload)
-                .is_some_and(|n| n <= out.len());
         let samples = if fits {
             self.decoder.decode(payload, out)
         } else {

@@ -148,26 +148,19 @@ impl Month {
         let said = NaiveDate::parse_from_str(&format!("{text}-01"), "%Y-%m-%d").ok();
         // Outside of these there is nothing, and dates have an end.
         let said = said.filter(|date| (2000..2200).contains(&date.year()));
-        let date = said.unwrap_or_else(|| now.date_naive());
+        Self::of(said.unwrap_or_else(|| now.date_naive()))
+    }
+
+    fn of(date: NaiveDate) -> Self {
         Self(date.with_day(1).unwrap_or(date))
     }
 
     pub(crate) fn before(self) -> Self {
-        Self::parse(
-            "",
-            (self.0 - TimeDelta::days(1))
-                .and_time(Default::default())
-                .and_utc(),
-        )
+        Self::of(self.0 - TimeDelta::days(1))
     }
 
     pub(crate) fn after(self) -> Self {
-        Self::parse(
-            "",
-            (self.0 + TimeDelta::days(31))
-                .and_time(Default::default())
-                .and_utc(),
-        )
+        Self::of(self.0 + TimeDelta::days(31))
     }
 
     pub(crate) fn period(self) -> Period {

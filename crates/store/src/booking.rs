@@ -92,6 +92,16 @@ pub enum LetterKind {
     Cancellation,
 }
 
+impl LetterKind {
+    /// The word that a store keeps.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Invitation => "invitation",
+            Self::Cancellation => "cancellation",
+        }
+    }
+}
+
 /// A letter that is due. It holds no PIN: whoever sends it renders it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Letter {

@@ -90,6 +90,18 @@ pub struct AuditPage {
     pub limit: u32,
 }
 
+impl AuditPage {
+    /// The entries of a period whose [span](crate::Store::audit_span) is known, after the one of number `after`.
+    pub fn of(period: Period, (first, last): (u64, u64), after: u64) -> Self {
+        Self {
+            period,
+            after: after.max(first.saturating_sub(1)),
+            last: Some(last),
+            ..Self::default()
+        }
+    }
+}
+
 /// An entry of the audit log, as reports show it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AuditRow {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::run::{Failure, Result, cargo, output, root, run};
+use crate::run::{Failure, Result, cargo, numbers, output, root, run};
 
 /// One room, its talkers, or many rooms of four.
 const SHAPES: [(&str, Rooms, &str); 3] = [
@@ -26,11 +26,7 @@ enum Rooms {
 
 /// `load [CALLS ...]`: each number of calls in each shape, and at the floor just before it.
 pub(crate) fn load(arguments: &[String]) -> Result {
-    let numbers: std::result::Result<Vec<u32>, _> = arguments.iter().map(|n| n.parse()).collect();
-    let mut numbers = numbers.map_err(|_| Failure("load: CALLS are numbers".into()))?;
-    if numbers.is_empty() {
-        numbers = vec![200, 400, 800];
-    }
+    let numbers = numbers(arguments, "load: CALLS", [200, 400, 800])?;
     run(&mut cargo(&[
         "build",
         "--release",

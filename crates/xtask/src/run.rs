@@ -29,6 +29,19 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
+/// The numbers that a task was given, or the usual ones; `what` names them where one is none.
+pub(crate) fn numbers<const N: usize>(
+    arguments: &[String],
+    what: &str,
+    usual: [u32; N],
+) -> Result<Vec<u32>> {
+    if arguments.is_empty() {
+        return Ok(usual.into());
+    }
+    let numbers: std::result::Result<_, _> = arguments.iter().map(|n| n.parse()).collect();
+    numbers.map_err(|_| Failure(format!("{what} are numbers")))
+}
+
 /// Runs to the end, output shown as it comes.
 pub(crate) fn run(command: &mut Command) -> Result {
     let line = spelled(command);

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::run::{Failure, Result, cargo, output};
+use crate::run::{Failure, Result, cargo, numbers, output};
 
 /// The ticks that the counted test makes.
 const TICKS: u64 = 20;
@@ -16,16 +16,13 @@ const CACHES: [&str; 2] = ["--D1=32768,8,64", "--LL=524288,8,64"];
 
 /// `tick-cost [LEGS ...]`: one room of so many legs, three of which talk.
 pub(crate) fn tick_cost(arguments: &[String]) -> Result {
-    let legs: std::result::Result<Vec<u64>, _> = arguments.iter().map(|n| n.parse()).collect();
-    let mut legs = legs.map_err(|_| Failure("tick-cost: LEGS are numbers".into()))?;
-    if legs.is_empty() {
-        legs = vec![50, 100, 200, 500, 1_000, 2_000];
-    }
+    let usual = [50, 100, 200, 500, 1_000, 2_000];
+    let numbers = numbers(arguments, "tick-cost: LEGS", usual)?;
     let program = test_program()?;
     let counts = std::env::temp_dir().join(format!("conclave-tick-{}", std::process::id()));
     println!("| legs in the room | instructions a leg and tick | misses of 32 KiB | of 512 KiB |");
     println!("| --- | --- | --- | --- |");
-    for legs in legs {
+    for legs in numbers.into_iter().map(u64::from) {
         output(
             Command::new("valgrind")
                 .args(["--tool=callgrind", "--cache-sim=yes"])

@@ -175,6 +175,13 @@ pub(crate) struct Part {
     pub(crate) after: u64,
 }
 
+impl Part {
+    /// How many there may be.
+    pub(crate) fn most(&self) -> usize {
+        self.limit.map_or(usize::MAX, |limit| limit as usize)
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Print the defaults as a file, each line explained

@@ -36,10 +36,7 @@ async fn conferences(arguments: ConferenceArgs) -> Result<(), Failure> {
     let (data, _) = existing(&arguments.range.place).await?;
     let mut filter = filter(&data, &arguments, period).await?;
     let mut sheet = Sheet::new(&arguments.range, rows::CONFERENCES);
-    let mut left = arguments
-        .part
-        .limit
-        .map_or(usize::MAX, |limit| limit as usize);
+    let mut left = arguments.part.most();
     loop {
         let mut batch = data.store.conferences(&filter).await?;
         let last = batch.len() < BATCH as usize;
@@ -76,11 +73,7 @@ async fn calls(arguments: CallArgs) -> Result<(), Failure> {
     filter.number = arguments.number;
     filter.conference = arguments.conference;
     let mut sheet = Sheet::new(range, rows::CALLS);
-    let mut left = arguments
-        .of
-        .part
-        .limit
-        .map_or(usize::MAX, |limit| limit as usize);
+    let mut left = arguments.of.part.most();
     loop {
         let mut batch = data.store.calls(&filter).await?;
         let last = batch.len() < BATCH as usize;
@@ -174,6 +167,5 @@ fn part_of<T>(rows: Vec<T>, part: &Part, account: impl Fn(&T) -> u64) -> Result<
             })? + 1
         }
     };
-    let limit = part.limit.map_or(usize::MAX, |limit| limit as usize);
-    Ok(rows.into_iter().skip(from).take(limit).collect())
+    Ok(rows.into_iter().skip(from).take(part.most()).collect())
 }

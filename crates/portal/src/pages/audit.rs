@@ -41,13 +41,10 @@ pub(crate) async fn page(
     let period = month.period();
     let mut rows = match portal.store().audit_span(period).await? {
         None => Vec::new(),
-        Some((first, last)) => {
+        Some(span) => {
             let filter = AuditPage {
-                period,
-                kind: None,
-                after: part.after.max(first - 1),
-                last: Some(last),
                 limit: part.limit,
+                ..AuditPage::of(period, span, part.after)
             };
             portal.store().audit(&filter).await?
         }

@@ -67,8 +67,6 @@ pub(super) const SPAN: &str = "SELECT MIN(seq + 0) AS first, MAX(seq + 0) AS las
     WHERE at >= $1 AND at < $2";
 pub(super) const ANY_BEFORE: &str = "SELECT seq FROM audit WHERE at < $1 ORDER BY at LIMIT 1";
 pub(super) const AT: &str = "SELECT seq, at, kind, body, mac FROM audit WHERE seq = $1";
-pub(super) const UP_TO: &str =
-    "SELECT seq, at, kind, body, mac FROM audit WHERE seq <= $1 ORDER BY seq";
 pub(super) const CUT: &str = "DELETE FROM audit WHERE seq <= $1";
 
 /// So many subjects does [`SUBJECTS_OF`] ask for.
@@ -242,9 +240,12 @@ impl Deed {
         Ok(())
     }
 
-    /// Cuts the front of the chain, up to `last`, behind an anchor that vouches for what is gone: so it is verified
-    /// before.
-    pub(super) async fn cut(&mut self, last: &Sealed) -> Result<()> {
+    /// Cuts these entries off the front of the chain, behind an anchor that vouches for what is gone: so they are
+    /// verified before.
+    pub(super) async fn cut(&mut self, front: &[Sealed]) -> Result<()> {
+        let Some(last) = front.last() else {
+            return Ok(());
+        };
         // All around a cut that was noted is evidence.
         if let Ok(Some(Noted { cut: Some(seq), .. })) = self.auditor.noted() {
             let fault = Fault::Cut;
@@ -252,8 +253,8 @@ impl Deed {
         }
         let before = anchor(&mut self.turn).await?;
         let mut verifier = Verifier::new(self.auditor.key(), before.as_ref(), None)?;
-        for row in self.turn.all(UP_TO, args![last.seq]).await? {
-            verifier.push(&sealed_from(&row)?)?;
+        for entry in front {
+            verifier.push(entry)?;
         }
         verifier.finish()?;
         let Anchor { seq, mac, proof } = self.auditor.key().anchor(last);

@@ -51,7 +51,7 @@ pub(super) async fn put(
     kind: LetterKind,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let args = args![booking, invitee, word(kind), now];
+    let args = args![booking, invitee, kind.word(), now];
     turn.run(PUT, args).await.map(drop)
 }
 
@@ -67,7 +67,7 @@ pub(super) async fn put_for_all(
         LetterKind::Cancellation => PUT_FOR_TOLD,
     };
     let newest = newest(turn, booking).await?;
-    turn.run(put, args![booking, word(kind), now]).await?;
+    turn.run(put, args![booking, kind.word(), now]).await?;
     turn.run(DROP_UNSENT, args![booking, newest])
         .await
         .map(drop)
@@ -82,7 +82,7 @@ pub(super) async fn put_if_told(
     now: DateTime<Utc>,
 ) -> Result<()> {
     let newest = newest(turn, booking).await?;
-    let args = args![booking, invitee, word(kind), now];
+    let args = args![booking, invitee, kind.word(), now];
     turn.run(PUT_IF_TOLD, args).await?;
     let unsent = args![booking, newest, invitee];
     turn.run(DROP_UNSENT_TO, unsent).await.map(drop)
@@ -160,12 +160,5 @@ fn kind_from(row: &Row) -> Result<LetterKind> {
         "invitation" => Ok(LetterKind::Invitation),
         "cancellation" => Ok(LetterKind::Cancellation),
         other => Err(bad("kind", other)),
-    }
-}
-
-fn word(kind: LetterKind) -> &'static str {
-    match kind {
-        LetterKind::Invitation => "invitation",
-        LetterKind::Cancellation => "cancellation",
     }
 }

@@ -89,7 +89,7 @@ fn place(options: &PgConnectOptions) -> String {
 /// Opens the database; an older schema is brought up to date, by one process at a time.
 pub(super) async fn open(at: &Postgres) -> Result<Db> {
     let options = at.options()?;
-    reach(&options).await?;
+    reach(&options).await?.close().await?;
     // Connections are tried before they are used, so that a server that was started again is found again.
     let pool = |connections, patience| {
         PgPoolOptions::new()
@@ -108,12 +108,12 @@ pub(super) async fn open(at: &Postgres) -> Result<Db> {
     Ok(Db::Postgres(Pools { readers, writer }))
 }
 
-/// Waits for a server that is only starting. A pool would wait as well, but not say for what.
-async fn reach(options: &PgConnectOptions) -> Result<()> {
+/// The first connection: waits for a server that is only starting. A pool would wait as well, but not say for what.
+async fn reach(options: &PgConnectOptions) -> Result<PgConnection> {
     let deadline = Instant::now() + WRITERS_PATIENCE;
     loop {
         let why = match timeout_at(deadline, PgConnection::connect_with(options)).await {
-            Ok(Ok(connection)) => return Ok(connection.close().await?),
+            Ok(Ok(connection)) => return Ok(connection),
             Ok(Err(error)) => {
                 let starting = matches!(&error, sqlx::Error::Io(_))
                     || matches!(&error, sqlx::Error::Database(e) if e.code().as_deref() == Some(STARTING));
@@ -154,7 +154,6 @@ pub(super) struct NameLock {
 impl NameLock {
     pub(super) async fn take(at: &Postgres) -> Result<Self> {
         let (options, bridge) = (at.options()?, at.bridge.clone());
-        reach(&options).await?;
         let session = first(&options, &bridge).await?;
         let give_back = Arc::new(Notify::new());
         let keeper = tokio::spawn(keep(session, options, bridge, give_back.clone()));
@@ -184,7 +183,7 @@ impl Drop for NameLock {
 
 /// Takes the lock, or says who has it.
 async fn first(options: &PgConnectOptions, bridge: &str) -> Result<PgConnection> {
-    let mut session = PgConnection::connect_with(options).await?;
+    let mut session = reach(options).await?;
     let since = tokio::time::Instant::now();
     while !try_take(&mut session, bridge).await? {
         if since.elapsed() > GRACE {

@@ -4,7 +4,7 @@
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 
 use super::audit::{Deed, Note};
-use super::{Row, SqlStore, args, audit};
+use super::{SqlStore, args, audit};
 use crate::audit::names::SEEN_EVERY;
 use crate::error::Result;
 use crate::store::{KNOWN_FOR, PIN_REST};
@@ -175,25 +175,21 @@ impl SqlStore {
     async fn cut_audit(&self, before: DateTime<Utc>) -> Result<(u64, bool)> {
         const ENTRIES: u32 = 20_000;
         let mut deed: Deed = self.deed().await?;
-        let is_old = |row: &Row| Ok::<_, StoreError>(row.moment("at")? < before);
-        let front = deed.turn.all(audit::FIRST, args![1_u32]).await?;
-        if front.first().map(is_old).transpose()? != Some(true) {
+        // Most sweeps find nothing to cut: one row says so.
+        let first = deed.turn.one(audit::FIRST, args![1_u32]).await?;
+        let first = first.map(|row| row.moment("at")).transpose()?;
+        if first.is_none_or(|at| at >= before) {
             return Ok((0, false));
         }
-        let mut last = None;
-        let front = deed.turn.all(audit::FIRST, args![ENTRIES]).await?;
-        let mut cut = 0;
-        for row in &front {
-            if !is_old(row)? {
-                break;
-            }
-            (last, cut) = (Some(row), cut + 1);
-        }
-        let Some(last) = last else {
-            return Ok((0, false));
-        };
-        deed.cut(&audit::sealed_from(last)?).await?;
+        let rows = deed.turn.all(audit::FIRST, args![ENTRIES]).await?;
+        let mut front = rows
+            .iter()
+            .map(audit::sealed_from)
+            .collect::<Result<Vec<_>>>()?;
+        let young = front.iter().position(|entry| entry.at >= before);
+        front.truncate(young.unwrap_or(front.len()));
+        deed.cut(&front).await?;
         deed.commit().await?;
-        Ok((cut, cut == u64::from(ENTRIES)))
+        Ok((front.len() as u64, front.len() == ENTRIES as usize))
     }
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, SecondsFormat, TimeZone, Utc};
 use chrono_tz::Tz;
 use conclave_accounts::{Account, AccountState, Booking, BookingId, BookingState, InviteeId, Pin};
 use conclave_calendar::{Horizon, Occurrences, occurrences};
-use conclave_store::{LetterKind, LetterProblem, Store, StoreError};
+use conclave_store::{LetterProblem, Store, StoreError};
 use serde_json::{Value, json};
 
 use crate::{
@@ -151,7 +151,7 @@ impl Shown {
             };
             print(&format!(
                 "Not mailed  the {} to {} {again}: {}",
-                kind_word(problem.kind),
+                problem.kind.word(),
                 self.addressee(problem),
                 problem.why
             ))?;
@@ -194,7 +194,7 @@ impl Shown {
             "invitees": invitees.collect::<Vec<_>>(),
             "clashes": self.clashes.iter().map(|id| id.0).collect::<Vec<_>>(),
             "not_mailed": self.problems.iter().map(|problem| json!({
-                "to": self.addressee(problem), "kind": kind_word(problem.kind), "why": problem.why,
+                "to": self.addressee(problem), "kind": problem.kind.word(), "why": problem.why,
                 "again": problem.again.map(|at| self.time(at)),
             })).collect::<Vec<_>>(),
             "uid": self.booking.uid,
@@ -236,12 +236,5 @@ impl Shown {
     fn time(&self, at: DateTime<Utc>) -> String {
         let here = self.zone.from_utc_datetime(&at.naive_utc());
         here.to_rfc3339_opts(SecondsFormat::Secs, true)
-    }
-}
-
-fn kind_word(kind: LetterKind) -> &'static str {
-    match kind {
-        LetterKind::Invitation => "invitation",
-        LetterKind::Cancellation => "cancellation",
     }
 }

@@ -27,20 +27,15 @@ pub(super) async fn run(mut arguments: AuditArgs) -> Result<(), Failure> {
         return accept(&data).await;
     }
     let mut sheet = Sheet::new(&arguments.range, rows::AUDIT);
-    let Some((first, last)) = data.store.audit_span(period).await? else {
+    let Some(span) = data.store.audit_span(period).await? else {
         return sheet.end();
     };
     let mut page = AuditPage {
-        period,
         kind: arguments.kind.clone(),
-        after: arguments.part.after.max(first - 1),
-        last: Some(last),
         limit: BATCH,
+        ..AuditPage::of(period, span, arguments.part.after)
     };
-    let mut left = arguments
-        .part
-        .limit
-        .map_or(usize::MAX, |limit| limit as usize);
+    let mut left = arguments.part.most();
     loop {
         let mut batch = data.store.audit(&page).await?;
         let last = batch.len() < BATCH as usize;

@@ -77,12 +77,7 @@ pub(super) async fn run(arguments: UsageArgs) -> Result<(), Failure> {
             (MONTH, objects("month", by))
         }
     };
-    rows.truncate(
-        arguments
-            .part
-            .limit
-            .map_or(usize::MAX, |limit| limit as usize),
-    );
+    rows.truncate(arguments.part.most());
     let mut sheet = Sheet::new(&arguments.range, columns);
     sheet.add(rows.into_iter())?;
     sheet.end()
