@@ -22,6 +22,7 @@ use crate::{
     play::{ClipCell, Play},
     port::{PortPair, PortPool},
     shard::Message,
+    sums::Threads,
 };
 
 /// Room for a burst on a socket that many legs share: what hundreds of them send in a few ticks.
@@ -71,9 +72,16 @@ struct Entry {
 
 #[derive(Debug)]
 struct RoomEntry {
+    /// Where its first legs are, and what is played to it.
     thread: usize,
+    /// All threads that have legs of it.
+    threads: Threads,
     legs: usize,
 }
+
+/// The legs of a room are together in one thread up to here, so that each frame is encoded once for all of them; those that come
+/// after them stay where they are, so that a large room is the work of several cores.
+const TOGETHER: usize = 24;
 
 impl Control {
     pub(crate) fn new(
@@ -341,10 +349,27 @@ impl Control {
     fn enter(&mut self, room: RoomId, lives_at: usize) -> usize {
         if let Some(entry) = self.rooms.get_mut(&room) {
             entry.legs += 1;
-            return entry.thread;
+            if entry.threads.has(lives_at) {
+                return lives_at;
+            }
+            if entry.legs <= TOGETHER {
+                return entry.thread;
+            }
+            entry.threads = entry.threads.and(Threads::one(lives_at));
+            let threads = entry.threads;
+            self.tell(lives_at, Message::OpenRoom(room));
+            for thread in threads.iter() {
+                self.tell(thread, Message::SpreadRoom(room, threads));
+            }
+            return lives_at;
         }
         let thread = self.least_loaded(Some(lives_at));
-        self.rooms.insert(room, RoomEntry { thread, legs: 1 });
+        let entry = RoomEntry {
+            thread,
+            threads: Threads::one(thread),
+            legs: 1,
+        };
+        self.rooms.insert(room, entry);
         self.tell(thread, Message::OpenRoom(room));
         thread
     }
@@ -356,9 +381,11 @@ impl Control {
         };
         entry.legs -= 1;
         if entry.legs == 0 {
-            let thread = entry.thread;
+            let threads = entry.threads;
             self.rooms.remove(&room);
-            self.tell(thread, Message::CloseRoom(room));
+            for thread in threads.iter() {
+                self.tell(thread, Message::CloseRoom(room));
+            }
         }
     }
 

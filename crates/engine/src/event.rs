@@ -101,6 +101,8 @@ pub struct EngineStats {
     pub dropped: u64,
     /// Ticks that were left out because the machine stood still for more than a second.
     pub ticks_left_out: u64,
+    /// What one thread's legs said in a tick and another one, with legs of the same room, did not get in time.
+    pub sums_missed: u64,
     /// How late ticks began in the last ten seconds, over all threads: the median.
     pub lateness_p50: Duration,
     /// Of those, the 99th percentile. Above 20 ms the machine is overloaded.

@@ -45,6 +45,7 @@ mod port;
 mod post;
 mod room;
 mod shard;
+mod sums;
 mod udp;
 
 pub use command::{Audience, Command, Direction, LegMedia, NameRules, Port, Route, Rtcp};

@@ -18,6 +18,7 @@ pub(crate) struct Meter {
     pub(crate) ignored: AtomicU64,
     pub(crate) dropped: AtomicU64,
     pub(crate) ticks_left_out: AtomicU64,
+    pub(crate) sums_missed: AtomicU64,
     /// Packets on their way to this thread from the owners of their sockets.
     pub(crate) underway: AtomicUsize,
     ticks: AtomicUsize,
@@ -33,6 +34,7 @@ impl Default for Meter {
             ignored: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
             ticks_left_out: AtomicU64::new(0),
+            sums_missed: AtomicU64::new(0),
             underway: AtomicUsize::new(0),
             ticks: AtomicUsize::new(0),
             lateness: [const { AtomicU32::new(0) }; WINDOW],
@@ -69,6 +71,7 @@ pub(crate) fn stats<'a>(meters: impl Iterator<Item = &'a Meter>) -> EngineStats 
         stats.ignored += meter.ignored.load(Relaxed);
         stats.dropped += meter.dropped.load(Relaxed);
         stats.ticks_left_out += meter.ticks_left_out.load(Relaxed);
+        stats.sums_missed += meter.sums_missed.load(Relaxed);
         meter.recent(&mut lateness);
     }
     lateness.sort_unstable();

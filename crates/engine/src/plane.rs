@@ -4,6 +4,7 @@
 use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use conclave_dtmf::{Digit, Way};
+use conclave_mixer::SlotId;
 
 use crate::{
     ClipId, Direction, Event, LegId, LegMedia, NameRules, PlayId, RoomId, Route,
@@ -17,6 +18,7 @@ use crate::{
     play::{ClipCell, Play},
     port::{Channel, PortKey},
     room::{LONGEST_FRAME, Room},
+    sums::{Bundle, Outgoing, Threads, Told},
 };
 
 /// What a leg is told, wherever it is.
@@ -162,6 +164,18 @@ impl Plane {
         self.room_places.insert(id, place);
     }
 
+    /// Other threads have legs of the room, too.
+    pub(crate) fn spread_room(&mut self, id: RoomId, elsewhere: Threads) {
+        if let Some(room) = self.room_mut(id) {
+            room.spread(elsewhere);
+        }
+    }
+
+    fn room_mut(&mut self, id: RoomId) -> Option<&mut Room> {
+        let place = *self.room_places.get(&id)?;
+        self.rooms[place].as_mut()
+    }
+
     /// Its last leg has left.
     pub(crate) fn close_room(&mut self, id: RoomId) {
         let Some(place) = self.room_places.remove(&id) else {
@@ -256,8 +270,7 @@ impl Plane {
 
     /// Queues a play to a room.
     pub(crate) fn play_to_room(&mut self, room: RoomId, play: Play) {
-        let place = self.room_places.get(&room).copied();
-        let refused = match place.and_then(|place| self.rooms[place].as_mut()) {
+        let refused = match self.room_mut(room) {
             Some(room) => room.play(play).err(),
             None => Some(play.id),
         };
@@ -275,10 +288,10 @@ impl Plane {
         }
     }
 
-    /// 20 ms of everything: what was said goes into the rooms, each room is mixed once, each leg gets its packet.
-    pub(crate) fn tick(&mut self, wire: &mut impl Wire) {
+    /// The first half of a tick: what each leg has said in 20 ms, and what is played, goes into the rooms; what other threads
+    /// are to know of that goes out.
+    pub(crate) fn listen(&mut self, outgoing: &mut Outgoing) {
         let (tick, now) = (self.tick, time_of(self.tick));
-        self.tick += 1;
         self.sort();
         let events = &self.events;
         let ended = |play| events.say(Event::PlayEnded { play });
@@ -317,9 +330,48 @@ impl Plane {
                 Seat::Room { room, slot, .. } if room == place => Some(slot),
                 Seat::Room { .. } | Seat::Silence | Seat::Music => None,
             };
-            room.mix(slot_of, ended);
+            let prompt = room.prompt(&mut frame, ended).map(|prompt| {
+                let frame = &frame[..prompt.rate.frame_len()];
+                room.announce(prompt.rate, frame, prompt.except.and_then(slot_of));
+                (prompt, frame)
+            });
+            room.tell(prompt, outgoing);
         }
+    }
 
+    /// What the legs of another thread say in this tick.
+    pub(crate) fn hear(&mut self, bundle: &Bundle) {
+        for (id, told, rate, samples) in bundle.items() {
+            let Some(&place) = self.room_places.get(&id) else {
+                continue;
+            };
+            let except = match told {
+                Told::Prompt { except } => except.and_then(|leg| self.slot(leg, place)),
+                Told::Speech { .. } | Told::Rate => None,
+            };
+            if let Some(Some(room)) = self.rooms.get_mut(place) {
+                room.hear(told, rate, samples, except);
+            }
+        }
+    }
+
+    /// The slot of a leg in the room at this place.
+    fn slot(&self, leg: LegId, place: usize) -> Option<SlotId> {
+        match self.legs[*self.places.get(&leg)?].seat {
+            Seat::Room { room, slot, .. } if room == place => Some(slot),
+            Seat::Room { .. } | Seat::Silence | Seat::Music => None,
+        }
+    }
+
+    /// The second half: each room is mixed once, each leg gets its packet.
+    pub(crate) fn speak(&mut self, wire: &mut impl Wire) {
+        let (tick, now) = (self.tick, time_of(self.tick));
+        self.tick += 1;
+        let events = &self.events;
+        let ended = |play| events.say(Event::PlayEnded { play });
+        for room in self.rooms.iter_mut().flatten() {
+            room.mix();
+        }
         let mut sounds = Sounds {
             tick,
             rooms: &mut self.rooms,

@@ -1,11 +1,12 @@
 //! One room: its mix, what is played to it, and each frame encoded once for all who hear the same.
 
-use conclave_mixer::{Heard, Level, Rate, RoomMixer, SlotId};
+use conclave_mixer::{Heard, Level, Rate, RoomMixer, SlotId, Sum};
 
 use crate::{
     LegId, PlayId, RoomId,
     encoding::SharedEncoding,
     play::{Play, PlayQueue, Played},
+    sums::{Outgoing, Threads, Told},
 };
 
 /// Legs that a new room has slots for; more may join.
@@ -18,6 +19,15 @@ pub(crate) struct Room {
     mixer: RoomMixer,
     plays: PlayQueue,
     common: SharedEncoding,
+    /// The other threads that have legs of it, and the highest rate that one of those legs has.
+    elsewhere: Threads,
+    rate_elsewhere: Rate,
+}
+
+/// What is played to a room in a tick: a frame of that rate, which one leg must not hear.
+pub(crate) struct Prompt {
+    pub(crate) rate: Rate,
+    pub(crate) except: Option<LegId>,
 }
 
 impl Room {
@@ -27,7 +37,14 @@ impl Room {
             mixer: RoomMixer::new(EXPECTED_LEGS),
             plays: PlayQueue::default(),
             common: SharedEncoding::default(),
+            elsewhere: Threads::default(),
+            rate_elsewhere: Rate::Hz8000,
         }
+    }
+
+    /// Other threads have legs of it too.
+    pub(crate) fn spread(&mut self, elsewhere: Threads) {
+        self.elsewhere = elsewhere;
     }
 
     pub(crate) fn join(&mut self, rate: Rate, heard: bool) -> SlotId {
@@ -59,20 +76,68 @@ impl Room {
         self.plays.stop(play)
     }
 
-    /// The next frame: what is played and what was written become the mix.
-    pub(crate) fn mix(
+    /// The next frame of what is played to the room.
+    pub(crate) fn prompt(
         &mut self,
-        slot_of: impl Fn(LegId) -> Option<SlotId>,
+        frame: &mut [i16; LONGEST_FRAME],
         ended: impl FnMut(PlayId),
-    ) {
-        if !self.plays.is_empty() {
-            let mut frame = [0; LONGEST_FRAME];
-            let rate = self.mixer.rate();
-            let frame = &mut frame[..rate.frame_len()];
-            if let Played::Something { except } = self.plays.fill(rate, frame, ended) {
-                self.mixer.announce(frame, except.and_then(slot_of));
+    ) -> Option<Prompt> {
+        if self.plays.is_empty() {
+            return None;
+        }
+        let rate = self.mixer.rate().max(self.rate_elsewhere);
+        match self.plays.fill(rate, &mut frame[..rate.frame_len()], ended) {
+            Played::Something { except } => Some(Prompt { rate, except }),
+            Played::Nothing => None,
+        }
+    }
+
+    /// Lets all here but `except` hear a frame of a play.
+    pub(crate) fn announce(&mut self, rate: Rate, frame: &[i16], except: Option<SlotId>) {
+        self.mixer.announce_at(rate, frame, except);
+    }
+
+    /// Tells the other threads that have legs of this room what is said, and played, here.
+    pub(crate) fn tell(&mut self, prompt: Option<(Prompt, &[i16])>, outgoing: &mut Outgoing) {
+        if self.elsewhere == Threads::default() {
+            return;
+        }
+        let (id, rate) = (self.id, self.mixer.rate());
+        self.rate_elsewhere = Rate::Hz8000;
+        for bundle in outgoing.to(self.elsewhere) {
+            bundle.push(id, Told::Rate, rate, []);
+            if let Some((Prompt { rate, except }, frame)) = &prompt {
+                let told = Told::Prompt { except: *except };
+                bundle.push(id, told, *rate, frame.iter().map(|&x| i32::from(x)));
+            }
+            for sum in self.mixer.sums() {
+                let told = Told::Speech { voices: sum.voices };
+                bundle.push(id, told, sum.rate, sum.samples.iter().copied());
             }
         }
+    }
+
+    /// What another thread says of this room; `except` is the place of the leg here that must not hear it.
+    pub(crate) fn hear(&mut self, told: Told, rate: Rate, samples: &[i32], except: Option<SlotId>) {
+        match told {
+            Told::Speech { voices } => self.mixer.add(Sum {
+                rate,
+                voices,
+                samples,
+            }),
+            Told::Prompt { .. } => {
+                let mut frame = [0; LONGEST_FRAME];
+                for (to, &from) in frame.iter_mut().zip(samples) {
+                    *to = from as i16;
+                }
+                self.announce(rate, &frame[..rate.frame_len()], except);
+            }
+            Told::Rate => self.rate_elsewhere = self.rate_elsewhere.max(rate),
+        }
+    }
+
+    /// What was said and played becomes the mix.
+    pub(crate) fn mix(&mut self) {
         self.mixer.mix();
     }
 

@@ -23,6 +23,7 @@ use crate::{
     plane::LegOrder,
     play::Play,
     port::{Channel, PortKey, PortPair},
+    sums::{Exchange, Threads},
     udp::{BATCH, Inbound},
 };
 
@@ -74,6 +75,8 @@ pub(crate) enum Message {
     Leg(LegId, LegOrder),
     OpenRoom(RoomId),
     CloseRoom(RoomId),
+    /// The threads that have legs of a room, this one among them.
+    SpreadRoom(RoomId, Threads),
     PlayToRoom(RoomId, Play),
     /// To all threads: whoever has it ends it.
     StopPlay(PlayId),
@@ -93,6 +96,7 @@ pub(crate) struct Shard {
     ready: Vec<(PortKey, Channel)>,
     homes: Homes,
     local: Local,
+    exchange: Exchange,
 }
 
 impl Shard {
@@ -102,6 +106,7 @@ impl Shard {
         poll: Duration,
         inbox: Receiver<Message>,
         local: Local,
+        exchange: Exchange,
     ) -> io::Result<Self> {
         Ok(Shard {
             clock,
@@ -111,6 +116,7 @@ impl Shard {
             ready: Vec::new(),
             homes: Homes::new()?,
             local,
+            exchange,
         })
     }
 
@@ -135,17 +141,20 @@ impl Shard {
     }
 
     fn tick(&mut self) {
-        let local = &mut self.local;
+        let (local, exchange) = (&mut self.local, &mut self.exchange);
         let (left_out, last) = grid::due(local.plane.next_tick(), self.clock.elapsed());
         if left_out > 0 {
             local.plane.skip_to(local.plane.next_tick() + left_out);
             Meter::count(&local.meter.ticks_left_out, left_out as usize);
         }
         while local.plane.next_tick() <= last {
-            let late = self.clock.elapsed();
-            let late = late.saturating_sub(grid::time_of(local.plane.next_tick()));
-            local.meter.tick_began(late);
-            local.plane.tick(&mut local.post);
+            let tick = local.plane.next_tick();
+            let late = || self.clock.elapsed().saturating_sub(grid::time_of(tick));
+            local.plane.listen(exchange.outgoing());
+            exchange.send(tick);
+            exchange.gather(tick, late, |bundle| local.plane.hear(bundle));
+            local.meter.tick_began(late());
+            local.plane.speak(&mut local.post);
             local.post.flush();
         }
     }
@@ -200,6 +209,10 @@ impl Shard {
             Message::Arrive { leg, pair } => local.arrive(leg, &pair, now),
             Message::OpenRoom(room) => local.plane.open_room(room),
             Message::CloseRoom(room) => local.plane.close_room(room),
+            Message::SpreadRoom(room, threads) => {
+                let elsewhere = threads.without(local.me());
+                local.plane.spread_room(room, elsewhere);
+            }
             Message::PlayToRoom(room, play) => local.plane.play_to_room(room, play),
             Message::StopPlay(play) => local.stop_play(play),
             Message::Music(clip) => local.plane.set_music(clip),

@@ -273,6 +273,72 @@ fn a_leg_that_moves_between_threads_loses_no_packet() {
 }
 
 #[test]
+fn a_large_room_is_one_room_though_two_threads_have_it() {
+    let (engine, events) = start_with(EngineConfig {
+        shards: 2,
+        ..EngineConfig::default()
+    });
+    engine.add_clip(ClipId(1), tone(1_300.0, 5_000));
+    // The first ones are together, the last ones where their sockets are: in both threads.
+    let tone_of = |n| match n {
+        0 => 500,
+        59 => 700,
+        58 => 900,
+        _ => 0,
+    };
+    let phones: Vec<_> = (0..60)
+        .map(|n| Phone::call(&engine, n, Port::Shared, Codec::Pcmu, tone_of(n)))
+        .collect();
+    for phone in &phones {
+        room(&engine, phone.leg, 1);
+    }
+    thread::sleep(millis(400));
+    engine.send(Command::Play {
+        play: PlayId(1),
+        to: Audience::Room {
+            room: RoomId(1),
+            except: Some(LegId(59)),
+        },
+        clips: vec![ClipId(1)],
+    });
+    thread::sleep(millis(200));
+    phones.iter().for_each(|phone| drop(phone.take()));
+    thread::sleep(millis(1_000));
+    for (n, phone) in (0..).zip(&phones) {
+        let got = phone.take();
+        assert_unbroken(&got);
+        assert!(got.len() > 40, "{} packets", got.len());
+        let sound = Sound(samples(&got));
+        for (who, hz) in [(0, 500), (59, 700), (58, 900)] {
+            if who == n {
+                sound.lacks(hz);
+            } else {
+                sound.has(hz);
+            }
+        }
+        if n == 59 {
+            sound.lacks(1_300);
+        } else {
+            sound.has(1_300);
+        }
+    }
+    let stats = engine.stats();
+    assert_eq!((stats.rooms, stats.dropped), (1, 0));
+    engine.send(Command::StopPlay { play: PlayId(1) });
+    for phone in &phones {
+        engine.send(Command::Stop { leg: phone.leg });
+    }
+    let ended = std::cell::Cell::new(0);
+    for _ in &phones {
+        wait_for(&events, |event| {
+            ended.set(ended.get() + u32::from(matches!(event, Event::PlayEnded { .. })));
+            matches!(event, Event::Stopped { .. }).then_some(())
+        });
+    }
+    assert_eq!((ended.get(), engine.stats().rooms), (1, 0));
+}
+
+#[test]
 fn a_name_is_recorded_and_played_to_the_others() {
     let (engine, events) = start(2);
     let a = Phone::call(&engine, 1, Port::Own, Codec::Pcmu, 0);

@@ -35,7 +35,7 @@ mod talker;
 
 pub use noise::NoiseDetector;
 pub use rate::Rate;
-pub use room::{Heard, RoomMixer};
+pub use room::{Heard, RoomMixer, Sum};
 pub use slots::SlotId;
 pub use talker::Level;
 

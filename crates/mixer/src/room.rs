@@ -18,7 +18,18 @@ pub enum Heard {
     Own,
 }
 
-/// The mixer of one room.
+/// What the legs of one rate say together in a tick: [`RoomMixer::sums`].
+#[derive(Clone, Copy, Debug)]
+pub struct Sum<'a> {
+    /// Of the samples.
+    pub rate: Rate,
+    /// How many contributions are in it.
+    pub voices: usize,
+    /// A frame; beyond 16 bits where many talk.
+    pub samples: &'a [i32],
+}
+
+/// The mixer of one room, or of those of its legs that one thread has.
 ///
 /// # The tick
 ///
@@ -30,6 +41,11 @@ pub enum Heard {
 /// A leg that writes nothing costs nothing, and all legs that write nothing (or zeros) share one mix. The work
 /// grows with the number of legs, not with its square: what a talker hears is the sum of all less its own part of
 /// it, exactly as it went in, and the limiter comes after that. So no overload brings a voice back to its owner.
+///
+/// # One room in several threads
+///
+/// Each thread has a mixer for its legs. Between writing and `mix` it passes on its own [`sums`](Self::sums) and
+/// [`add`](Self::add)s those of the others; what is heard is then the same as from one mixer.
 ///
 /// # Rates
 ///
@@ -54,6 +70,7 @@ pub struct RoomMixer {
     /// The number of the tick that is written or, after `mix`, read.
     tick: u64,
     writing: bool,
+    settled: bool,
     announcer: Announcer,
     mix: Vec<i32>,
     frame: Vec<i16>,
@@ -114,6 +131,7 @@ impl RoomMixer {
             bands: Rate::ALL.map(Band::new),
             tick: 1,
             writing: false,
+            settled: false,
             announcer: Announcer::default(),
             mix: vec![0; longest],
             frame: vec![0; longest],
@@ -207,11 +225,17 @@ impl RoomMixer {
     ///
     /// More than one may be announced in a tick. A leg that one of them excepts hears none of them.
     pub fn announce(&mut self, frame: &[i16], except: Option<SlotId>) {
+        self.announce_at(self.rate(), frame, except);
+    }
+
+    /// The same for a frame of any rate, such as the room has where another thread has its other legs. The first one of a rate that
+    /// no leg has had allocates.
+    pub fn announce_at(&mut self, rate: Rate, frame: &[i16], except: Option<SlotId>) {
         let tick = self.start_tick();
         if let Some(leg) = except.and_then(|slot| self.legs.get_mut(slot)) {
             leg.excepted = Some(tick);
         }
-        let rate = self.rate();
+        self.bands[rate as usize].open_sums();
         let announcer = &mut self.announcer;
         if announcer.rate != rate {
             // The room's rate has changed under a prompt: it fades out there and in here.
@@ -231,16 +255,43 @@ impl RoomMixer {
         announcer.now = true;
     }
 
-    /// Sums what was written and announced since the last `mix`: a tick has passed.
+    /// What was written in this tick, for another mixer of the same room: one sum for each rate at which anything was said.
+    /// What is written after it is heard here alone.
+    pub fn sums(&mut self) -> impl Iterator<Item = Sum<'_>> {
+        self.settle();
+        self.bands.iter().filter_map(|band| {
+            Some(Sum {
+                rate: band.rate,
+                voices: band.voices(),
+                samples: band.speech.sum()?,
+            })
+        })
+    }
+
+    /// Adds what the legs of another mixer of this room say in this tick, after [`sums`](Self::sums). The first one of a rate that
+    /// no leg has had allocates.
+    pub fn add(&mut self, sum: Sum<'_>) {
+        self.settle();
+        self.bands[sum.rate as usize].add(sum.voices, sum.samples);
+    }
+
+    /// Mixes what was written, added and announced since the last `mix`: a tick has passed.
     pub fn mix(&mut self) {
-        let tick = self.start_tick();
-        self.writing = false;
-        self.fade_out_what_stopped(tick);
+        self.settle();
+        (self.writing, self.settled) = (false, false);
+        let announcer = &mut self.announcer;
+        if announcer.before && !announcer.now {
+            self.bands[announcer.rate as usize]
+                .prompts
+                .break_off(announcer.last);
+            announcer.last = 0;
+        }
         let listening = self.bands.each_ref().map(|band| band.legs > 0);
         for (i, band) in self.bands.iter_mut().enumerate() {
             let others_listen = (0..listening.len()).any(|other| other != i && listening[other]);
-            band.speech.close(band.rate.fade_len(), others_listen);
-            band.prompts.close(band.rate.fade_len(), others_listen);
+            band.prompts.settle(band.rate.fade_len());
+            band.speech.close(others_listen);
+            band.prompts.close(others_listen);
         }
         for i in 0..self.bands.len() {
             let (below, rest) = self.bands.split_at_mut(i);
@@ -322,6 +373,18 @@ impl RoomMixer {
         self.tick
     }
 
+    /// All that the legs here say is in the sums.
+    fn settle(&mut self) {
+        let tick = self.start_tick();
+        if std::mem::replace(&mut self.settled, true) {
+            return;
+        }
+        self.fade_out_what_stopped(tick);
+        for band in &mut self.bands {
+            band.speech.settle(band.rate.fade_len());
+        }
+    }
+
     /// A leg that has nothing to say any more contributes the fade from its last sample, so that it is taken out of
     /// what this leg itself hears like all else that it says.
     fn fade_out_what_stopped(&mut self, tick: u64) {
@@ -345,13 +408,6 @@ impl RoomMixer {
                 band.sum(number);
                 leg.part = Some(Part { tick, number });
             }
-        }
-        let announcer = &mut self.announcer;
-        if announcer.before && !announcer.now {
-            self.bands[announcer.rate as usize]
-                .prompts
-                .break_off(announcer.last);
-            announcer.last = 0;
         }
     }
 

@@ -7,8 +7,21 @@ use conclave_mixer::{Rate, tone::Tone};
 
 use super::*;
 use crate::{
-    EventReceiver, OpusSettings, Pcm, encoding::Alike, fade::add, leg::StreamStart, port::PortKey,
+    EventReceiver, OpusSettings, Pcm,
+    encoding::Alike,
+    fade::add,
+    leg::StreamStart,
+    port::PortKey,
+    sums::{Exchange, MOST_UNDERWAY},
 };
+
+impl Plane {
+    /// A tick of a thread that is alone.
+    fn tick(&mut self, wire: &mut impl Wire) {
+        self.listen(&mut Outgoing::default());
+        self.speak(wire);
+    }
+}
 
 /// What went out, in order: RTP alone.
 #[derive(Default)]
@@ -391,6 +404,101 @@ fn moving_between_threads_breaks_no_sequence_and_does_not_click() {
         assert!(step(&heard) < 2_000, "a step of {}", step(&heard));
         assert!(rig.planes[0].legs.is_empty());
     }
+}
+
+#[test]
+fn a_room_in_two_threads_is_one_room() {
+    let mut rig = Rig::new(2);
+    let (a, b) = (rig.leg(500.0, -20.0), rig.leg_of(Codec::G722, 700.0, -20.0));
+    let (c, d) = (rig.leg(0.0, 0.0), rig.leg(0.0, 0.0));
+    for (place, plane) in rig.planes.iter_mut().enumerate() {
+        plane.open_room(RoomId(1));
+        plane.spread_room(RoomId(1), Threads::one(1 - place));
+    }
+    for leg in [b, d] {
+        let moved = rig.planes[0].depart(leg).unwrap();
+        rig.planes[1].admit(moved, &mut rig.sent);
+    }
+    for leg in [a, b, c, d] {
+        rig.room(leg, 1, true);
+    }
+    let (peers, inboxes): (Vec<_>, Vec<_>) = (0..2)
+        .map(|_| crossbeam_channel::bounded(MOST_UNDERWAY))
+        .unzip();
+    let mut exchanges: Vec<_> = (0..2)
+        .zip(inboxes)
+        .map(|(me, inbox)| Exchange::new(me, peers.clone(), inbox, Arc::default()))
+        .collect();
+    let mut ticks = |rig: &mut Rig, count| {
+        for _ in 0..count {
+            rig.talk();
+            let tick = rig.planes[0].next_tick();
+            for (plane, exchange) in rig.planes.iter_mut().zip(&mut exchanges) {
+                plane.listen(exchange.outgoing());
+                exchange.send(tick);
+            }
+            for (plane, exchange) in rig.planes.iter_mut().zip(&mut exchanges) {
+                exchange.gather(tick, || Duration::ZERO, |bundle| plane.hear(bundle));
+                plane.speak(&mut rig.sent);
+            }
+            rig.deliver();
+        }
+    };
+    // Who is heard: a, b, and what is played to all but d, in the other thread.
+    let mut check = |rig: &mut Rig, expected: [[bool; 3]; 4]| {
+        ticks(rig, 20);
+        let legs = [a, b, c, d];
+        legs.iter().for_each(|&leg| drop(rig.heard(leg)));
+        ticks(rig, 20);
+        for (leg, expected) in legs.into_iter().zip(expected) {
+            let heard = rig.heard(leg);
+            let rate = Rate::from_hz(rig.phones[leg.0 as usize].codec.sample_rate()).unwrap();
+            let level = |hz| conclave_mixer::tone::strength_dbfs(&heard, hz, rate.hz());
+            let levels = [500.0, 700.0, 1_100.0].map(level);
+            let found = levels.map(|level| level > -25.0);
+            assert_eq!(found, expected, "{leg}: {levels:?}");
+            let quiet = levels
+                .iter()
+                .zip(expected)
+                .all(|(&l, heard)| heard || l < -55.0);
+            assert!(quiet, "{leg}: {levels:?}");
+        }
+    };
+    let all_but_oneself = [
+        [false, true, false],
+        [true, false, false],
+        [true, true, false],
+        [true, true, false],
+    ];
+    check(&mut rig, all_but_oneself);
+    let play = Play {
+        id: PlayId(1),
+        clips: vec![clip(1_100.0, 810)],
+        except: Some(d),
+    };
+    rig.planes[0].play_to_room(RoomId(1), play);
+    check(
+        &mut rig,
+        [
+            [false, true, true],
+            [true, false, true],
+            [true, true, true],
+            [true, true, false],
+        ],
+    );
+    assert_eq!(rig.ended(), []);
+    check(&mut rig, all_but_oneself);
+    assert_eq!(rig.ended(), [1], "it ends once");
+    rig.room(a, 1, false);
+    check(
+        &mut rig,
+        [
+            [false, true, false],
+            [false; 3],
+            [false, true, false],
+            [false, true, false],
+        ],
+    );
 }
 
 #[test]
