@@ -345,7 +345,7 @@ impl Control {
         }
     }
 
-    /// One more leg is in the room, which is opened if this is its first one; the room's thread.
+    /// One more leg is in the room, which is opened if this is its first one; the thread where the leg is to live.
     fn enter(&mut self, room: RoomId, lives_at: usize) -> usize {
         if let Some(entry) = self.rooms.get_mut(&room) {
             entry.legs += 1;
