@@ -119,7 +119,7 @@ impl Participant {
         &self.caller
     }
 
-    /// The invitee's name of a personal PIN.
+    /// The invitee's name of a personal PIN, or as it was corrected since.
     pub fn holder(&self) -> Option<&str> {
         self.holder.as_deref()
     }

@@ -18,6 +18,8 @@ pub(crate) struct Room {
     mixer: RoomMixer,
     plays: PlayQueue,
     common: SharedEncoding,
+    /// Levels are told often before this tick: somebody looks.
+    watched_until: u64,
 }
 
 impl Room {
@@ -27,6 +29,7 @@ impl Room {
             mixer: RoomMixer::new(EXPECTED_LEGS),
             plays: PlayQueue::default(),
             common: SharedEncoding::default(),
+            watched_until: 0,
         }
     }
 
@@ -89,6 +92,15 @@ impl Room {
     /// The stream of those who only listen.
     pub(crate) fn encoding(&mut self) -> &mut SharedEncoding {
         &mut self.common
+    }
+
+    /// Somebody looks at it for so many ticks from this one on.
+    pub(crate) fn watch(&mut self, tick: u64, lasts: u64) {
+        self.watched_until = tick + lasts;
+    }
+
+    pub(crate) fn is_watched(&self, tick: u64) -> bool {
+        tick < self.watched_until
     }
 
     pub(crate) fn level(&self, slot: SlotId) -> Level {

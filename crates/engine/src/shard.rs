@@ -75,6 +75,7 @@ pub(crate) enum Message {
     OpenRoom(RoomId),
     CloseRoom(RoomId),
     PlayToRoom(RoomId, Play),
+    Watch(RoomId),
     /// To all threads: whoever has it ends it.
     StopPlay(PlayId),
     Music(Arc<Clip>),
@@ -201,6 +202,7 @@ impl Shard {
             Message::OpenRoom(room) => local.plane.open_room(room),
             Message::CloseRoom(room) => local.plane.close_room(room),
             Message::PlayToRoom(room, play) => local.plane.play_to_room(room, play),
+            Message::Watch(room) => local.plane.watch(room),
             Message::StopPlay(play) => local.stop_play(play),
             Message::Music(clip) => local.plane.set_music(clip),
             Message::Parcel(parcel) => local.unpack(&parcel, now),

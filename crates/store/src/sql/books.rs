@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use conclave_accounts::{Alert, CallId, Ceiling, ConferenceKey};
-use conclave_conference::{Actor, Command, Fact, Record, Refusal, WaitFor};
+use conclave_conference::{Actor, Command, Fact, Floor, OperatorId, Record, Refusal, WaitFor};
 
 use super::accounts::role_word;
 use super::audit::{Deed, Note};
@@ -66,6 +66,9 @@ pub(super) const KNOWN: &str = "INSERT INTO known_numbers (account, number, last
     WHERE c.run = $1 AND c.conference = $2 AND k.run = $1 AND k.call = $3 AND k.number IS NOT NULL
     ON CONFLICT (account, number) DO UPDATE SET last_at =
         CASE WHEN known_numbers.last_at < excluded.last_at THEN excluded.last_at ELSE known_numbers.last_at END";
+pub(super) const NAMED: &str = "UPDATE attendances SET holder = $4
+    WHERE call = (SELECT id FROM calls WHERE run = $1 AND call = $3)
+    AND conference = (SELECT id FROM conferences WHERE run = $1 AND conference = $2) AND departed_at IS NULL";
 pub(super) const DEPARTED: &str = "UPDATE attendances SET departed_at = $4, reason = $5
     WHERE call = (SELECT id FROM calls WHERE run = $1 AND call = $3)
     AND conference = (SELECT id FROM conferences WHERE run = $1 AND conference = $2) AND departed_at IS NULL";
@@ -78,6 +81,7 @@ pub(super) const EVENT: &str =
     FROM conferences WHERE run = $1 AND conference = $2";
 
 pub(super) const CALL: &str = "SELECT id, number FROM calls WHERE run = $1 AND call = $2";
+pub(super) const USER: &str = "SELECT email FROM users WHERE id = $1";
 pub(super) const CONFERENCE: &str = "SELECT id FROM conferences WHERE run = $1 AND conference = $2";
 
 impl Books for SqlStore {
@@ -226,6 +230,18 @@ impl Pen {
                 self.done(KNOWN, args).await?;
                 self.done(ADMITTED, args).await
             }
+            Fact::Named { by, call, name } => {
+                let named = self
+                    .done(NAMED, args![run, conference, *call, &**name])
+                    .await?;
+                let happened = Happened {
+                    by: caller(*by),
+                    command: Some("name"),
+                    about: Some(*call),
+                    refusal: None,
+                };
+                Ok(named && self.event(record, "command", happened).await?)
+            }
             Fact::Departed { call, reason } => {
                 let args = args![run, conference, *call, at, reason.as_str()];
                 self.done(DEPARTED, args).await
@@ -252,12 +268,8 @@ impl Pen {
                 refused,
             } => {
                 let (command, about) = command_words(*command);
-                let by = match by {
-                    Actor::Caller(call) => Some(*call),
-                    Actor::Operator => None,
-                };
                 let happened = Happened {
-                    by,
+                    by: caller(*by),
                     command: Some(command),
                     about,
                     refusal: refused.map(refusal_word),
@@ -306,13 +318,30 @@ impl Pen {
                 }
                 match by {
                     Actor::Caller(call) => self.about_call(note, *call).await?,
-                    Actor::Operator => note.word("by", "operator"),
+                    Actor::Operator(by) => self.by_operator(note, *by).await?,
+                }
+            }
+            Fact::Named { by, call, .. } => {
+                let (about, _) = self.call(*call).await?;
+                let note = note("command.name").number("about", about);
+                match by {
+                    Actor::Caller(call) => self.about_call(note, *call).await?,
+                    Actor::Operator(by) => self.by_operator(note, *by).await?,
                 }
             }
             Fact::Ended { reason } => note("conference.ended").word("reason", reason.as_str()),
             _ => return Ok(()),
         };
         self.deed.note(note).await
+    }
+
+    /// Who works on the bridge: the user of that number, if there is one.
+    async fn by_operator(&mut self, note: Note, by: OperatorId) -> Result<Note> {
+        let user = self.deed.turn.one(USER, args![by.0]).await?;
+        Ok(match user {
+            Some(user) => note.by(&user.text("email")?),
+            None => note.word("by", "operator"),
+        })
     }
 
     async fn about_call(&mut self, note: Note, call: CallId) -> Result<Note> {
@@ -357,6 +386,14 @@ impl Pen {
 
     async fn done(&mut self, statement: &'static str, args: &[Arg<'_>]) -> Result<bool> {
         Ok(self.deed.turn.run(statement, args).await? > 0)
+    }
+}
+
+/// The caller who gave a command, if it was one.
+fn caller(by: Actor) -> Option<CallId> {
+    match by {
+        Actor::Caller(call) => Some(call),
+        Actor::Operator(_) => None,
     }
 }
 
@@ -408,6 +445,22 @@ fn command_words(command: Command) -> (&'static str, Option<CallId>) {
         Command::Hand => ("hand", None),
         Command::Help => ("help", None),
         Command::Star => ("star", None),
+        Command::SetLock { locked: true } => ("set-locked", None),
+        Command::SetLock { locked: false } => ("set-unlocked", None),
+        Command::SetFloor { floor } => match floor {
+            Floor::Open => ("set-open", None),
+            Floor::Lecture => ("set-lecture", None),
+            Floor::StrictLecture => ("set-strict-lecture", None),
+        },
+        Command::QuietCall {
+            call,
+            quieted: true,
+        } => ("quiet-call", Some(call)),
+        Command::QuietCall {
+            call,
+            quieted: false,
+        } => ("restore-call", Some(call)),
+        Command::LetSpeak { call } => ("let-speak", Some(call)),
         Command::MuteCall { call, muted: true } => ("mute-call", Some(call)),
         Command::MuteCall { call, muted: false } => ("unmute-call", Some(call)),
         Command::Remove { call } => ("remove", Some(call)),

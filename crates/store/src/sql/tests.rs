@@ -110,10 +110,12 @@ const STATEMENTS: &[(&str, &str, &str)] = statements! {
         ARRIVED "iiitttii",
         ADMITTED "iiii",
         KNOWN "iiii",
+        NAMED "iiit",
         DEPARTED "iiiit",
         ENDED "iiit",
         EVENT "iiititit",
         CALL "ii",
+        USER "i",
         CONFERENCE "ii",
     }
     outbox {
