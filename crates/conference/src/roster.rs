@@ -171,6 +171,13 @@ impl Participant {
         }
     }
 
+    /// Whether a [`Command::LetSpeak`](crate::Command::LetSpeak) does anything: the hand is up, or the lecture alone mutes
+    /// the call. Who muted themselves is let be until they raise a hand.
+    pub fn can_be_let_speak(&self, floor: Floor) -> bool {
+        let lectured = self.muted(floor) == Some(Muted::ByLecture) && !self.own_mute;
+        self.in_room() && (self.hand.is_some() || lectured)
+    }
+
     /// What the call shall hear, and whether it shall be heard: a function of everything above.
     pub(crate) fn due_route(&self, floor: Floor) -> Route {
         match self.place {

@@ -17,8 +17,11 @@ function become(now, next) {
 
 function fill(now, next) {
   const known = new Map([...now.children].filter((child) => child.id).map((child) => [child.id, child]));
+  const wantedIds = new Set([...next.children].map((child) => child.id));
   let at = now.firstChild;
   for (const wanted of [...next.childNodes]) {
+    // First what is gone goes, so that what stays need not be moved: a moved button would lose the focus.
+    while (at && at.id && !wantedIds.has(at.id)) at = removed(at);
     const kept = wanted.id ? known.get(wanted.id) : at && !at.id && alike(at, wanted) ? at : null;
     if (!kept) {
       now.insertBefore(wanted, at);
@@ -29,11 +32,13 @@ function fill(now, next) {
     if (kept.nodeType === Node.ELEMENT_NODE) become(kept, wanted);
     else if (kept.nodeValue !== wanted.nodeValue) kept.nodeValue = wanted.nodeValue;
   }
-  while (at) {
-    const gone = at;
-    at = at.nextSibling;
-    gone.remove();
-  }
+  while (at) at = removed(at);
+}
+
+function removed(child) {
+  const after = child.nextSibling;
+  child.remove();
+  return after;
 }
 
 function alike(one, other) {
@@ -47,9 +52,15 @@ function markSpeakers() {
 }
 
 const events = new EventSource(live.dataset.events);
-events.onopen = () => { stale.hidden = true; };
+let lost;
+events.onopen = () => {
+  clearTimeout(lost);
+  lost = undefined;
+  stale.hidden = true;
+};
 events.onerror = () => {
-  stale.hidden = false;
+  // Each stream has an end, and the next one comes at once: that is no loss.
+  lost ??= setTimeout(() => { stale.hidden = false; }, 3000);
   // What is refused isn't tried again by the browser: the session may be over, or the conference.
   if (events.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5000);
 };
@@ -57,7 +68,10 @@ events.addEventListener("part", ({ data }) => {
   const next = document.createElement("template");
   next.innerHTML = data;
   showTimes(next.content);
+  const focused = live.contains(document.activeElement);
   fill(live, next.content);
+  // The button is gone with what it did: whoever works by keys goes on from the sentence that says how it stands.
+  if (focused && !live.contains(document.activeElement)) document.getElementById("state")?.focus();
   markSpeakers();
 });
 events.addEventListener("speaking", ({ data }) => {
@@ -81,16 +95,15 @@ live.addEventListener("submit", async (event) => {
   event.preventDefault();
   const { target, submitter } = event;
   const fields = new URLSearchParams(new FormData(target));
-  // Enter in the field of the name corrects the name, whichever button comes first.
-  const button = document.activeElement?.name === "name" ? "name" : submitter?.value;
-  fields.set("do", button ?? "");
+  fields.set("do", submitter?.value ?? "");
   target.setAttribute("aria-busy", "true");
   said.hidden = true;
   try {
     const answer = await fetch(target.action, { method: "POST", body: fields });
     if (answer.redirected && !new URL(answer.url).pathname.startsWith("/live")) location.reload();
     if (answer.ok) {
-      for (const fold of target.querySelectorAll("details[open]")) fold.open = false;
+      const fold = target.closest("details") ?? target.querySelector("details[open]");
+      if (fold) fold.open = false;
       return;
     }
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");

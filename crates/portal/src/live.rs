@@ -186,6 +186,8 @@ pub struct Caller {
     pub noisy: bool,
     /// The hand is up.
     pub hand: bool,
+    /// [`Command::LetSpeak`] would let it speak.
+    pub can_let_speak: bool,
     /// It is heard to speak now.
     pub speaking: bool,
     /// How its packets come in, once that is known.
@@ -349,6 +351,7 @@ fn caller(call: CallId, row: &Participant, floor: Floor, line: Line) -> Caller {
         on_hold: row.on_hold(),
         noisy: row.noisy(),
         hand: row.hand_raised(),
+        can_let_speak: row.can_be_let_speak(floor),
         speaking: line.speaking && row.is_heard(),
         reception: line.reception,
     }
@@ -369,25 +372,22 @@ pub(crate) fn asks(place: Place) -> bool {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn nobody_waits_for_a_server_that_is_busy_or_gone() {
         let (live, requests) = Live::channel();
-        let silent = live.snapshot(ConferenceId(1)).await;
-        assert_eq!(silent, Err(LiveError::Gone));
-        let asking: Vec<_> = (0..QUEUE - 1)
-            .map(|_| {
-                tokio::spawn({
-                    let live = live.clone();
-                    async move { live.metrics().await }
-                })
-            })
-            .collect();
-        tokio::task::yield_now().await;
+        let ask = || {
+            let live = live.clone();
+            tokio::spawn(async move { live.metrics().await })
+        };
+        let asking: Vec<_> = (0..QUEUE).map(|_| ask()).collect();
+        while live.0.capacity() > 0 {
+            tokio::task::yield_now().await;
+        }
         assert_eq!(live.metrics().await, Err(LiveError::Busy));
+        drop(requests);
         for one in asking {
             assert_eq!(one.await.unwrap(), Err(LiveError::Gone));
         }
-        drop(requests);
         assert_eq!(live.list().await.err(), Some(LiveError::Gone));
     }
 }

@@ -109,13 +109,13 @@ entrances! {
     get "/" SIGNED_IN, None, home, "leads on to the accounts";
     get "/accounts" SIGNED_IN, Some("Accounts"), accounts::list, "accounts: a Host's own; everybody's for the others";
     get "/accounts/{id}" SIGNED_IN, None, accounts::one, "an account, its bookings, its conferences of a month; of a Host's own alone";
-    get "/conferences" ALL_ACCOUNTS, Some("Conferences"), conferences::list, "everybody's conferences of a month";
-    get "/conferences/{id}" SIGNED_IN, None, conferences::one, "who was in a conference and what happened; of a Host's own alone";
     get "/live" SIGNED_IN, Some("Live"), live::list, "conferences that go on: a Host's own; everybody's for the others";
     get "/live/events" SIGNED_IN, None, live::list_events, "the same as it changes";
     get "/live/{id}" SIGNED_IN, None, live::one, "who is in a conference now; of a Host's own alone";
     get "/live/{id}/events" SIGNED_IN, None, live::events, "the same as it changes";
     post "/live/{id}" ACTS, None, live::act, "mutes, lets in, locks, disconnects, ends; of a Host's own alone";
+    get "/conferences" ALL_ACCOUNTS, Some("Conferences"), conferences::list, "everybody's conferences of a month";
+    get "/conferences/{id}" SIGNED_IN, None, conferences::one, "who was in a conference and what happened; of a Host's own alone";
     get "/reports" BOOKS, Some("Reports"), reports::page, "usage by account, Host PINs that look shared";
     get "/audit" BOOKS, Some("Audit log"), audit::page, "the audit log of a month";
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use askama::Template;
 use axum::body::{Body, Bytes, HttpBody};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use conclave_accounts::AccountId;
 use hyper::body::Frame;
@@ -24,6 +24,10 @@ use crate::problem::Problem;
 const AHEAD: usize = 2;
 /// Changes that follow each other faster come together.
 const AT_MOST_EVERY: Duration = Duration::from_millis(200);
+/// A stream ends so long after its beginning, and the browser opens the next one: before the connection's own end cuts it.
+const LASTS: Duration = Duration::from_secs(100);
+/// What a stream begins with: the browser is to come back so soon after its end.
+const COME_BACK: &str = "retry: 300\n\n";
 /// A word now and then, so that a browser that is gone shows; and whether its user may still look.
 const PULSE: Duration = Duration::from_secs(15);
 
@@ -62,14 +66,30 @@ impl Events {
                 last: Arc::default(),
             };
             tokio::select! {
-                _ = push(pushed) => {}
+                _ = begin(&to, push(pushed)) => {}
+                () = sleep(LASTS) => {}
                 () = to.closed() => {}
                 () = watch_over(&portal, &visitor, &to) => {}
             }
         });
         let kind = HeaderValue::from_static("text/event-stream");
-        ([(header::CONTENT_TYPE, kind)], Body::new(Stream(from))).into_response()
+        let headers = [
+            (header::CONTENT_TYPE, kind),
+            // Else nginx, as a proxy, keeps events back until it has many.
+            (
+                HeaderName::from_static("x-accel-buffering"),
+                HeaderValue::from_static("no"),
+            ),
+        ];
+        (headers, Body::new(Stream(from))).into_response()
     }
+}
+
+async fn begin(to: &mpsc::Sender<Bytes>, push: impl Future<Output = Option<()>>) -> Option<()> {
+    to.send(Bytes::from_static(COME_BACK.as_bytes()))
+        .await
+        .ok()?;
+    push.await
 }
 
 /// Ends when the session does.

@@ -76,6 +76,7 @@ impl Bridge {
             on_hold: false,
             noisy: false,
             hand: false,
+            can_let_speak: false,
             speaking: false,
             reception: None,
         };
@@ -96,6 +97,7 @@ impl Bridge {
                 name: Some("Grace <b>".to_owned()),
                 muted: Some(Muted::ByHost),
                 hand: true,
+                can_let_speak: true,
                 noisy: true,
                 ..caller(12, Role::Guest, Place::Room)
             },
@@ -1076,7 +1078,7 @@ async fn event(body: &mut Body) -> Option<String> {
         let frame = std::future::poll_fn(|context| Pinned::new(&mut *body).poll_frame(context));
         let bytes = frame.await?.unwrap().into_data().unwrap();
         let text = String::from_utf8(bytes.to_vec()).unwrap();
-        if !text.starts_with(':') {
+        if !text.starts_with(':') && !text.starts_with("retry:") {
             return Some(text);
         }
     }

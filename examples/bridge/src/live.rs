@@ -205,3 +205,46 @@ fn show<T: PartialEq>(to: &watch::Sender<T>, now: T) {
         news
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reception_is_that_of_late() {
+        let (mut console, call) = (Console::default(), CallId(1));
+        let mut check = |lost, packets_in, expected| {
+            let stats = LegStats {
+                lost,
+                packets_in,
+                jitter: Duration::from_millis(7),
+                ..LegStats::default()
+            };
+            console.received(call, &stats);
+            let reception = console.lines[&call].reception;
+            let percent = reception.map(|reception| reception.lost);
+            assert_eq!(percent, expected, "{lost} of {packets_in}");
+            assert!(reception.is_none_or(|reception| reception.jitter_ms == 7));
+        };
+        check(0, 0, None);
+        check(0, 100, Some(0));
+        check(10, 190, Some(10));
+        // On hold: nothing is expected, and nothing new is known.
+        check(10, 190, Some(10));
+        check(10, 290, Some(0));
+        check(110, 290, Some(100));
+    }
+
+    #[test]
+    fn an_order_for_another_run_of_that_number_is_not_carried_out() {
+        let now = chrono::DateTime::UNIX_EPOCH;
+        let mut attendant = Attendant::new(conclave_attendant::Rules::default(), now);
+        let order = Order {
+            conference: ConferenceId(1),
+            started: now,
+            by: conclave_conference::OperatorId::BRIDGE,
+            deed: Deed::Command(conclave_conference::Command::EndForAll),
+        };
+        assert_eq!(obey(order, &mut attendant, now), Err(Refusal::Unknown));
+    }
+}

@@ -7,8 +7,8 @@ use conclave_accounts::{Owner, Role};
 
 use super::{Conference, Phase};
 use crate::{
-    Actor, CallId, Command, Fact, Floor, LeaveReason, Muted, Participant, Prompt, Refusal,
-    plays::About, roster::Silenced, timer::later,
+    Actor, CallId, Command, Fact, Floor, LeaveReason, Participant, Prompt, Refusal, plays::About,
+    roster::Silenced, timer::later,
 };
 
 /// "The loudest of the last seconds" are these.
@@ -277,20 +277,13 @@ impl Conference {
         Ok(())
     }
 
-    /// A raised hand, or one whom a lecture mutes; a mute of the caller's own is the caller's to undo, where no hand
-    /// asks for it.
     fn let_speak(&mut self, call: CallId, now: DateTime<Utc>) -> Result<(), Refusal> {
         let floor = self.floor;
         let row = self.roster.get_mut(call).ok_or(Refusal::Unknown)?;
-        let hand_up = row.hand.is_some();
-        if !row.in_room() || !hand_up && row.muted(floor) != Some(Muted::ByLecture) {
+        if !row.can_be_let_speak(floor) {
             return Err(Refusal::NothingToDo);
         }
-        if hand_up || !row.own_mute {
-            row.give_floor();
-        } else {
-            row.floor = true;
-        }
+        row.give_floor();
         self.route(call);
         self.play_to_call(call, About::Hand, [Prompt::YouMaySpeak], now);
         Ok(())

@@ -371,15 +371,15 @@ impl Model {
                 let lecture = self.floor != Floor::Open;
                 let person = self.person_mut(call).ok_or(Refusal::Unknown)?;
                 let silenced = person.host_mute || person.quieted.is_some();
-                let lectured = lecture && !person.host && !person.may_speak && !silenced;
+                let muted = silenced || person.own_mute;
+                let lectured = lecture && !person.host && !person.may_speak && !muted;
                 if person.state != State::In || person.hand.is_none() && !lectured {
                     return nothing;
                 }
-                if person.hand.take().is_some() {
-                    person.own_mute = false;
-                    person.host_mute = false;
-                    person.quieted = None;
-                }
+                person.hand = None;
+                person.own_mute = false;
+                person.host_mute = false;
+                person.quieted = None;
                 person.may_speak = true;
                 done
             }

@@ -1072,3 +1072,45 @@ fn a_tick_to_be_counted() {
         counted_tick(&mut rig.planes[0], &packets);
     }
 }
+
+#[test]
+fn talkers_are_told_more_often_while_somebody_looks_and_how_a_leg_fares_when_asked() {
+    let mut rig = Rig::new(1);
+    let (a, b) = (rig.leg(500.0, -20.0), rig.leg(0.0, 0.0));
+    rig.planes[0].open_room(RoomId(1));
+    rig.room(a, 1, true);
+    rig.room(b, 1, true);
+    let told = |rig: &Rig| {
+        let levels = rig.events.try_iter().filter_map(|event| match event {
+            Event::Level { leg, .. } => Some(leg),
+            _ => None,
+        });
+        levels.collect::<Vec<_>>()
+    };
+    rig.ticks(100);
+    told(&rig);
+    rig.ticks(200);
+    assert_eq!(told(&rig), [a; 4], "once a second");
+    rig.planes[0].watch(RoomId(1));
+    rig.ticks(13);
+    assert_eq!(told(&rig), [a], "a quarter of a second later at most");
+    rig.ticks(130);
+    assert_eq!(told(&rig), [a; 10]);
+    rig.planes[0].watch(RoomId(2));
+    rig.ticks(250);
+    told(&rig);
+    rig.ticks(200);
+    assert_eq!(
+        told(&rig),
+        [a; 4],
+        "it is over when nobody has said it again"
+    );
+
+    rig.order(a, LegOrder::Ask);
+    rig.order(LegId(99), LegOrder::Ask);
+    let [Event::Reception { leg, stats }] = rig.events.try_iter().collect::<Vec<_>>()[..] else {
+        panic!("not one answer");
+    };
+    assert_eq!((leg, stats.lost), (a, 0));
+    assert_eq!(stats.packets_in, rig.phones[0].packets as u64);
+}

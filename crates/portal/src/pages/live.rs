@@ -95,11 +95,12 @@ struct Row {
     number: String,
     arrived: When,
     place: &'static str,
+    asks: bool,
+    in_room: bool,
     marks: Vec<(&'static str, &'static str)>,
-    hand: bool,
+    can_let_speak: bool,
     silenced: bool,
     quieted: bool,
-    lectured: bool,
     speaking: bool,
     quality: Option<(&'static str, String)>,
 }
@@ -432,11 +433,12 @@ fn row(caller: &live::Caller, full: bool, speaking: bool) -> Row {
             } => "waits to be let in",
             Place::Held { .. } => "waits for a Host to return",
         },
+        asks: live::asks(caller.place),
+        in_room: caller.place == Place::Room,
         marks,
-        hand: caller.hand,
+        can_let_speak: caller.can_let_speak,
         silenced: matches!(caller.muted, Some(Muted::ByHost | Muted::Quieted)),
         quieted: caller.muted == Some(Muted::Quieted),
-        lectured: caller.muted == Some(Muted::ByLecture),
         speaking: speaking && caller.speaking,
         quality: caller.reception.map(quality),
     }
@@ -617,7 +619,10 @@ mod tests {
 
     #[test]
     fn every_button_means_something() {
-        let source = include_str!("../../templates/live_console.html");
+        let source = concat!(
+            include_str!("../../templates/live_console.html"),
+            include_str!("../../templates/live_row.html")
+        );
         let buttons: Vec<_> = source
             .split("name=\"do\" value=\"")
             .skip(1)

@@ -75,9 +75,9 @@ pub(super) const DEPARTED: &str = "UPDATE attendances SET departed_at = $4, reas
 pub(super) const ENDED: &str = "UPDATE conferences SET ended_at = $3, reason = $4
     WHERE run = $1 AND conference = $2 AND ended_at IS NULL";
 pub(super) const EVENT: &str =
-    "INSERT INTO events (conference, at, what, call, command, about, refusal)
+    "INSERT INTO events (conference, at, what, call, command, about, refusal, operator)
     SELECT id, $3, $4, (SELECT id FROM calls WHERE run = $1 AND call = $5), $6,
-        (SELECT id FROM calls WHERE run = $1 AND call = $7), $8
+        (SELECT id FROM calls WHERE run = $1 AND call = $7), $8, (SELECT id FROM users WHERE id = $9)
     FROM conferences WHERE run = $1 AND conference = $2";
 
 pub(super) const CALL: &str = "SELECT id, number FROM calls WHERE run = $1 AND call = $2";
@@ -235,10 +235,9 @@ impl Pen {
                     .done(NAMED, args![run, conference, *call, &**name])
                     .await?;
                 let happened = Happened {
-                    by: caller(*by),
                     command: Some("name"),
                     about: Some(*call),
-                    refusal: None,
+                    ..Happened::by(*by)
                 };
                 Ok(named && self.event(record, "command", happened).await?)
             }
@@ -269,10 +268,10 @@ impl Pen {
             } => {
                 let (command, about) = command_words(*command);
                 let happened = Happened {
-                    by: caller(*by),
                     command: Some(command),
                     about,
                     refusal: refused.map(refusal_word),
+                    ..Happened::by(*by)
                 };
                 self.event(record, "command", happened).await
             }
@@ -375,12 +374,16 @@ impl Pen {
     ) -> Result<bool> {
         let (run, conference, at) = (self.run, record.conference.0, record.at);
         let Happened {
-            by,
+            call,
+            operator,
             command,
             about,
             refusal,
         } = happened;
-        let args = args![run, conference, at, what, by, command, about, refusal];
+        let operator = operator.map(|OperatorId(user)| user);
+        let args = args![
+            run, conference, at, what, call, command, about, refusal, operator
+        ];
         self.done(EVENT, args).await
     }
 
@@ -389,17 +392,11 @@ impl Pen {
     }
 }
 
-/// The caller who gave a command, if it was one.
-fn caller(by: Actor) -> Option<CallId> {
-    match by {
-        Actor::Caller(call) => Some(call),
-        Actor::Operator(_) => None,
-    }
-}
-
 /// The columns of an event.
+#[derive(Default)]
 struct Happened {
-    by: Option<CallId>,
+    call: Option<CallId>,
+    operator: Option<OperatorId>,
     command: Option<&'static str>,
     about: Option<CallId>,
     refusal: Option<&'static str>,
@@ -408,10 +405,18 @@ struct Happened {
 impl Happened {
     fn to(call: CallId) -> Self {
         Self {
-            by: Some(call),
-            command: None,
-            about: None,
-            refusal: None,
+            call: Some(call),
+            ..Self::default()
+        }
+    }
+
+    fn by(actor: Actor) -> Self {
+        match actor {
+            Actor::Caller(call) => Self::to(call),
+            Actor::Operator(by) => Self {
+                operator: Some(by),
+                ..Self::default()
+            },
         }
     }
 }

@@ -113,7 +113,7 @@ const STATEMENTS: &[(&str, &str, &str)] = statements! {
         NAMED "iiit",
         DEPARTED "iiiit",
         ENDED "iiit",
-        EVENT "iiititit",
+        EVENT "iiitititi",
         CALL "ii",
         USER "i",
         CONFERENCE "ii",

@@ -215,6 +215,14 @@ async fn what_befalls_conferences_is_told(bed: Bed) {
     let calls = told.store.all_calls().await;
     let holder = calls[0].visit.as_ref().unwrap().holder.as_deref();
     assert_eq!(holder, Some("Ada Byron"));
+    let events = told.store.events(1).await.unwrap();
+    let by: Vec<_> = events
+        .iter()
+        .filter(|event| event.what == "command")
+        .map(|event| event.operator.as_deref())
+        .collect();
+    let zoe = Some("zoe@example.org");
+    assert_eq!(by, [None, None, zoe, zoe]);
     told.store.verify_audit().await.unwrap();
 }
 
