@@ -3,7 +3,8 @@ function showTimes(within) {
   for (const time of within.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
     time.title = time.textContent;
-    time.textContent = at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+    const day = time.dataset.show === "clock" ? undefined : "medium";
+    time.textContent = at.toLocaleString(undefined, { dateStyle: day, timeStyle: "short" });
   }
 }
 showTimes(document);

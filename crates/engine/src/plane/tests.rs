@@ -518,6 +518,7 @@ fn pressed(rig: &Rig) -> Vec<(Way, char)> {
         | Event::NameRecorded { .. }
         | Event::Level { .. }
         | Event::Noisy { .. }
+        | Event::Reception { .. }
         | Event::Quiet { .. }
         | Event::Stopped { .. } => None,
     });

@@ -13,7 +13,7 @@ use std::{
 /// A browser that has one host and keeps cookies.
 pub(crate) struct Browser {
     pub(crate) at: String,
-    pub(crate) cookies: Vec<String>,
+    cookies: Vec<String>,
 }
 
 pub(crate) struct Answer {

@@ -22,7 +22,7 @@ const SEEN_WITHIN: Duration = Duration::from_secs(1);
 const BUSY: Duration = Duration::from_secs(1);
 
 /// A bridge with its portal, and a browser in which the account's owner is signed in.
-pub(crate) fn with_portal() -> (Bridge, Account, Browser) {
+fn with_portal() -> (Bridge, Account, Browser) {
     let directory = tempfile::tempdir().unwrap();
     tones::write_prompts(&directory.path().join("prompts"));
     let at = format!("127.0.0.1:{}", free_port());
@@ -33,22 +33,22 @@ pub(crate) fn with_portal() -> (Bridge, Account, Browser) {
     (bridge, account, browser)
 }
 
-pub(crate) fn sign_up(bridge: &Bridge, browser: &mut Browser, email: &str, role: &str) {
+fn sign_up(bridge: &Bridge, browser: &mut Browser, email: &str, role: &str) {
     let added = bridge.json(&["user", "add", email, "--role", role]);
     browser.set_up(added["link"].as_str().unwrap());
 }
 
 /// A console that somebody looks at.
-pub(crate) struct Console<'a> {
-    pub(crate) browser: &'a mut Browser,
-    pub(crate) path: String,
+struct Console<'a> {
+    browser: &'a mut Browser,
+    path: String,
     events: mpsc::Receiver<Event>,
-    pub(crate) part: String,
+    part: String,
     speaking: Vec<String>,
 }
 
 impl<'a> Console<'a> {
-    pub(crate) fn open(browser: &'a mut Browser) -> Self {
+    fn open(browser: &'a mut Browser) -> Self {
         let list = browser.get("/live").body;
         let (_, rest) = list.split_once("href=\"/live/").unwrap();
         let path = format!("/live/{}", rest.split('"').next().unwrap());
@@ -85,7 +85,7 @@ impl<'a> Console<'a> {
     }
 
     #[track_caller]
-    pub(crate) fn says(&mut self, words: &str, since: Instant) {
+    fn says(&mut self, words: &str, since: Instant) {
         self.shows(words, since, |console| console.part.contains(words));
     }
 
@@ -101,7 +101,7 @@ impl<'a> Console<'a> {
 
     /// Presses a button; gives the moment at which it was done.
     #[track_caller]
-    pub(crate) fn press(&mut self, word: &str, more: &str) -> Instant {
+    fn press(&mut self, word: &str, more: &str) -> Instant {
         let (_, rest) = self.part.split_once("name=\"started\" value=\"").unwrap();
         let started = rest.split('"').next().unwrap();
         let fields = format!("started={started}&do={word}{more}");
