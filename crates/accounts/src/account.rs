@@ -29,10 +29,7 @@ impl Owner {
     /// An owner from a name (1 to 100 characters, trimmed) and an e-mail address (`local@domain`
     /// as RFC 5321 bounds it: 64 and 254 bytes in all; a quoted local part is not taken).
     pub fn new(name: &str, email: &str) -> Result<Self, OwnerError> {
-        let (name, email) = (name.trim(), email.trim());
-        if !is_name(name) {
-            return Err(OwnerError::Name);
-        }
+        let (name, email) = (Self::check_name(name)?, email.trim());
         if !is_email(email) {
             return Err(OwnerError::Email);
         }
@@ -40,6 +37,12 @@ impl Owner {
             name: name.to_owned(),
             email: email.to_owned(),
         })
+    }
+
+    /// The name, trimmed, if it is one that a roster can show: 1 to 100 printable characters, one of them a letter.
+    pub fn check_name(name: &str) -> Result<&str, OwnerError> {
+        let name = name.trim();
+        is_name(name).then_some(name).ok_or(OwnerError::Name)
     }
 
     /// The person's name.

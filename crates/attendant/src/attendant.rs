@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use conclave_accounts::{BookingId, CallId, ConferenceKey, InviteeId, Role, Ticket};
 use conclave_conference::{
     Action as ConferenceAction, Actor, Audience as ConferenceAudience, Caller, Command, Conference,
-    ConferenceId, Event as ConferenceEvent, LeaveReason, NameId, Prompt, Refusal,
+    ConferenceId, Event as ConferenceEvent, LeaveReason, NameId, OperatorId, Prompt, Refusal,
     Route as ConferenceRoute,
 };
 use conclave_dtmf::{KeyCommand, KeyPress};
@@ -25,7 +25,7 @@ use crate::{Action, Audience, Event, Report, Route, Rules, Timer};
 ///   [`conferences`](Self::conferences), whose [`Conference`]s have the rosters,
 ///   [`live_bookings`](Self::live_bookings).
 /// - *Facts* come in by [`handle_event`](Self::handle_event), time by [`handle_timeout`](Self::handle_timeout).
-/// - *Wishes* come in by [`execute`](Self::execute), [`drain`](Self::drain) and [`end_all`](Self::end_all).
+/// - *Wishes* come in by [`execute`](Self::execute), [`rename`](Self::rename), [`drain`](Self::drain) and [`end_all`](Self::end_all).
 /// - *Results* go out by [`poll_action`](Self::poll_action) and [`poll_timeout`](Self::poll_timeout).
 ///
 /// After each fact, wish or timeout the shell takes all actions, in order, and carries them out in that
@@ -277,11 +277,33 @@ impl Attendant {
     pub fn execute(
         &mut self,
         conference: ConferenceId,
+        by: OperatorId,
         command: Command,
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
         let now = self.tick(now);
-        self.command(conference, Actor::Operator, command, now)
+        self.command(conference, Actor::Operator(by), command, now)
+    }
+
+    /// Corrects the name by which a conference shows one of its calls.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Unknown`] where that conference is over or the call isn't in it, [`Refusal::NotAName`].
+    pub fn rename(
+        &mut self,
+        conference: ConferenceId,
+        by: OperatorId,
+        call: CallId,
+        name: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        let now = self.tick(now);
+        let running = self.conferences.get_mut(&conference);
+        let running = running.ok_or(Refusal::Unknown)?;
+        let result = running.rename(Actor::Operator(by), call, name, now);
+        self.settle(conference, now);
+        result
     }
 
     /// From now on no conference starts: who comes to one that doesn't go on already hears the goodbye.
@@ -300,7 +322,8 @@ impl Attendant {
         for id in conferences {
             if reason == LeaveReason::OperatorEnded {
                 // One that is ending already goes on to its end.
-                let _ = self.command(id, Actor::Operator, Command::EndForAll, now);
+                let by = Actor::Operator(OperatorId::BRIDGE);
+                let _ = self.command(id, by, Command::EndForAll, now);
             } else {
                 self.tell(id, ConferenceEvent::ShutDown, now);
             }

@@ -75,6 +75,15 @@ pub enum Fact {
         /// Why it was refused, if it was.
         refused: Option<Refusal>,
     },
+    /// The roster shows a call by another name from now on.
+    Named {
+        /// By whom.
+        by: Actor,
+        /// Which call.
+        call: CallId,
+        /// The name.
+        name: String,
+    },
     /// A call left.
     Departed {
         /// Which call.

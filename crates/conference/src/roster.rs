@@ -119,7 +119,7 @@ impl Participant {
         &self.caller
     }
 
-    /// The invitee's name of a personal PIN.
+    /// The invitee's name of a personal PIN, or as it was corrected since.
     pub fn holder(&self) -> Option<&str> {
         self.holder.as_deref()
     }
@@ -169,6 +169,13 @@ impl Participant {
             None if self.own_mute => Some(Muted::ByOneself),
             None => None,
         }
+    }
+
+    /// Whether a [`Command::LetSpeak`](crate::Command::LetSpeak) does anything: the hand is up, or the lecture alone mutes
+    /// the call. Who muted themselves is let be until they raise a hand.
+    pub fn can_be_let_speak(&self, floor: Floor) -> bool {
+        let lectured = self.muted(floor) == Some(Muted::ByLecture) && !self.own_mute;
+        self.in_room() && (self.hand.is_some() || lectured)
     }
 
     /// What the call shall hear, and whether it shall be heard: a function of everything above.

@@ -136,6 +136,9 @@ impl Default for NameRules {
     }
 }
 
+/// So long a [`Command::Watch`] lasts.
+pub const WATCH_LASTS: Duration = Duration::from_secs(5);
+
 /// What the engine is told while it runs. Each acts on the next frame boundary, in the order sent;
 /// one that speaks of something that isn't there does nothing
 /// (a [`Play`](Command::Play) is answered all the same).
@@ -196,6 +199,17 @@ pub enum Command {
     },
     /// Ends the leg's recording now.
     FinishName {
+        /// Which leg.
+        leg: LegId,
+    },
+    /// Somebody looks at a room: for the next [`WATCH_LASTS`](crate::WATCH_LASTS) its talkers' levels are told four times
+    /// a second instead of once. Said again, it lasts on.
+    Watch {
+        /// Which room.
+        room: RoomId,
+    },
+    /// Asks how a leg's packets fare. Answered by [`Event::Reception`](crate::Event::Reception), if there is such a leg.
+    Ask {
         /// Which leg.
         leg: LegId,
     },

@@ -170,6 +170,14 @@ impl Control {
             Command::Stop { leg } => self.stop(leg),
             Command::Route { leg, route } => self.route(leg, route),
             Command::Play { play, to, clips } => self.play(play, to, &clips),
+            Command::Watch { room } => {
+                if let Some(entry) = self.rooms.get(&room) {
+                    for thread in entry.threads.iter() {
+                        self.tell(thread, Message::Watch(room));
+                    }
+                }
+            }
+            Command::Ask { leg } => self.order(leg, LegOrder::Ask),
             Command::StopPlay { play } => self.tell_all(|| Message::StopPlay(play)),
             Command::RecordName { leg, clip, rules } => {
                 if self.legs.get(&leg).is_some_and(|entry| entry.started) {

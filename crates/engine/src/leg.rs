@@ -111,6 +111,8 @@ const MUTE: f32 = 0.25;
 const TERMINAL: Duration = Duration::from_millis(60);
 /// Ticks between two levels of one talker.
 const LEVEL_EVERY: u64 = 50;
+/// The same in a room that somebody looks at: a quarter of a second.
+const WATCHED_LEVEL_EVERY: u64 = 13;
 
 /// In the order of its use: by the packet that comes, by what is heard in a tick, by what is said. Of thousands of legs none is
 /// in the cache any more when its turn comes, so what is used together lies together.
@@ -414,10 +416,16 @@ impl Leg {
         else {
             return None;
         };
-        if tick < self.level_due {
+        // So much sooner it is due where somebody looks.
+        let sooner = LEVEL_EVERY - WATCHED_LEVEL_EVERY;
+        if tick + sooner < self.level_due {
             return None;
         }
-        let level = rooms.get(room)?.as_ref()?.level(slot);
+        let room = rooms.get(room)?.as_ref()?;
+        if tick < self.level_due && !room.is_watched(tick) {
+            return None;
+        }
+        let level = room.level(slot);
         level.talking.then(|| {
             self.level_due = tick + LEVEL_EVERY;
             level.dbfs

@@ -48,12 +48,14 @@ mod shard;
 mod sums;
 mod udp;
 
-pub use command::{Audience, Command, Direction, LegMedia, NameRules, Port, Route, Rtcp};
+pub use command::{
+    Audience, Command, Direction, LegMedia, NameRules, Port, Route, Rtcp, WATCH_LASTS,
+};
 pub use conclave_dtmf::{Digit, Way};
 pub use conclave_media::{Codec, OpusSettings};
 pub use config::{EngineConfig, EngineError};
 pub use engine::Engine;
-pub use event::{EngineStats, Event, LegStats};
+pub use event::{EngineStats, Event, Lateness, LegStats};
 pub use events::EventReceiver;
 pub use ids::{ClipId, LegId, PlayId, RoomId};
 pub use pcm::Pcm;

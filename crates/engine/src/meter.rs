@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use crate::EngineStats;
+use crate::{EngineStats, Lateness};
 
 /// Ten seconds of ticks.
 const WINDOW: usize = 500;
@@ -24,6 +24,9 @@ pub(crate) struct Meter {
     ticks: AtomicUsize,
     /// Lateness of the last ticks in µs, as a ring.
     lateness: [AtomicU32; WINDOW],
+    /// Of all ticks: the counts of [`Lateness`], and the sum in µs.
+    late: [AtomicU64; Lateness::BOUNDS.len() + 1],
+    late_sum: AtomicU64,
 }
 
 impl Default for Meter {
@@ -38,6 +41,8 @@ impl Default for Meter {
             underway: AtomicUsize::new(0),
             ticks: AtomicUsize::new(0),
             lateness: [const { AtomicU32::new(0) }; WINDOW],
+            late: [const { AtomicU64::new(0) }; Lateness::BOUNDS.len() + 1],
+            late_sum: AtomicU64::new(0),
         }
     }
 }
@@ -47,6 +52,9 @@ impl Meter {
         let at = self.ticks.fetch_add(1, Relaxed) % WINDOW;
         let micros = u32::try_from(late.as_micros()).unwrap_or(u32::MAX);
         self.lateness[at].store(micros, Relaxed);
+        let bucket = Lateness::BOUNDS.partition_point(|bound| *bound < late);
+        self.late[bucket].fetch_add(1, Relaxed);
+        self.late_sum.fetch_add(u64::from(micros), Relaxed);
     }
 
     pub(crate) fn count(counter: &AtomicU64, by: usize) {
@@ -73,6 +81,10 @@ pub(crate) fn stats<'a>(meters: impl Iterator<Item = &'a Meter>) -> EngineStats 
         stats.ticks_left_out += meter.ticks_left_out.load(Relaxed);
         stats.sums_missed += meter.sums_missed.load(Relaxed);
         meter.recent(&mut lateness);
+        for (sum, count) in stats.lateness.counts.iter_mut().zip(&meter.late) {
+            *sum += count.load(Relaxed);
+        }
+        stats.lateness.sum += Duration::from_micros(meter.late_sum.load(Relaxed));
     }
     lateness.sort_unstable();
     let at = |percent: usize| {
@@ -102,5 +114,11 @@ mod tests {
         assert_eq!(seen.lateness_p50, Duration::from_micros(250));
         assert_eq!(seen.lateness_p99, Duration::from_micros(495));
         assert_eq!(seen.lateness_max, Duration::from_micros(499));
+        // The first one, 9 s late, is in the histogram still.
+        let mut counts = [0; Lateness::BOUNDS.len() + 1];
+        (counts[0], counts[8]) = (500, 1);
+        assert_eq!(seen.lateness.counts, counts);
+        let sum = Duration::from_secs(9) + Duration::from_micros(500 * 499 / 2);
+        assert_eq!(seen.lateness.sum, sum);
     }
 }

@@ -7,10 +7,10 @@ use conclave_dtmf::{Digit, Way};
 use conclave_mixer::SlotId;
 
 use crate::{
-    ClipId, Direction, Event, LegId, LegMedia, NameRules, PlayId, RoomId, Route,
+    ClipId, Direction, Event, LegId, LegMedia, NameRules, PlayId, RoomId, Route, WATCH_LASTS,
     encoding::SharedEncoding,
     events::Events,
-    grid::time_of,
+    grid::{ticks, time_of},
     leg::{Ingested, Leg, Scratch, Seat, Sounds, Wire},
     music::Music,
     name::NameRecorder,
@@ -28,6 +28,7 @@ pub(crate) enum LegOrder {
         direction: Direction,
     },
     Stop,
+    Ask,
     Route(Route),
     Play(Play),
     RecordName {
@@ -227,6 +228,7 @@ impl Plane {
                 }
                 LegOrder::Update { .. }
                 | LegOrder::Stop
+                | LegOrder::Ask
                 | LegOrder::Route(_)
                 | LegOrder::FinishName
                 | LegOrder::Datagram { .. } => {}
@@ -243,6 +245,10 @@ impl Plane {
                 }
             }
             LegOrder::Stop => self.stop(id, now, wire),
+            LegOrder::Ask => {
+                let stats = leg.stats();
+                self.events.say(Event::Reception { leg: id, stats });
+            }
             LegOrder::Route(route) => self.route(place, route),
             LegOrder::Play(play) => {
                 if let Err(play) = leg.plays.push(play) {
@@ -265,6 +271,14 @@ impl Plane {
             } => {
                 self.ingest(id, channel, from, &bytes, now);
             }
+        }
+    }
+
+    /// Somebody looks at a room.
+    pub(crate) fn watch(&mut self, room: RoomId) {
+        let place = self.room_places.get(&room).copied();
+        if let Some(room) = place.and_then(|place| self.rooms[place].as_mut()) {
+            room.watch(self.tick, ticks(WATCH_LASTS));
         }
     }
 

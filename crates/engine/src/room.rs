@@ -19,6 +19,8 @@ pub(crate) struct Room {
     mixer: RoomMixer,
     plays: PlayQueue,
     common: SharedEncoding,
+    /// Levels are told often before this tick: somebody looks.
+    watched_until: u64,
     /// The other threads that have legs of it, and the highest rate that one of those legs has.
     elsewhere: Threads,
     rate_elsewhere: Rate,
@@ -37,6 +39,7 @@ impl Room {
             mixer: RoomMixer::new(EXPECTED_LEGS),
             plays: PlayQueue::default(),
             common: SharedEncoding::default(),
+            watched_until: 0,
             elsewhere: Threads::default(),
             rate_elsewhere: Rate::Hz8000,
         }
@@ -154,6 +157,15 @@ impl Room {
     /// The stream of those who only listen.
     pub(crate) fn encoding(&mut self) -> &mut SharedEncoding {
         &mut self.common
+    }
+
+    /// Somebody looks at it for so many ticks from this one on.
+    pub(crate) fn watch(&mut self, tick: u64, lasts: u64) {
+        self.watched_until = tick + lasts;
+    }
+
+    pub(crate) fn is_watched(&self, tick: u64) -> bool {
+        tick < self.watched_until
     }
 
     pub(crate) fn level(&self, slot: SlotId) -> Level {

@@ -78,6 +78,7 @@ pub(crate) enum Message {
     /// The threads that have legs of a room, this one among them.
     SpreadRoom(RoomId, Threads),
     PlayToRoom(RoomId, Play),
+    Watch(RoomId),
     /// To all threads: whoever has it ends it.
     StopPlay(PlayId),
     Music(Arc<Clip>),
@@ -214,6 +215,7 @@ impl Shard {
                 local.plane.spread_room(room, elsewhere);
             }
             Message::PlayToRoom(room, play) => local.plane.play_to_room(room, play),
+            Message::Watch(room) => local.plane.watch(room),
             Message::StopPlay(play) => local.stop_play(play),
             Message::Music(clip) => local.plane.set_music(clip),
             Message::Parcel(parcel) => local.unpack(&parcel, now),

@@ -1,6 +1,7 @@
 //! The web portal of a conference bridge, as a router that can be mounted in any server.
 //!
-//! It is *not* the bridge: it reads the store, changes nothing in a conference, and holds no PIN. Pages are rendered
+//! It is *not* the bridge: it reads the store, holds no PIN, and of conferences that go on it sees and does what whoever runs
+//! them answers through the seam in [`live`]. Pages are rendered
 //! here, on the server; style sheet and script are in the binary, and nothing is fetched from anywhere else.
 //!
 //! ```
@@ -30,6 +31,7 @@
 mod cookie;
 mod fields;
 mod guard;
+pub mod live;
 mod look;
 mod pages;
 mod password;
@@ -38,6 +40,7 @@ mod problem;
 mod routes;
 mod server;
 mod site;
+mod stream;
 mod throttle;
 
 pub use password::PasswordsError;

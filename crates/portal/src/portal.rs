@@ -11,7 +11,9 @@ use conclave_store::{
     NewSession, Session, SqlStore, Store, Token, User, UserEmail, UserId, UserRole,
 };
 use rand_core::CryptoRng;
+use tokio::sync::Semaphore;
 
+use crate::live::Live;
 use crate::password::{Passwords, PasswordsError};
 use crate::problem::Problem;
 use crate::routes;
@@ -39,12 +41,17 @@ const AT_A_USER: Pace = Pace {
     at_once: 10,
     every: TimeDelta::seconds(60),
 };
+/// Browsers that look at something live, at the same time: each holds a connection for as long.
+const LOOKERS: usize = 128;
 /// Keys of each kind that are remembered: a few megabytes.
 const REMEMBERED: usize = 20_000;
 
 /// The portal of one store. Clones share it.
 #[derive(Clone)]
-pub struct Portal(Arc<Parts>);
+pub struct Portal {
+    parts: Arc<Parts>,
+    live: Option<Live>,
+}
 
 struct Parts {
     store: SqlStore,
@@ -53,6 +60,7 @@ struct Parts {
     random: Mutex<Box<dyn CryptoRng + Send>>,
     passwords: Passwords,
     watch: Mutex<Watch>,
+    lookers: Arc<Semaphore>,
 }
 
 /// The watch on guessing.
@@ -77,7 +85,7 @@ impl Portal {
         mut random: Box<dyn CryptoRng + Send>,
     ) -> Result<Self, PasswordsError> {
         let passwords = Passwords::new(salt(&mut *random))?;
-        Ok(Self(Arc::new(Parts {
+        let parts = Parts {
             store,
             site,
             clock,
@@ -87,7 +95,20 @@ impl Portal {
                 addresses: Throttle::new(FROM_AN_ADDRESS, REMEMBERED),
                 users: Throttle::new(AT_A_USER, REMEMBERED),
             }),
-        })))
+            lookers: Arc::new(Semaphore::new(LOOKERS)),
+        };
+        Ok(Self {
+            parts: Arc::new(parts),
+            live: None,
+        })
+    }
+
+    /// The same beside a bridge that runs: with its conferences, live, and its metrics.
+    pub fn with_live(self, live: Live) -> Self {
+        Self {
+            live: Some(live),
+            ..self
+        }
     }
 
     /// All pages, each behind the guard that its [entrance](crate::ENTRANCES) asks for.
@@ -95,28 +116,37 @@ impl Portal {
         routes::router(self)
     }
 
+    pub(crate) fn live(&self) -> Option<&Live> {
+        self.live.as_ref()
+    }
+
+    /// Places for those who look at something live.
+    pub(crate) fn lookers(&self) -> &Arc<Semaphore> {
+        &self.parts.lookers
+    }
+
     pub(crate) fn store(&self) -> &SqlStore {
-        &self.0.store
+        &self.parts.store
     }
 
     pub(crate) fn site(&self) -> &Site {
-        &self.0.site
+        &self.parts.site
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {
-        (self.0.clock)()
+        (self.parts.clock)()
     }
 
     pub(crate) fn passwords(&self) -> &Passwords {
-        &self.0.passwords
+        &self.parts.passwords
     }
 
     pub(crate) fn draw_token(&self) -> Token {
-        Token::draw(&mut **locked(&self.0.random))
+        Token::draw(&mut **locked(&self.parts.random))
     }
 
     pub(crate) fn draw_salt(&self) -> [u8; 16] {
-        salt(&mut **locked(&self.0.random))
+        salt(&mut **locked(&self.parts.random))
     }
 
     /// The session of a browser, which is noted to be in use.
@@ -158,7 +188,7 @@ impl Portal {
     ) -> Result<(), TimeDelta> {
         let now = self.now();
         let (address, user) = (Key::address(from), at.cloned().map(Key::User));
-        let mut watch = locked(&self.0.watch);
+        let mut watch = locked(&self.parts.watch);
         let waits = [
             watch.addresses.wait(&address, now),
             user.as_ref().and_then(|user| watch.users.wait(user, now)),
@@ -175,7 +205,7 @@ impl Portal {
 
     /// It was right: it is no guess.
     pub(crate) fn forgive_try(&self, from: Option<IpAddr>, at: Option<&UserEmail>) {
-        let mut watch = locked(&self.0.watch);
+        let mut watch = locked(&self.parts.watch);
         watch.addresses.forgive(&Key::address(from));
         if let Some(user) = at {
             watch.users.forgive(&Key::User(user.clone()));

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use chrono::TimeDelta;
 use conclave_store::StoreError;
 
+use crate::live::LiveError;
 use crate::look::{Frame, page};
 use crate::password::PasswordsError;
 
@@ -38,6 +39,13 @@ struct ProblemPage {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "a page of the portal can't be made");
+        Self::Unavailable
+    }
+}
+
+impl From<LiveError> for Problem {
+    fn from(error: LiveError) -> Self {
+        tracing::warn!(%error, "a page of what goes on can't be made");
         Self::Unavailable
     }
 }

@@ -9,7 +9,7 @@ use axum::routing::{MethodRouter, get, post};
 use conclave_store::UserRole;
 
 use crate::guard::{guard, harden};
-use crate::pages::{accounts, assets, audit, conferences, home, reports, sign_in};
+use crate::pages::{accounts, assets, audit, conferences, home, live, reports, sign_in};
 use crate::portal::Portal;
 use crate::problem::Problem;
 
@@ -68,6 +68,9 @@ const ALL_ACCOUNTS: Access = Access::Roles(&[
 ]);
 const BOOKS: Access = Access::Roles(&[UserRole::Administrator, UserRole::Auditor]);
 
+/// Who may do something in a conference that goes on.
+const ACTS: Access = Access::Roles(&[UserRole::Host, UserRole::Service, UserRole::Administrator]);
+
 macro_rules! entrances {
     ($($method:ident $path:literal $access:expr, $menu:expr, $handler:path, $what:literal;)+) => {
         /// All entrances. There is no other way in.
@@ -95,6 +98,9 @@ entrances! {
     get "/readyz" Access::Machine, None, assets::readyz, "whether the database answers";
     get "/style.css" Access::Machine, None, assets::style, "how pages look";
     get "/portal.js" Access::Machine, None, assets::script, "times in the viewer's zone, the code of a set-up link";
+    get "/metrics" Access::Machine, None, assets::metrics, "figures for Prometheus; answered on loopback alone";
+    get "/live.css" Access::Machine, None, assets::live_style, "how the live pages look";
+    get "/live.js" Access::Machine, None, assets::live_script, "changes as they come";
     get "/sign-in" Access::Everybody, None, sign_in::page, "the form to sign in";
     post "/sign-in" Access::Everybody, None, sign_in::sign_in, "signs in";
     get "/set-up" Access::Everybody, None, sign_in::set_up_page, "the form behind a set-up link";
@@ -103,6 +109,11 @@ entrances! {
     get "/" SIGNED_IN, None, home, "leads on to the accounts";
     get "/accounts" SIGNED_IN, Some("Accounts"), accounts::list, "accounts: a Host's own; everybody's for the others";
     get "/accounts/{id}" SIGNED_IN, None, accounts::one, "an account, its bookings, its conferences of a month; of a Host's own alone";
+    get "/live" SIGNED_IN, Some("Live"), live::list, "conferences that go on: a Host's own; everybody's for the others";
+    get "/live/events" SIGNED_IN, None, live::list_events, "the same as it changes";
+    get "/live/{id}" SIGNED_IN, None, live::one, "who is in a conference now; of a Host's own alone";
+    get "/live/{id}/events" SIGNED_IN, None, live::events, "the same as it changes";
+    post "/live/{id}" ACTS, None, live::act, "mutes, lets in, locks, disconnects, ends; of a Host's own alone";
     get "/conferences" ALL_ACCOUNTS, Some("Conferences"), conferences::list, "everybody's conferences of a month";
     get "/conferences/{id}" SIGNED_IN, None, conferences::one, "who was in a conference and what happened; of a Host's own alone";
     get "/reports" BOOKS, Some("Reports"), reports::page, "usage by account, Host PINs that look shared";

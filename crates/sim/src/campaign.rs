@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use conclave_accounts::{Announce, CallId, HostLeaves, PinPolicy, Source, Terms};
 use conclave_attendant::{Access, Event, Step};
-use conclave_conference::{Command, ConferenceId, LeaveReason, NameId, Place, PlayId};
+use conclave_conference::{Command, ConferenceId, Floor, LeaveReason, NameId, Place, PlayId};
 use conclave_dtmf::{Digit, Way};
 
 use crate::rng::Chance;
@@ -363,7 +363,7 @@ impl Story {
             false => *self.chance.pick(&rooms),
         };
         let yes = self.chance.percent(50);
-        let command = match self.chance.below(9) {
+        let command = match self.chance.below(14) {
             0 => Command::Lock,
             1 => Command::EndForAll,
             2 => Command::Lecture,
@@ -371,6 +371,15 @@ impl Story {
             4 => Command::Star,
             5 => Command::MuteCall { call, muted: yes },
             6 => Command::Remove { call },
+            7 => Command::SetLock { locked: yes },
+            8 => Command::QuietCall { call, quieted: yes },
+            9 => Command::LetSpeak { call },
+            10 => Command::SetFloor {
+                floor: *self
+                    .chance
+                    .pick(&[Floor::Open, Floor::Lecture, Floor::StrictLecture]),
+            },
+            11 => Command::RollCall,
             _ => Command::Admit { call, welcome: yes },
         };
         // A refusal is as good as any answer.

@@ -143,11 +143,12 @@ fn fact(record: &Record) -> String {
         } => {
             let by = match by {
                 Actor::Caller(call) => call.to_string(),
-                Actor::Operator => "the operator".to_owned(),
+                Actor::Operator(_) => "the operator".to_owned(),
             };
             let refused = refused.map_or(String::new(), |why| format!(", refused: {why}"));
             format!("is told by {by}: {}{refused}", command.as_str())
         }
+        Fact::Named { call, name, .. } => format!("is told that {call} is {name}"),
         Fact::Departed { call, reason } => format!("is left by {call} ({})", reason.as_str()),
         Fact::Ended { reason } => format!("ended ({})", reason.as_str()),
         other => format!("{other:?}"),

@@ -6,7 +6,9 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use conclave_accounts::{BookingId, CallId, PinPolicy, Source, Terms, Verdict};
 use conclave_attendant::{Access, Action, Attendant, Event, Report, Rules};
-use conclave_conference::{Command, ConferenceId, Fact, LeaveReason, NameId, PlayId, Refusal};
+use conclave_conference::{
+    Command, ConferenceId, Fact, LeaveReason, NameId, OperatorId, PlayId, Refusal,
+};
 use conclave_dtmf::{Digit, Way};
 
 use crate::media::{Begun, Media};
@@ -208,7 +210,25 @@ impl World {
         conference: ConferenceId,
         command: Command,
     ) -> Result<Result<(), Refusal>, Violation> {
-        let result = self.bridge.execute(conference, command, self.now);
+        let by = OperatorId::BRIDGE;
+        let result = self.bridge.execute(conference, by, command, self.now);
+        self.drain()?;
+        Ok(result)
+    }
+
+    /// Corrects the name of a call.
+    ///
+    /// # Errors
+    ///
+    /// The rule that the bridge broke.
+    pub fn rename(
+        &mut self,
+        conference: ConferenceId,
+        call: CallId,
+        name: &str,
+    ) -> Result<Result<(), Refusal>, Violation> {
+        let (by, now) = (OperatorId::BRIDGE, self.now);
+        let result = self.bridge.rename(conference, by, call, name, now);
         self.drain()?;
         Ok(result)
     }

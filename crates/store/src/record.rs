@@ -170,8 +170,10 @@ pub struct EventRow {
     /// `command`, `refused`, `held` or `another-host`.
     pub what: String,
     /// The call that did it or to which it happened, by its number in the books; a command without one was
-    /// the operator's.
+    /// an operator's.
     pub call: Option<u64>,
+    /// That operator, where it was a user of the portal: the e-mail address.
+    pub operator: Option<String>,
     /// Which command, such as `lock`.
     pub command: Option<String>,
     /// The call that the command names.

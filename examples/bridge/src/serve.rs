@@ -6,7 +6,7 @@ use conclave_accounts::{AccountId, Odds};
 use conclave_attendant::{Attendant, Rules};
 use conclave_conference::Prompt;
 use conclave_engine::{self as engine, Engine, EngineConfig};
-use conclave_portal::Portal;
+use conclave_portal::{Portal, live::Live};
 use conclave_sip::{
     Dialling, EndpointSecret, EndpointUser, Endpoints, IpNetwork, Listener, SessionTimers,
     SipConfig, SipServer, Strangers, Trunk,
@@ -118,8 +118,10 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
     }
     let (stop_portal, portal_stops) = oneshot::channel::<()>();
     let mut portal = None;
+    let (live, requests) = Live::channel();
     if let Some(listen) = config.http.listen {
         let (listener, made) = open_portal(listen, site, data.store.clone(), &clock).await?;
+        let made = made.with_live(live);
         let stopped = async { drop(portal_stops.await) };
         portal = Some(tokio::spawn(conclave_portal::serve(
             listener, made, stopped,
@@ -166,6 +168,7 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
         parts,
         sip_events,
         forward(media),
+        requests,
         stop,
         config.limits.drain(),
     )

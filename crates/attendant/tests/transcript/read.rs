@@ -47,6 +47,10 @@ pub(crate) enum Input {
     Operator {
         command: Command,
     },
+    Rename {
+        call: CallId,
+        name: String,
+    },
     Faults(fn(&mut Faults)),
     /// The booking of that account has another end.
     Moved {
@@ -139,6 +143,10 @@ fn what(words: &[&str]) -> Result<Input, String> {
         },
         ["the", "bridge", "shuts", "down"] => Input::EndsAll(LeaveReason::Shutdown),
         ["the", "operator", "ends", "all"] => Input::EndsAll(LeaveReason::OperatorEnded),
+        ["the", "operator", "names", "call", call, name @ ..] => Input::Rename {
+            call: CallId(number(call)?),
+            name: name.join(" "),
+        },
         ["the", "operator", words @ ..] => Input::Operator {
             command: operator(words)?,
         },
@@ -228,7 +236,17 @@ fn keys_of_its_own() -> Result<KeyMap, String> {
 
 fn operator(words: &[&str]) -> Result<Command, String> {
     Ok(match words {
-        ["locks"] | ["unlocks"] => Command::Lock,
+        ["locks"] => Command::SetLock { locked: true },
+        ["unlocks"] => Command::SetLock { locked: false },
+        ["calls", "the", "roll"] => Command::RollCall,
+        ["mutes", "call", call] => Command::MuteCall {
+            call: CallId(number(call)?),
+            muted: true,
+        },
+        ["unmutes", "call", call] => Command::MuteCall {
+            call: CallId(number(call)?),
+            muted: false,
+        },
         ["ends", "the", "conference"] => Command::EndForAll,
         ["removes", "call", call] => Command::Remove {
             call: CallId(number(call)?),

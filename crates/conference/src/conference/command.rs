@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use conclave_accounts::Role;
+use conclave_accounts::{Owner, Role};
 
 use super::{Conference, Phase};
 use crate::{
@@ -45,7 +45,7 @@ impl Conference {
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
         let caller = match by {
-            Actor::Operator => None,
+            Actor::Operator(_) => None,
             Actor::Caller(call) => Some(call),
         };
         if let Some(call) = caller {
@@ -61,12 +61,18 @@ impl Conference {
             return Err(Refusal::Ending);
         }
         match (command, caller) {
-            (Command::Lock, _) => self.lock(now),
-            (Command::Lecture, _) => self.next_floor(now),
+            (Command::Lock, _) => self.set_lock(!self.locked, now),
+            (Command::SetLock { locked }, _) => self.set_lock(locked, now),
+            (Command::Lecture, _) => self.set_floor(next_floor(self.floor), now),
+            (Command::SetFloor { floor }, _) => self.set_floor(floor, now),
             (Command::Quiet, _) => self.quiet(caller, now),
             (Command::EndForAll, _) => self.end_for_all(by, now),
             (Command::Recording, _) if self.terms.recording => Err(Refusal::NoRecorder),
             (Command::Recording, _) => Err(Refusal::NotAllowed),
+            (Command::QuietCall { call, quieted }, _) => {
+                self.quiet_call(call, quieted, caller, now)
+            }
+            (Command::LetSpeak { call }, _) => self.let_speak(call, now),
             (Command::MuteCall { call, muted }, _) => self.mute_call(call, muted, now),
             (Command::Remove { call }, _) => self.remove_call(call, now),
             (Command::Admit { call, welcome }, _) => self.decide(call, welcome, caller, now),
@@ -76,12 +82,11 @@ impl Conference {
             (Command::Star, None) => self.take_back(now),
             (Command::Mute, Some(call)) => self.mute(call, now),
             (Command::RollCall, Some(call)) => self.call_the_roll(call, now),
+            (Command::RollCall, None) => self.call_the_roll_to_hosts(now),
             (Command::Consent, Some(call)) => self.consent_key(call, now),
             (Command::Help, Some(call)) => self.help(call, now),
             // The portal has no voice to mute and no ear to hear with.
-            (Command::Mute | Command::RollCall | Command::Consent | Command::Help, None) => {
-                Err(Refusal::NothingToDo)
-            }
+            (Command::Mute | Command::Consent | Command::Help, None) => Err(Refusal::NothingToDo),
         }
     }
 
@@ -98,16 +103,17 @@ impl Conference {
         Ok(())
     }
 
-    fn lock(&mut self, now: DateTime<Utc>) -> Result<(), Refusal> {
+    fn set_lock(&mut self, locked: bool, now: DateTime<Utc>) -> Result<(), Refusal> {
         if !self.terms.lock {
             return Err(Refusal::NotAllowed);
         }
         // With no Host in there is no room to lock; who waits then shall still be let in.
-        if !self.locked && self.phase != Phase::Open {
+        if locked == self.locked || locked && self.phase != Phase::Open {
             return Err(Refusal::NothingToDo);
         }
-        self.locked = !self.locked;
+        self.locked = locked;
         let result = if self.locked {
+            self.turned_away = 0;
             Prompt::Locked
         } else {
             Prompt::Unlocked
@@ -117,11 +123,14 @@ impl Conference {
     }
 
     /// A floor that someone took or was given is good for one kind of lecture.
-    fn next_floor(&mut self, now: DateTime<Utc>) -> Result<(), Refusal> {
-        let (floor, result) = match self.floor {
-            Floor::Open => (Floor::Lecture, Prompt::LectureOn),
-            Floor::Lecture => (Floor::StrictLecture, Prompt::LectureStrict),
-            Floor::StrictLecture => (Floor::Open, Prompt::LectureOff),
+    fn set_floor(&mut self, floor: Floor, now: DateTime<Utc>) -> Result<(), Refusal> {
+        if floor == self.floor {
+            return Err(Refusal::NothingToDo);
+        }
+        let result = match floor {
+            Floor::Lecture => Prompt::LectureOn,
+            Floor::StrictLecture => Prompt::LectureStrict,
+            Floor::Open => Prompt::LectureOff,
         };
         self.floor = floor;
         for (_, row) in self.roster.iter_mut() {
@@ -144,6 +153,40 @@ impl Conference {
         } else {
             return Err(Refusal::NothingToDo);
         };
+        self.silence(call, silenced, result, asked_by, now);
+        Ok(())
+    }
+
+    fn quiet_call(
+        &mut self,
+        call: CallId,
+        quieted: bool,
+        asked_by: Option<CallId>,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        let turn = self.next_turn();
+        let row = self.roster.get(call).ok_or(Refusal::Unknown)?;
+        let is_quieted = matches!(row.silenced, Some(Silenced::Quieted(_)));
+        if is_quieted == quieted || !row.in_room() {
+            return Err(Refusal::NothingToDo);
+        }
+        let (silenced, result) = if quieted {
+            (Some(Silenced::Quieted(turn)), Prompt::LineQuieted)
+        } else {
+            (None, Prompt::LineRestored)
+        };
+        self.silence(call, silenced, result, asked_by, now);
+        Ok(())
+    }
+
+    fn silence(
+        &mut self,
+        call: CallId,
+        silenced: Option<Silenced>,
+        result: Prompt,
+        asked_by: Option<CallId>,
+        now: DateTime<Utc>,
+    ) {
         if let Some(row) = self.roster.get_mut(call) {
             row.silenced = silenced;
         }
@@ -152,7 +195,6 @@ impl Conference {
         for ear in host.into_iter().chain([call]) {
             self.play_to_call(ear, About::Quiet, [result], now);
         }
-        Ok(())
     }
 
     fn noisy_line(&self) -> Option<CallId> {
@@ -235,6 +277,37 @@ impl Conference {
         Ok(())
     }
 
+    fn let_speak(&mut self, call: CallId, now: DateTime<Utc>) -> Result<(), Refusal> {
+        let floor = self.floor;
+        let row = self.roster.get_mut(call).ok_or(Refusal::Unknown)?;
+        if !row.can_be_let_speak(floor) {
+            return Err(Refusal::NothingToDo);
+        }
+        row.give_floor();
+        self.route(call);
+        self.play_to_call(call, About::Hand, [Prompt::YouMaySpeak], now);
+        Ok(())
+    }
+
+    /// The name that the books and the roster show from now on.
+    pub(super) fn name_call(
+        &mut self,
+        by: Actor,
+        call: CallId,
+        name: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        let name = Owner::check_name(name).map_err(|_| Refusal::NotAName)?;
+        let row = self.roster.get_mut(call).ok_or(Refusal::Unknown)?;
+        if row.holder.as_deref() == Some(name) {
+            return Err(Refusal::NothingToDo);
+        }
+        let name = name.to_owned();
+        row.holder = Some(name.clone());
+        self.record(Fact::Named { by, call, name }, now);
+        Ok(())
+    }
+
     fn help(&mut self, call: CallId, now: DateTime<Utc>) -> Result<(), Refusal> {
         let keys = if self.is_host(call) {
             Prompt::HelpHost
@@ -262,6 +335,15 @@ impl Conference {
     }
 }
 
+/// `*5`: open, lecture, strict lecture, open.
+fn next_floor(floor: Floor) -> Floor {
+    match floor {
+        Floor::Open => Floor::Lecture,
+        Floor::Lecture => Floor::StrictLecture,
+        Floor::StrictLecture => Floor::Open,
+    }
+}
+
 impl Command {
     /// Whether only a Host may give it.
     fn is_hosts(self) -> bool {
@@ -274,6 +356,10 @@ impl Command {
             | Self::Consent
             | Self::Quiet
             | Self::Recording
+            | Self::SetLock { .. }
+            | Self::SetFloor { .. }
+            | Self::QuietCall { .. }
+            | Self::LetSpeak { .. }
             | Self::MuteCall { .. }
             | Self::Remove { .. }
             | Self::Admit { .. } => true,
@@ -291,6 +377,10 @@ impl Command {
             | Self::Consent
             | Self::Quiet
             | Self::Recording
+            | Self::SetLock { .. }
+            | Self::SetFloor { .. }
+            | Self::QuietCall { .. }
+            | Self::LetSpeak { .. }
             | Self::Hand
             | Self::Help
             | Self::Admit { .. } => false,

@@ -625,7 +625,9 @@ fn pressed(rig: &Rig) -> Vec<(Way, char)> {
         Event::PlayEnded { .. }
         | Event::NameRecorded { .. }
         | Event::Level { .. }
+        | Event::Reception { .. }
         | Event::Noisy { .. }
+        | Event::Reception { .. }
         | Event::Quiet { .. }
         | Event::Stopped { .. } => None,
     });
@@ -1179,4 +1181,49 @@ fn a_tick_to_be_counted() {
             .collect();
         counted_tick(&mut rig.planes[0], &packets);
     }
+}
+
+#[test]
+fn talkers_are_told_more_often_while_somebody_looks_and_how_a_leg_fares_when_asked() {
+    let mut rig = Rig::new(1);
+    let (a, b) = (rig.leg(500.0, -20.0), rig.leg(0.0, 0.0));
+    rig.planes[0].open_room(RoomId(1));
+    rig.room(a, 1, true);
+    rig.room(b, 1, true);
+    let told = |rig: &Rig| {
+        let levels = rig.events.try_iter().filter_map(|event| match event {
+            Event::Level { leg, .. } => Some(leg),
+            _ => None,
+        });
+        levels.collect::<Vec<_>>()
+    };
+    // A steady tone is a talker for some seconds; then it is noise.
+    rig.ticks(50);
+    told(&rig);
+    rig.ticks(100);
+    assert_eq!(told(&rig), [a; 2], "once a second");
+    rig.planes[0].watch(RoomId(1));
+    rig.planes[0].watch(RoomId(2));
+    rig.ticks(13);
+    assert_eq!(told(&rig), [a], "a quarter of a second later at most");
+    rig.ticks(104);
+    assert_eq!(told(&rig), [a; 8]);
+    let is_watched = |rig: &Rig| {
+        let plane = &rig.planes[0];
+        plane.rooms[0].as_ref().unwrap().is_watched(plane.tick)
+    };
+    rig.ticks(132);
+    assert!(is_watched(&rig));
+    rig.ticks(1);
+    assert!(!is_watched(&rig), "nobody has said it again");
+    told(&rig);
+
+    rig.order(a, LegOrder::Ask);
+    rig.order(LegId(99), LegOrder::Ask);
+    let [Event::Reception { leg, stats }] = rig.events.try_iter().collect::<Vec<_>>()[..] else {
+        panic!("not one answer");
+    };
+    assert_eq!((leg, stats.lost), (a, 0));
+    // All 400 but the first few, by which it latched.
+    assert!((390..=400).contains(&stats.packets_in), "{stats:?}");
 }

@@ -4,6 +4,7 @@ pub(crate) mod accounts;
 pub(crate) mod assets;
 pub(crate) mod audit;
 pub(crate) mod conferences;
+pub(crate) mod live;
 pub(crate) mod reports;
 pub(crate) mod sign_in;
 

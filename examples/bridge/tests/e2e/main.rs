@@ -5,6 +5,9 @@
 mod baresip;
 mod bookings;
 mod bridge;
+#[path = "../common/browser.rs"]
+mod browser;
+mod console;
 mod demo;
 mod ear;
 mod foreign;
