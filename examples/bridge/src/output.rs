@@ -7,10 +7,11 @@ use std::{
     path::Path,
 };
 
+use conclave_desk::{DeskError, NotSent};
 use conclave_store::StoreError;
 use serde_json::Value;
 
-use crate::{config::ConfigError, data::DataError, invitation::NotSent, prompts::PromptError};
+use crate::{config::ConfigError, data::DataError, prompts::PromptError};
 
 /// Why a command came to nothing: a message that says what to do, and an exit status.
 #[derive(Debug)]
@@ -81,6 +82,16 @@ impl From<StoreError> for Failure {
             _ => return Self::machine(error),
         };
         Self::usage(format!("{error}{advice}"))
+    }
+}
+
+impl From<DeskError> for Failure {
+    fn from(error: DeskError) -> Self {
+        match error {
+            DeskError::Store(error) => error.into(),
+            DeskError::NoneDrawn | DeskError::Seal(_) => Self::machine(error),
+            _ => Self::usage(error),
+        }
     }
 }
 

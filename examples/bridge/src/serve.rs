@@ -60,11 +60,12 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
     let prompts = prompts::load(config.prompts.directory.as_deref())?;
 
     let data = Data::serve(&arguments.data.data, &config).await?;
+    let desk = Arc::new(data.desk(&config));
     let policy = config.pins.policy();
     policy
-        .check(&data.doors_by_policy().await?)
+        .check(&desk.doors_by_policy().await?)
         .map_err(|error| Failure::usage(error.to_string()))?;
-    let odds_of_all = Odds::of(&policy, &data.doors().await?);
+    let odds_of_all = Odds::of(&policy, &desk.doors().await?);
     if !odds_of_all.is_bearable() {
         warn!(
             "PINs taken in with --force-weak-pin are easy to guess: the odds that a day of guessing opens a door are {odds_of_all}"
@@ -92,9 +93,7 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
     ));
     if let Some(mail) = config.mail.clone() {
         let postman = Postman {
-            store: data.store.clone(),
-            keys: Arc::clone(&data.keyring),
-            numbers: config.access_numbers.clone(),
+            desk: Arc::clone(&desk),
             mail,
             clock: clock.clone(),
         };
