@@ -1,4 +1,4 @@
-//! What all pages share: the store, the clock, the passwords, the watch on guessing.
+//! What all pages share: the desk and its store, the clock, the passwords, the watch on guessing.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::Router;
 use chrono::{DateTime, TimeDelta, Utc};
 use conclave_accounts::{Account, AccountId};
+use conclave_desk::Desk;
 use conclave_store::{
-    NewSession, Session, SqlStore, Store, Token, User, UserEmail, UserId, UserRole,
+    Act, NewSession, Session, SqlStore, Store, Token, User, UserEmail, UserId, UserRole,
 };
 use rand_core::CryptoRng;
 
@@ -47,7 +48,7 @@ const REMEMBERED: usize = 20_000;
 pub struct Portal(Arc<Parts>);
 
 struct Parts {
-    store: SqlStore,
+    desk: Arc<Desk>,
     site: Site,
     clock: Clock,
     random: Mutex<Box<dyn CryptoRng + Send>>,
@@ -68,17 +69,17 @@ impl fmt::Debug for Portal {
 }
 
 impl Portal {
-    /// A portal that reads `store`. `random` draws tokens and salts: it must be a generator fit for keys, seeded by the
+    /// A portal at that desk. `random` draws tokens and salts: it must be a generator fit for keys, seeded by the
     /// operating system.
     pub fn new(
-        store: SqlStore,
+        desk: Arc<Desk>,
         site: Site,
         clock: Clock,
         mut random: Box<dyn CryptoRng + Send>,
     ) -> Result<Self, PasswordsError> {
         let passwords = Passwords::new(salt(&mut *random))?;
         Ok(Self(Arc::new(Parts {
-            store,
+            desk,
             site,
             clock,
             random: Mutex::new(random),
@@ -95,8 +96,17 @@ impl Portal {
         routes::router(self)
     }
 
+    pub(crate) fn desk(&self) -> &Desk {
+        &self.0.desk
+    }
+
     pub(crate) fn store(&self) -> &SqlStore {
-        &self.0.store
+        self.0.desk.store()
+    }
+
+    /// What this user does now.
+    pub(crate) fn act(&self, user: &User) -> Act {
+        Act::new(user.email.as_str(), self.now())
     }
 
     pub(crate) fn site(&self) -> &Site {
@@ -204,6 +214,24 @@ pub(crate) fn sees_all(role: UserRole) -> bool {
 
 pub(crate) fn is_own(user: &User, account: &Account) -> bool {
     account.owner.email().to_lowercase() == user.email.as_str()
+}
+
+/// Whether a role changes anything at all.
+pub(crate) fn changes(role: UserRole) -> bool {
+    match role {
+        UserRole::Host | UserRole::Service | UserRole::Administrator => true,
+        UserRole::Auditor => false,
+    }
+}
+
+/// Who sees PINs: of an account of one's own, and whoever runs the bridge. Customer service helps without, and an auditor
+/// sees none at all.
+pub(crate) fn sees_pins(user: &User, account: &Account) -> bool {
+    match user.role {
+        UserRole::Administrator => true,
+        UserRole::Host | UserRole::Service => is_own(user, account),
+        UserRole::Auditor => false,
+    }
 }
 
 fn salt(random: &mut (impl CryptoRng + ?Sized)) -> [u8; 16] {

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use conclave_accounts::{AccountId, Odds};
 use conclave_attendant::{Attendant, Rules};
 use conclave_conference::Prompt;
+use conclave_desk::Desk;
 use conclave_engine::{self as engine, Engine, EngineConfig};
 use conclave_portal::Portal;
 use conclave_sip::{
@@ -118,7 +119,7 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
     let (stop_portal, portal_stops) = oneshot::channel::<()>();
     let mut portal = None;
     if let Some(listen) = config.http.listen {
-        let (listener, made) = open_portal(listen, site, data.store.clone(), &clock).await?;
+        let (listener, made) = open_portal(listen, site, Arc::clone(&desk), &clock).await?;
         let stopped = async { drop(portal_stops.await) };
         portal = Some(tokio::spawn(conclave_portal::serve(
             listener, made, stopped,
@@ -181,7 +182,7 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
 async fn open_portal(
     listen: SocketAddr,
     site: conclave_portal::Site,
-    store: SqlStore,
+    desk: Arc<Desk>,
     clock: &Clock,
 ) -> Result<(TcpListener, Portal), Failure> {
     let listener = TcpListener::bind(listen).await;
@@ -189,7 +190,7 @@ async fn open_portal(
         Failure::machine(format!("cannot listen for HTTP on {listen}: {error}"))
     })?;
     let (clock, random) = (clock.clone(), StdRng::from_rng(&mut rand::rng()));
-    let portal = Portal::new(store, site, Box::new(move || clock.now()), Box::new(random));
+    let portal = Portal::new(desk, site, Box::new(move || clock.now()), Box::new(random));
     Ok((listener, portal.map_err(Failure::machine)?))
 }
 

@@ -6,6 +6,7 @@ mod baresip;
 mod bookings;
 mod bridge;
 mod demo;
+mod desk;
 mod ear;
 mod foreign;
 mod g711;
