@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     bridge::{Bridge, free_port},
+    ear::Ear,
     journey::enter,
     tones,
 };
