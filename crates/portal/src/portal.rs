@@ -1,4 +1,4 @@
-//! What all pages share: the store, the clock, the passwords, the watch on guessing.
+//! What all pages share: the desk and its store, the clock, the passwords, the watch on guessing.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::Router;
 use chrono::{DateTime, TimeDelta, Utc};
 use conclave_accounts::{Account, AccountId};
+use conclave_desk::Desk;
 use conclave_store::{
-    NewSession, Session, SqlStore, Store, Token, User, UserEmail, UserId, UserRole,
+    Act, NewSession, Session, SqlStore, Store, Token, User, UserEmail, UserId, UserRole,
 };
 use rand_core::CryptoRng;
 use tokio::sync::Semaphore;
@@ -54,7 +55,7 @@ pub struct Portal {
 }
 
 struct Parts {
-    store: SqlStore,
+    desk: Arc<Desk>,
     site: Site,
     clock: Clock,
     random: Mutex<Box<dyn CryptoRng + Send>>,
@@ -76,17 +77,17 @@ impl fmt::Debug for Portal {
 }
 
 impl Portal {
-    /// A portal that reads `store`. `random` draws tokens and salts: it must be a generator fit for keys, seeded by the
+    /// A portal at that desk. `random` draws tokens and salts: it must be a generator fit for keys, seeded by the
     /// operating system.
     pub fn new(
-        store: SqlStore,
+        desk: Arc<Desk>,
         site: Site,
         clock: Clock,
         mut random: Box<dyn CryptoRng + Send>,
     ) -> Result<Self, PasswordsError> {
         let passwords = Passwords::new(salt(&mut *random))?;
         let parts = Parts {
-            store,
+            desk,
             site,
             clock,
             random: Mutex::new(random),
@@ -125,8 +126,17 @@ impl Portal {
         &self.parts.lookers
     }
 
+    pub(crate) fn desk(&self) -> &Desk {
+        &self.parts.desk
+    }
+
     pub(crate) fn store(&self) -> &SqlStore {
-        &self.parts.store
+        self.parts.desk.store()
+    }
+
+    /// What this user does now.
+    pub(crate) fn act(&self, user: &User) -> Act {
+        Act::new(user.email.as_str(), self.now())
     }
 
     pub(crate) fn site(&self) -> &Site {
@@ -234,6 +244,24 @@ pub(crate) fn sees_all(role: UserRole) -> bool {
 
 pub(crate) fn is_own(user: &User, account: &Account) -> bool {
     account.owner.email().to_lowercase() == user.email.as_str()
+}
+
+/// Whether a role changes anything at all.
+pub(crate) fn changes(role: UserRole) -> bool {
+    match role {
+        UserRole::Host | UserRole::Service | UserRole::Administrator => true,
+        UserRole::Auditor => false,
+    }
+}
+
+/// Who sees PINs: of an account of one's own, and whoever runs the bridge. Customer service helps without, and an auditor
+/// sees none at all.
+pub(crate) fn sees_pins(user: &User, account: &Account) -> bool {
+    match user.role {
+        UserRole::Administrator => true,
+        UserRole::Host | UserRole::Service => is_own(user, account),
+        UserRole::Auditor => false,
+    }
 }
 
 fn salt(random: &mut (impl CryptoRng + ?Sized)) -> [u8; 16] {

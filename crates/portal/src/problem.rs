@@ -3,6 +3,7 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::TimeDelta;
+use conclave_desk::DeskError;
 use conclave_store::StoreError;
 
 use crate::live::LiveError;
@@ -22,6 +23,8 @@ pub(crate) enum Problem {
     TooLarge,
     /// The request was meant for another host.
     Misdirected,
+    /// What was asked for can't be; this says why, and what can.
+    Refused(String),
     /// There were too many tries.
     Throttled(TimeDelta),
     /// Something here doesn't work now; what it is stands in the log.
@@ -38,6 +41,23 @@ struct ProblemPage {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NoSuchAccount(_)
+            | StoreError::NoSuchBooking(_)
+            | StoreError::NoSuchInvitee(_)
+            | StoreError::NoSuchUser(_)
+            | StoreError::NoSuchApiToken(_) => return Self::NotFound,
+            StoreError::NoBookings(_)
+            | StoreError::Cancelled(_)
+            | StoreError::Over(_)
+            | StoreError::Withdrawn(_)
+            | StoreError::OnePinForAll(_)
+            | StoreError::Closed(_)
+            | StoreError::UserExists
+            | StoreError::UserSuspended(_)
+            | StoreError::Repeated => return Self::Refused(sentence(&error.to_string())),
+            _ => {}
+        }
         tracing::error!(%error, "a page of the portal can't be made");
         Self::Unavailable
     }
@@ -50,6 +70,31 @@ impl From<LiveError> for Problem {
     }
 }
 
+impl From<DeskError> for Problem {
+    fn from(error: DeskError) -> Self {
+        match error {
+            DeskError::Store(error) => error.into(),
+            DeskError::Plan(_)
+            | DeskError::Title(_)
+            | DeskError::InvitedTwice(_)
+            | DeskError::NoTable(_)
+            | DeskError::BroughtTaken
+            | DeskError::NoPinIsLongEnough => Self::Refused(sentence(&error.to_string())),
+            _ => {
+                tracing::error!(%error, "a PIN can't be drawn or read");
+                Self::Unavailable
+            }
+        }
+    }
+}
+
+/// What our errors say, as a page says it.
+pub(crate) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string());
+    format!("{}{}.", first.unwrap_or_default(), letters.as_str())
+}
+
 impl From<PasswordsError> for Problem {
     fn from(error: PasswordsError) -> Self {
         tracing::error!(%error, "a password can't be verified");
@@ -57,9 +102,10 @@ impl From<PasswordsError> for Problem {
     }
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let (status, title, advice) = match &self {
+impl Problem {
+    /// Its status, in short, and what to do.
+    pub(crate) fn words(&self) -> (StatusCode, &'static str, String) {
+        match self {
             Self::NotFound => (
                 StatusCode::NOT_FOUND,
                 "There is no such page",
@@ -85,6 +131,11 @@ impl IntoResponse for Problem {
                 "This is another site",
                 "The portal does not answer to the name in your address bar. Whoever runs this bridge can tell you the right one.".to_owned(),
             ),
+            Self::Refused(why) => (
+                StatusCode::CONFLICT,
+                "That can't be done",
+                why.clone(),
+            ),
             Self::Throttled(wait) => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "Too many tries",
@@ -95,7 +146,13 @@ impl IntoResponse for Problem {
                 "That does not work right now",
                 "Nothing was changed. Please try again in a minute; calls are not affected.".to_owned(),
             ),
-        };
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, title, advice) = self.words();
         let shown = ProblemPage {
             frame: Frame::bare(),
             title,

@@ -57,6 +57,19 @@ impl Site {
         }
     }
 
+    /// What a browser that [names](Self::is_named) this site has before the path.
+    pub(crate) fn origin(&self, headers: &HeaderMap) -> String {
+        match &self.origin {
+            Some(origin) => origin.clone(),
+            None => {
+                let host = headers
+                    .get(header::HOST)
+                    .and_then(|host| host.to_str().ok());
+                format!("http://{}", host.unwrap_or("localhost"))
+            }
+        }
+    }
+
     /// Whether a form was sent from one of our own pages: browsers say so in `Sec-Fetch-Site`, and in `Origin`.
     pub(crate) fn is_own(&self, headers: &HeaderMap) -> bool {
         let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or(""));

@@ -55,6 +55,7 @@ mod secret;
 mod sql;
 mod store;
 mod subject;
+mod token;
 mod user;
 
 pub use account::{AccountChange, Find, NewAccount, PinCount, StoredPin};
@@ -81,6 +82,7 @@ pub use seal::{SealError, SealedPin};
 pub use sql::{Auditor, Postgres, Restored, SqlStore};
 pub use store::{Books, Found, KNOWN_FOR, PIN_REST, Store, Totals};
 pub use subject::{Commitment, Subject, SubjectKind};
+pub use token::{ApiToken, ApiTokenId, Done, NewApiToken, NoScope, ONCE_LASTS, Once, Scope};
 pub use user::{
     NewSession, PasswordHash, Session, Token, TokenHash, User, UserEmail, UserId, UserRole,
 };

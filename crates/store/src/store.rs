@@ -10,10 +10,11 @@ use conclave_accounts::{
 
 use crate::error::Result;
 use crate::{
-    AccountChange, Act, AuditPage, AuditRow, BookingChange, BookingFilter, CallRow, ConferenceRow,
-    Entry, EventRow, Find, Hint, Keep, Letter, LetterProblem, NewAccount, NewBooking, NewInvitee,
-    NewSession, Page, PasswordHash, Period, Person, PinCount, ReportFilter, RunId, SealedGuestPin,
-    Session, StoredPin, Swept, TokenHash, UsageRow, User, UserEmail, UserId, UserRole, Verified,
+    AccountChange, Act, ApiToken, ApiTokenId, AuditPage, AuditRow, BookingChange, BookingFilter,
+    CallRow, ConferenceRow, Done, Entry, EventRow, Find, Hint, Keep, Letter, LetterProblem,
+    NewAccount, NewApiToken, NewBooking, NewInvitee, NewSession, Once, Page, PasswordHash, Period,
+    Person, PinCount, ReportFilter, RunId, SealedGuestPin, Session, StoredPin, Swept, TokenHash,
+    UsageRow, User, UserEmail, UserId, UserRole, Verified,
 };
 
 /// A PIN that was taken out of use is not given again for so long.
@@ -383,6 +384,46 @@ pub trait Store: Books {
 
     /// Signs all browsers of a user out; says how many there were.
     fn end_sessions(&self, id: UserId, act: &Act) -> impl Future<Output = Result<u64>> + Send;
+
+    // Programs that act in the name of users.
+
+    /// Makes a token of a program.
+    fn add_api_token(
+        &self,
+        new: &NewApiToken,
+        act: &Act,
+    ) -> impl Future<Output = Result<ApiToken>> + Send;
+
+    /// The tokens, of one user or of all, by their ids.
+    fn api_tokens(
+        &self,
+        of: Option<UserId>,
+        page: Page,
+    ) -> impl Future<Output = Result<Vec<ApiToken>>> + Send;
+
+    /// The token of a program, unless it ended, was revoked, or its user is suspended.
+    fn api_token(
+        &self,
+        token: &TokenHash,
+        now: DateTime<Utc>,
+    ) -> impl Future<Output = Result<Option<ApiToken>>> + Send;
+
+    /// Notes that a token is in use.
+    fn api_token_used(
+        &self,
+        id: ApiTokenId,
+        now: DateTime<Utc>,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// A token is good for nothing from now on.
+    fn revoke_api_token(
+        &self,
+        id: ApiTokenId,
+        act: &Act,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// What was made under a key, for [`ONCE_LASTS`](crate::ONCE_LASTS).
+    fn done(&self, once: &Once) -> impl Future<Output = Result<Option<Done>>> + Send;
 
     // The audit log.
 

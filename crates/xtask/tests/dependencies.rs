@@ -33,7 +33,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "conclave-portal",
-        &["conclave-accounts", "conclave-conference", "conclave-store"],
+        &[
+            "conclave-accounts",
+            "conclave-calendar",
+            "conclave-conference",
+            "conclave-desk",
+            "conclave-store",
+        ],
+    ),
+    (
+        "conclave-desk",
+        &["conclave-accounts", "conclave-calendar", "conclave-store"],
     ),
     ("conclave-testbed", &[]),
 ];

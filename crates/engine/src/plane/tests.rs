@@ -627,7 +627,6 @@ fn pressed(rig: &Rig) -> Vec<(Way, char)> {
         | Event::Level { .. }
         | Event::Reception { .. }
         | Event::Noisy { .. }
-        | Event::Reception { .. }
         | Event::Quiet { .. }
         | Event::Stopped { .. } => None,
     });

@@ -9,11 +9,11 @@ use conclave_accounts::{
 use super::SqlStore;
 use crate::error::Result;
 use crate::{
-    AccountChange, Act, AuditPage, AuditRow, BookingChange, BookingFilter, CallRow, ConferenceRow,
-    EventRow, Find, Found, Hint, Keep, Letter, LetterProblem, NewAccount, NewBooking, NewInvitee,
-    NewSession, Page, PasswordHash, Period, Person, PinCount, ReportFilter, SealedGuestPin,
-    Session, Store, StoredPin, Swept, TokenHash, Totals, UsageRow, User, UserEmail, UserId,
-    UserRole, Verified,
+    AccountChange, Act, ApiToken, ApiTokenId, AuditPage, AuditRow, BookingChange, BookingFilter,
+    CallRow, ConferenceRow, Done, EventRow, Find, Found, Hint, Keep, Letter, LetterProblem,
+    NewAccount, NewApiToken, NewBooking, NewInvitee, NewSession, Once, Page, PasswordHash, Period,
+    Person, PinCount, ReportFilter, SealedGuestPin, Session, Store, StoredPin, Swept, TokenHash,
+    Totals, UsageRow, User, UserEmail, UserId, UserRole, Verified,
 };
 
 impl Store for SqlStore {
@@ -264,6 +264,30 @@ impl Store for SqlStore {
 
     async fn end_sessions(&self, id: UserId, act: &Act) -> Result<u64> {
         self.drop_sessions(id, act).await
+    }
+
+    async fn add_api_token(&self, new: &NewApiToken, act: &Act) -> Result<ApiToken> {
+        self.new_api_token(new, act).await
+    }
+
+    async fn api_tokens(&self, of: Option<UserId>, page: Page) -> Result<Vec<ApiToken>> {
+        self.all_api_tokens(of, page).await
+    }
+
+    async fn api_token(&self, token: &TokenHash, now: DateTime<Utc>) -> Result<Option<ApiToken>> {
+        self.api_token_of(token, now).await
+    }
+
+    async fn api_token_used(&self, id: ApiTokenId, now: DateTime<Utc>) -> Result<()> {
+        self.note_use(id, now).await
+    }
+
+    async fn revoke_api_token(&self, id: ApiTokenId, act: &Act) -> Result<()> {
+        self.drop_api_token(id, act).await
+    }
+
+    async fn done(&self, once: &Once) -> Result<Option<Done>> {
+        self.done_under(once).await
     }
 
     async fn note(&self, kind: &str, body: &serde_json::Value, act: &Act) -> Result<()> {

@@ -16,6 +16,7 @@ mod sqlite;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod users;
 mod watch;
 

@@ -10,7 +10,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
 use super::sqlite::MIGRATIONS;
 use super::*;
-use super::{accounts, audit, bookings, books, outbox, person, reports, sweep, users, watch};
+use super::{
+    accounts, audit, bookings, books, outbox, person, reports, sweep, tokens, users, watch,
+};
 use crate::{
     Books as _, Find, FreshKeys, Keys, Page, Period, ReportFilter, Store as _, StoreError,
 };
@@ -182,6 +184,21 @@ const STATEMENTS: &[(&str, &str, &str)] = statements! {
         DROP_BOOKING "i",
         RESTED_PINS "ii",
     }
+    tokens {
+        ADD "itbtii",
+        OF_USER "iii",
+        ALL "ii",
+        BY_ID "i",
+        BY_HASH "bi",
+        USED "ii",
+        DROP "i",
+        DROP_OF_USER "i",
+        OLD "ii",
+        ADD_ONCE "ibbii",
+        DONE "ib",
+        DROP_ONCE_OF_USER "i",
+        OLD_ONCE "ii",
+    }
     users {
         ADD "tti",
         ALL "ii",
@@ -234,6 +251,7 @@ fn every_statement_is_listed() {
         ("person", include_str!("person.rs")),
         ("reports", include_str!("reports.rs")),
         ("sweep", include_str!("sweep.rs")),
+        ("tokens", include_str!("tokens.rs")),
         ("users", include_str!("users.rs")),
         ("watch", include_str!("watch.rs")),
     ];
@@ -442,7 +460,8 @@ async fn every_released_schema_goes_forward_in_sqlite() {
         &[ADA, COUNTED],
         &[ADA, COUNTED],
         &[ADA, COUNTED, USER],
-        &[ADA, COUNTED, USER],
+        &[ADA, COUNTED, USER, TOKEN],
+        &[ADA, COUNTED, USER, TOKEN],
     ];
     let versions = MIGRATIONS.iter().map(|migration| migration.version);
     for (version, rows) in versions.zip(ROWS) {
@@ -483,7 +502,8 @@ async fn every_released_schema_goes_forward_in_postgres() {
         &[ADA, COUNTED],
         &[ADA, COUNTED],
         &[ADA, COUNTED, USER],
-        &[ADA, COUNTED, USER],
+        &[ADA, COUNTED, USER, TOKEN],
+        &[ADA, COUNTED, USER, TOKEN],
     ];
     let server = conclave_testbed::Postgres::shared();
     let versions = postgres::MIGRATIONS
@@ -509,6 +529,7 @@ async fn every_released_schema_goes_forward_in_postgres() {
 const COUNTED: &str = "INSERT INTO pin_counts VALUES (8, 0, 'host', 0, 1, 0, 1);";
 const USER: &str =
     "INSERT INTO users (email, role, state, made_at) VALUES ('a@b.org', 'host', 'active', 0);";
+const TOKEN: &str = "INSERT INTO api_tokens (user_id, name, hash, scopes, made_at) VALUES (1, 'n', '', 'accounts:read', 0);";
 const NO_ROWS: &str = "a version has no rows here to be brought forward";
 
 async fn came_forward(store: &SqlStore, version: i64) {

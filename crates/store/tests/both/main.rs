@@ -16,4 +16,5 @@ mod reports;
 mod rotation;
 mod sweep;
 mod tampering;
+mod tokens;
 mod users;

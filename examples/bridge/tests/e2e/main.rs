@@ -9,6 +9,7 @@ mod bridge;
 mod browser;
 mod console;
 mod demo;
+mod desk;
 mod ear;
 mod foreign;
 mod g711;
