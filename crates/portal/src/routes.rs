@@ -183,7 +183,7 @@ entrances! {
     post "/users/{id}" ADMINISTRATOR, None, users::change, "gives a role or a set-up link, suspends, resumes, signs out";
     get "/policies" BOOKS, Some("Policies"), policies::page, "policies of PINs, the odds of guessing one, alarms";
     post "/policies/consent" ADMINISTRATOR, None, policies::end_consent, "ends consent after an alarm";
-    get "/import" ADMINISTRATOR, None, import::form, "the form to make many accounts";
+    get "/import" ADMINISTRATOR, Some("Import"), import::form, "the form to make many accounts";
     post "/import" ADMINISTRATOR, None, import::run, "makes the accounts of a table, all or none; their PINs are shown this once";
     get "/api/v1" Access::Everybody, None, api::page, "the API, to read";
     get "/api/v1/openapi.json" Access::Machine, None, api::document, "the API, for programs (OpenAPI 3.1)";
