@@ -161,6 +161,11 @@ impl Control {
             }
             Command::Stop { leg } => self.stop(leg),
             Command::Route { leg, route } => self.route(leg, route),
+            Command::Tune { room, sound } => {
+                if let Some(entry) = self.rooms.get(&room) {
+                    self.tell(entry.thread, Message::Tune(room, sound));
+                }
+            }
             Command::Play { play, to, clips } => self.play(play, to, &clips),
             Command::StopPlay { play } => self.tell_all(|| Message::StopPlay(play)),
             Command::RecordName { leg, clip, rules } => {

@@ -38,6 +38,7 @@ mod local;
 mod meter;
 mod music;
 mod name;
+mod packing;
 mod pcm;
 mod plane;
 mod play;
@@ -47,7 +48,7 @@ mod room;
 mod shard;
 mod udp;
 
-pub use command::{Audience, Command, Direction, LegMedia, NameRules, Port, Route, Rtcp};
+pub use command::{Audience, Command, Direction, LegMedia, NameRules, Port, Route, Rtcp, Sound};
 pub use conclave_dtmf::{Digit, Way};
 pub use conclave_media::{Codec, OpusSettings};
 pub use config::{EngineConfig, EngineError};

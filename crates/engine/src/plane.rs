@@ -6,11 +6,11 @@ use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 use conclave_dtmf::{Digit, Way};
 
 use crate::{
-    ClipId, Direction, Event, LegId, LegMedia, NameRules, PlayId, RoomId, Route,
+    ClipId, Direction, Event, LegId, LegMedia, NameRules, PlayId, RoomId, Route, Sound,
     encoding::SharedEncoding,
     events::Events,
     grid::time_of,
-    leg::{Ingested, Leg, Scratch, Seat, Sounds, Wire},
+    leg::{Ingested, Leg, Says, Scratch, Seat, Sounds, Wire},
     music::Music,
     name::NameRecorder,
     pcm::Clip,
@@ -254,6 +254,13 @@ impl Plane {
         }
     }
 
+    pub(crate) fn tune(&mut self, room: RoomId, sound: Sound) {
+        let place = self.room_places.get(&room);
+        if let Some(Some(room)) = place.and_then(|place| self.rooms.get_mut(*place)) {
+            room.tune(sound);
+        }
+    }
+
     /// Queues a play to a room.
     pub(crate) fn play_to_room(&mut self, room: RoomId, play: Play) {
         let place = self.room_places.get(&room).copied();
@@ -290,14 +297,18 @@ impl Plane {
             }
             let frame = &mut frame[..leg.rate().frame_len()];
             let id = leg.id;
-            let audible = leg.hear(now, frame, |digit| {
+            let says = leg.hear(now, frame, |digit| {
                 events.say(digit_of(id, Way::Tone, digit));
             });
             if let Seat::Room { room, slot, .. } = leg.seat
-                && audible
+                && says != Says::Nothing
                 && let Some(Some(room)) = self.rooms.get_mut(room)
             {
-                room.write(slot, frame);
+                room.write(slot, frame, says == Says::Sound);
+            }
+            if says == Says::Noise {
+                // The others hear that the line is open; it is nobody's voice, and no noise that comes over the line.
+                frame.fill(0);
             }
             if leg.name.as_mut().is_some_and(|name| name.take(frame)) {
                 finish_name(events, leg.id, leg.name.take());

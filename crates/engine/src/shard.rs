@@ -14,7 +14,7 @@ use std::{
 use crossbeam_channel::Receiver;
 
 use crate::{
-    LegId, LegMedia, PlayId, RoomId, grid,
+    LegId, LegMedia, PlayId, RoomId, Sound, grid,
     homes::Homes,
     leg::Leg,
     local::{Local, Parcel},
@@ -74,6 +74,7 @@ pub(crate) enum Message {
     Leg(LegId, LegOrder),
     OpenRoom(RoomId),
     CloseRoom(RoomId),
+    Tune(RoomId, Sound),
     PlayToRoom(RoomId, Play),
     /// To all threads: whoever has it ends it.
     StopPlay(PlayId),
@@ -200,6 +201,7 @@ impl Shard {
             Message::Arrive { leg, pair } => local.arrive(leg, &pair, now),
             Message::OpenRoom(room) => local.plane.open_room(room),
             Message::CloseRoom(room) => local.plane.close_room(room),
+            Message::Tune(room, sound) => local.plane.tune(room, sound),
             Message::PlayToRoom(room, play) => local.plane.play_to_room(room, play),
             Message::StopPlay(play) => local.stop_play(play),
             Message::Music(clip) => local.plane.set_music(clip),

@@ -605,6 +605,8 @@ fn leg_media(media: &CallMedia, opus: OpusSettings) -> LegMedia {
         codec: media.codec,
         payload_type: media.payload_type,
         event_payload_type: media.event_payload_type,
+        comfort_payload_type: media.comfort_payload_type,
+        ptime: media.ptime,
         rtcp: engine::Rtcp::At(media.remote_rtcp),
         opus: opus.within(media.opus),
     }
