@@ -277,6 +277,7 @@ impl Conference {
                     // What a held line sends is its PBX's music, no word about the caller.
                     row.level = None;
                     row.noisy = false;
+                    row.end_own_quieting();
                     self.route(call);
                 }
             }
@@ -291,10 +292,14 @@ impl Conference {
                 if let Some(row) = self.roster.get_mut(call) {
                     row.noisy = noisy && !row.on_hold;
                 }
+                if !noisy {
+                    self.restore_line(call, now);
+                }
             }
             Event::Rescheduled { ends_at } => self.reschedule(ends_at, now),
             Event::ShutDown => self.shut_down(now),
         }
+        self.quiet_noisy_lines(now);
     }
 
     /// Carries out a command, or says why not. Either goes to the books, but for a [`Command::Star`] that nothing
@@ -309,7 +314,9 @@ impl Conference {
         command: Command,
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
-        self.command(by, command, now)
+        let done = self.command(by, command, now);
+        self.quiet_noisy_lines(now);
+        done
     }
 
     /// Notes a command that is refused outside: by the keys of the number that was dialled, say, which may keep

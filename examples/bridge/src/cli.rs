@@ -9,6 +9,7 @@ mod user;
 use std::{net::SocketAddr, ops::RangeInclusive, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use conclave_accounts::FEWEST_TALKERS;
 
 pub(crate) use account::{
     Account, AccountAdd, AccountChange, AccountId, AccountImport, AccountList, AccountShow,
@@ -156,6 +157,35 @@ pub(crate) enum Switch {
 impl Switch {
     pub(crate) fn is_on(self) -> bool {
         self == Self::On
+    }
+}
+
+/// How many are heard at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Talkers {
+    All,
+    AtMost(u32),
+}
+
+impl Talkers {
+    pub(crate) fn bound(self) -> Option<u32> {
+        match self {
+            Self::All => None,
+            Self::AtMost(most) => Some(most),
+        }
+    }
+}
+
+impl std::str::FromStr for Talkers {
+    type Err = &'static str;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        if word.eq_ignore_ascii_case("all") {
+            return Ok(Self::All);
+        }
+        let most = word.parse().ok().filter(|most| *most >= FEWEST_TALKERS);
+        most.map(Self::AtMost)
+            .ok_or("it is neither 'all' nor a number from 8 on")
     }
 }
 

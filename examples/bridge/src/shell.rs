@@ -445,6 +445,13 @@ impl Shell {
                         route,
                     });
                 }
+                Action::Tune { conference, sound } => self.parts.engine.send(Command::Tune {
+                    room: room(conference),
+                    sound: engine::Sound {
+                        levelling: sound.levelling,
+                        most_talkers: sound.most_talkers,
+                    },
+                }),
                 Action::Play { play, to, clips } => {
                     let to = match to {
                         Audience::Call(call) => engine::Audience::Leg(leg(call)),

@@ -7,7 +7,7 @@ use conclave_store::Store;
 
 use super::{checked_word, existing, find, show};
 use crate::{
-    cli::{self, AccountAdd, AccountChange, Switch},
+    cli::{self, AccountAdd, AccountChange, Switch, Talkers},
     output::{Failure, warn},
 };
 
@@ -17,6 +17,9 @@ pub(super) struct Wishes {
     pub(super) lock: Option<Switch>,
     pub(super) consent: Option<Switch>,
     pub(super) recording: Option<Switch>,
+    pub(super) quieting: Option<Switch>,
+    pub(super) levelling: Option<Switch>,
+    pub(super) max_talkers: Option<Talkers>,
     pub(super) entry: Option<cli::Announce>,
     pub(super) exit: Option<cli::Announce>,
     pub(super) host_leaves: Option<cli::HostLeaves>,
@@ -32,6 +35,9 @@ impl From<&AccountAdd> for Wishes {
             lock: Some(add.lock),
             consent: Some(add.consent),
             recording: Some(add.recording),
+            quieting: Some(add.quieting),
+            levelling: Some(add.levelling),
+            max_talkers: Some(add.max_talkers),
             entry: Some(add.entry),
             exit: Some(add.exit),
             host_leaves: Some(add.host_leaves),
@@ -48,6 +54,9 @@ impl From<&AccountChange> for Wishes {
             lock: change.lock,
             consent: change.consent,
             recording: change.recording,
+            quieting: change.quieting,
+            levelling: change.levelling,
+            max_talkers: change.max_talkers,
             entry: change.entry,
             exit: change.exit,
             host_leaves: change.host_leaves,
@@ -71,6 +80,9 @@ impl Wishes {
             lock: switch(self.lock, before.lock),
             consent: switch(self.consent, before.consent),
             recording: switch(self.recording, before.recording),
+            quieting: switch(self.quieting, before.quieting),
+            levelling: switch(self.levelling, before.levelling),
+            most_talkers: self.max_talkers.map_or(before.most_talkers, Talkers::bound),
             entry: self.entry.map_or(before.entry, announce),
             exit: self.exit.map_or(before.exit, announce),
             host_leaves: self.host_leaves(before.host_leaves)?,

@@ -8,13 +8,17 @@ use conclave_accounts::{Owner, Pin, Terms};
 use super::change::Wishes;
 use super::checked_word;
 use super::make::{Brought, Wanted};
-use crate::{cli::Switch, output::Failure, pins::Draw};
+use crate::{
+    cli::{Switch, Talkers},
+    output::Failure,
+    pins::Draw,
+};
 
 /// The longest file.
 pub(super) const MOST_BYTES: u64 = 10_000_000;
 const MOST_ACCOUNTS: usize = 100_000;
 
-const COLUMNS: [&str; 16] = [
+const COLUMNS: [&str; 19] = [
     "name",
     "email",
     "department",
@@ -26,6 +30,9 @@ const COLUMNS: [&str; 16] = [
     "host_grace",
     "consent",
     "recording",
+    "quieting",
+    "levelling",
+    "max_talkers",
     "bookings",
     "max_callers",
     "longest_wait",
@@ -136,6 +143,9 @@ fn wanted(
         lock: choice(cell("lock"), "lock")?,
         consent: choice(cell("consent"), "consent")?,
         recording: choice(cell("recording"), "recording")?,
+        quieting: choice(cell("quieting"), "quieting")?,
+        levelling: choice(cell("levelling"), "levelling")?,
+        max_talkers: talkers(cell("max_talkers"))?,
         entry: choice(cell("entry"), "entry")?,
         exit: choice(cell("exit"), "exit")?,
         host_leaves: choice(cell("host_leaves"), "host_leaves")?,
@@ -175,6 +185,11 @@ fn choice<T: ValueEnum>(cell: Option<&str>, column: &str) -> Result<Option<T>, S
             .collect();
         format!("{column}: '{cell}' is none of {}", words.join(", "))
     })
+}
+
+fn talkers(cell: Option<&str>) -> Result<Option<Talkers>, String> {
+    let most = cell.map(str::parse).transpose();
+    most.map_err(|why| format!("max_talkers: {why}"))
 }
 
 fn number<T: std::str::FromStr>(cell: Option<&str>, column: &str) -> Result<Option<T>, String> {
