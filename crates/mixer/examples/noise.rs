@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p conclave-mixer --example noise -- FILES`: 8 kHz µ-law; a file whose name begins with
 //! `speech` must never be flagged, any other always. `cargo xtask long noise` makes them and runs this.
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 #![allow(clippy::unwrap_used, reason = "a campaign may fail")]
 
 use std::path::Path;
@@ -47,7 +47,7 @@ fn main() {
     println!("\n{missed:.2} % of {} starts missed", total.0);
 
     println!("\n| speech | hours | false alarms |\n| --- | --- | --- |");
-    let variants: [(&str, fn(&[i16]) -> Vec<i16>); 4] = [
+    let variants: [(&str, Variant); 4] = [
         ("as it is", <[i16]>::to_vec),
         ("15 dB softer", |samples| {
             samples
@@ -87,6 +87,9 @@ fn main() {
     }
     println!("| all | {:.2} | {} |", total.0 as f64 / 180_000.0, total.1);
 }
+
+/// What is made of the samples of a file.
+type Variant = fn(&[i16]) -> Vec<i16>;
 
 /// Below this a frame is a pause between words.
 const QUIET: f64 = 100.0;
