@@ -245,6 +245,9 @@ pub enum HostLeaves {
     },
 }
 
+/// The lowest bound of [`Terms::most_talkers`].
+pub const FEWEST_TALKERS: u32 = 8;
+
 /// The longest grace of [`HostLeaves::Hangup`].
 pub const LONGEST_GRACE: Duration = Duration::from_secs(120);
 
@@ -275,6 +278,13 @@ pub struct Terms {
     pub consent: bool,
     /// The Host may record. Off by default.
     pub recording: bool,
+    /// Lines that are flagged as playing music or noise are quieted without a Host's word, and restored when they have
+    /// ceased to. Off by default.
+    pub quieting: bool,
+    /// Every voice is brought to the same loudness. Off by default.
+    pub levelling: bool,
+    /// No more than so many are heard at once, the loudest who speak: 8 at least. `None`, all of them, by default.
+    pub most_talkers: Option<u32>,
     /// How an arrival is announced. A tone by default.
     pub entry: Announce,
     /// How a departure is announced. A tone by default.
@@ -297,6 +307,9 @@ impl Default for Terms {
             lock: true,
             consent: false,
             recording: false,
+            quieting: false,
+            levelling: false,
+            most_talkers: None,
             entry: Announce::Tone,
             exit: Announce::Tone,
             host_leaves: HostLeaves::Continue,
@@ -316,6 +329,9 @@ pub enum TermsError {
     /// Fewer than two participants, or more than 10,000.
     #[error("a conference takes 2 to 10000 participants")]
     MaxParticipants,
+    /// A bound below eight.
+    #[error("at least 8 talkers are heard at once")]
+    MostTalkers,
     /// A wait of zero, for a Host or alone, or one above a day.
     #[error("the longest wait for a host and the time alone are above zero and at most a day")]
     Wait,
@@ -334,6 +350,9 @@ impl Terms {
         }
         if !(2..=10_000).contains(&self.max_participants) {
             return Err(TermsError::MaxParticipants);
+        }
+        if self.most_talkers.is_some_and(|most| most < FEWEST_TALKERS) {
+            return Err(TermsError::MostTalkers);
         }
         let fits = |wait: Duration| !wait.is_zero() && wait <= Duration::from_secs(24 * 3600);
         if !fits(self.longest_wait) || !fits(self.alone) {

@@ -14,7 +14,7 @@ use conclave_dtmf::{KeyCommand, KeyPress};
 use crate::deadlines::{Deadlines, Owner};
 use crate::desk::{ATTENDANT, Desk};
 use crate::journey::{Context, Journey, Turn};
-use crate::{Action, Audience, Event, Report, Route, Rules, Timer};
+use crate::{Action, Audience, Event, Report, Route, Rules, Sound, Timer};
 
 /// The whole bridge as one machine: it knows each call from the answer to the goodbye, and each
 /// conference that they meet in, and does no I/O.
@@ -658,6 +658,12 @@ impl Attendant {
                     journey.route(route, context);
                     Turn::Stay
                 });
+                let terms = self.conferences.get(&id).map(Conference::terms);
+                let sound = terms.map_or_else(Sound::default, Sound::of);
+                if matches!(route, Route::Room { .. }) && sound != Sound::default() {
+                    let conference = id;
+                    self.desk.order(Action::Tune { conference, sound });
+                }
             }
             ConferenceAction::Play { play, to, clips } => {
                 let to = match to {

@@ -295,6 +295,7 @@ impl Conference {
                     // What a held line sends is its PBX's music, no word about the caller.
                     row.level = None;
                     row.noisy = false;
+                    row.end_own_quieting();
                     self.route(call);
                 }
             }
@@ -309,10 +310,14 @@ impl Conference {
                 if let Some(row) = self.roster.get_mut(call) {
                     row.noisy = noisy && !row.on_hold;
                 }
+                if !noisy {
+                    self.restore_line(call, now);
+                }
             }
             Event::Rescheduled { ends_at } => self.reschedule(ends_at, now),
             Event::ShutDown => self.shut_down(now),
         }
+        self.quiet_noisy_lines(now);
     }
 
     /// Carries out a command, or says why not. Either goes to the books, but for a [`Command::Star`] that nothing
@@ -327,7 +332,9 @@ impl Conference {
         command: Command,
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
-        self.command(by, command, now)
+        let done = self.command(by, command, now);
+        self.quiet_noisy_lines(now);
+        done
     }
 
     /// Corrects by which name the roster and the books show a call.

@@ -26,6 +26,10 @@ pub struct Participant {
     pub(crate) own_mute: bool,
     /// By a Host or the portal.
     pub(crate) silenced: Option<Silenced>,
+    /// It was quieted by the account's wish, not by a Host's word.
+    pub(crate) quieted_by_itself: bool,
+    /// A Host wants the line heard although it is flagged.
+    pub(crate) spared: bool,
     /// May speak in the present lecture.
     pub(crate) floor: bool,
     /// What the shell was last told.
@@ -54,7 +58,7 @@ pub enum Place {
 /// Why a participant isn't heard: the strongest reason of those that hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Muted {
-    /// A Host quieted the line for its music or noise: `*6` doesn't undo it.
+    /// The line was quieted for its music or noise, by a Host or by the account's wish: `*6` doesn't undo it.
     Quieted,
     /// A Host or the portal muted it: `*6` doesn't undo it.
     ByHost,
@@ -104,6 +108,8 @@ impl Participant {
             hand: None,
             own_mute: false,
             silenced: None,
+            quieted_by_itself: false,
+            spared: false,
             floor: false,
             route: None,
         }
@@ -222,7 +228,18 @@ impl Participant {
         self.hand = None;
         self.own_mute = false;
         self.silenced = None;
+        self.spared = true;
         self.floor = true;
+    }
+
+    /// What was done and allowed because the line was flagged is over; whether it had been quieted without a Host's word.
+    pub(crate) fn end_own_quieting(&mut self) -> bool {
+        self.spared = false;
+        let quieted = std::mem::take(&mut self.quieted_by_itself);
+        if quieted {
+            self.silenced = None;
+        }
+        quieted
     }
 
     fn lectured(&self, floor: Floor) -> bool {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use conclave_accounts::{
-    Account, AccountId, Announce, HostLeaves, Owner, Pin, Role, Source, Terms, TermsError, WeakPin,
+    Account, AccountId, Announce, FEWEST_TALKERS, HostLeaves, Owner, Pin, Role, Source, Terms,
+    TermsError, WeakPin,
 };
 use conclave_store::{Act, NewAccount, Store, StoreError, StoredPin};
 
@@ -194,6 +195,12 @@ pub struct Wishes {
     pub consent: Option<bool>,
     /// The Host may record.
     pub recording: Option<bool>,
+    /// A line that plays music or steady noise is quieted by itself.
+    pub quieting: Option<bool>,
+    /// All voices are brought to one loudness.
+    pub levelling: Option<bool>,
+    /// How many talkers are heard at once.
+    pub max_talkers: Option<Talkers>,
     /// How an arrival is announced.
     pub entry: Option<Announce>,
     /// How a departure is announced.
@@ -230,6 +237,38 @@ pub enum WishError {
     Terms(#[from] TermsError),
 }
 
+/// How many are heard at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Talkers {
+    /// Everybody.
+    All,
+    /// The loudest, so many; at least [`FEWEST_TALKERS`].
+    AtMost(u32),
+}
+
+impl Talkers {
+    /// The number, if there is one.
+    pub fn bound(self) -> Option<u32> {
+        match self {
+            Self::All => None,
+            Self::AtMost(most) => Some(most),
+        }
+    }
+}
+
+impl std::str::FromStr for Talkers {
+    type Err = &'static str;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        if word.eq_ignore_ascii_case("all") {
+            return Ok(Self::All);
+        }
+        let most = word.parse().ok().filter(|most| *most >= FEWEST_TALKERS);
+        most.map(Self::AtMost)
+            .ok_or("it is neither 'all' nor a number from 8 on")
+    }
+}
+
 impl Wishes {
     /// The terms with these wishes fulfilled.
     pub fn of(self, before: &Terms) -> Result<Terms, WishError> {
@@ -237,6 +276,9 @@ impl Wishes {
             lock: self.lock.unwrap_or(before.lock),
             consent: self.consent.unwrap_or(before.consent),
             recording: self.recording.unwrap_or(before.recording),
+            quieting: self.quieting.unwrap_or(before.quieting),
+            levelling: self.levelling.unwrap_or(before.levelling),
+            most_talkers: self.max_talkers.map_or(before.most_talkers, Talkers::bound),
             entry: self.entry.unwrap_or(before.entry),
             exit: self.exit.unwrap_or(before.exit),
             host_leaves: self.host_leaves(before.host_leaves)?,

@@ -41,7 +41,7 @@ mod table;
 mod when;
 
 pub use account::{
-    AccountPins, Brought, BroughtError, Leaving, Wanted, WishError, Wishes, checked_word,
+    AccountPins, Brought, BroughtError, Leaving, Talkers, Wanted, WishError, Wishes, checked_word,
 };
 pub use booking::{BookingPins, BookingWish, Guest};
 pub use details::{Details, Doubt};

@@ -6,13 +6,13 @@ use conclave_accounts::{Announce, Owner, Pin, Terms};
 use conclave_store::Act;
 
 use crate::account::checked_word;
-use crate::{Brought, Desk, DeskError, Draw, Leaving, Wanted, Wishes};
+use crate::{Brought, Desk, DeskError, Draw, Leaving, Talkers, Wanted, Wishes};
 
 /// The longest file.
 pub const MOST_BYTES: u64 = 10_000_000;
 const MOST_ACCOUNTS: usize = 100_000;
 
-const COLUMNS: [&str; 16] = [
+const COLUMNS: [&str; 19] = [
     "name",
     "email",
     "department",
@@ -24,6 +24,9 @@ const COLUMNS: [&str; 16] = [
     "host_grace",
     "consent",
     "recording",
+    "quieting",
+    "levelling",
+    "max_talkers",
     "bookings",
     "max_callers",
     "longest_wait",
@@ -164,6 +167,9 @@ fn wanted(
         lock: choice(cell("lock"), "lock", SWITCH)?,
         consent: choice(cell("consent"), "consent", SWITCH)?,
         recording: choice(cell("recording"), "recording", SWITCH)?,
+        quieting: choice(cell("quieting"), "quieting", SWITCH)?,
+        levelling: choice(cell("levelling"), "levelling", SWITCH)?,
+        max_talkers: talkers(cell("max_talkers"))?,
         entry: choice(cell("entry"), "entry", ANNOUNCE)?,
         exit: choice(cell("exit"), "exit", ANNOUNCE)?,
         host_leaves: choice(cell("host_leaves"), "host_leaves", LEAVING)?,
@@ -220,6 +226,11 @@ fn choice<T: Copy>(
         let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
         format!("{column}: '{cell}' is none of {}", words.join(", "))
     })
+}
+
+fn talkers(cell: Option<&str>) -> Result<Option<Talkers>, String> {
+    let most = cell.map(str::parse).transpose();
+    most.map_err(|why| format!("max_talkers: {why}"))
 }
 
 fn number<T: std::str::FromStr>(cell: Option<&str>, column: &str) -> Result<Option<T>, String> {

@@ -13,7 +13,7 @@ use std::{
 
 use crate::{
     Audience, ClipId, Command, EngineConfig, EngineError, Event, LegId, LegMedia, LegStats, PlayId,
-    Port, RoomId, Route,
+    Port, RoomId, Route, Sound,
     events::Events,
     leg::{Leg, StreamStart},
     local::Peer,
@@ -77,6 +77,7 @@ struct RoomEntry {
     /// All threads that have legs of it.
     threads: Threads,
     legs: usize,
+    sound: Sound,
 }
 
 /// The legs of a room are together in one thread up to here, so that each frame is encoded once for all of them; those that come
@@ -169,6 +170,15 @@ impl Control {
             }
             Command::Stop { leg } => self.stop(leg),
             Command::Route { leg, route } => self.route(leg, route),
+            Command::Tune { room, sound } => {
+                if let Some(entry) = self.rooms.get_mut(&room) {
+                    entry.sound = sound;
+                    for thread in entry.threads.iter() {
+                        // As in `tell`.
+                        let _ = self.peers[thread].inbox.send(Message::Tune(room, sound));
+                    }
+                }
+            }
             Command::Play { play, to, clips } => self.play(play, to, &clips),
             Command::Watch { room } => {
                 if let Some(entry) = self.rooms.get(&room) {
@@ -364,8 +374,9 @@ impl Control {
                 return entry.thread;
             }
             entry.threads = entry.threads.and(Threads::one(lives_at));
-            let threads = entry.threads;
+            let (threads, sound) = (entry.threads, entry.sound);
             self.tell(lives_at, Message::OpenRoom(room));
+            self.tell(lives_at, Message::Tune(room, sound));
             for thread in threads.iter() {
                 self.tell(thread, Message::SpreadRoom(room, threads));
             }
@@ -376,6 +387,7 @@ impl Control {
             thread,
             threads: Threads::one(thread),
             legs: 1,
+            sound: Sound::default(),
         };
         self.rooms.insert(room, entry);
         self.tell(thread, Message::OpenRoom(room));

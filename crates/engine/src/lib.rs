@@ -38,6 +38,7 @@ mod local;
 mod meter;
 mod music;
 mod name;
+mod packing;
 mod pcm;
 mod plane;
 mod play;
@@ -49,7 +50,7 @@ mod sums;
 mod udp;
 
 pub use command::{
-    Audience, Command, Direction, LegMedia, NameRules, Port, Route, Rtcp, WATCH_LASTS,
+    Audience, Command, Direction, LegMedia, NameRules, Port, Route, Rtcp, Sound, WATCH_LASTS,
 };
 pub use conclave_dtmf::{Digit, Way};
 pub use conclave_media::{Codec, OpusSettings};

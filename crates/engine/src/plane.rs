@@ -7,11 +7,12 @@ use conclave_dtmf::{Digit, Way};
 use conclave_mixer::SlotId;
 
 use crate::{
-    ClipId, Direction, Event, LegId, LegMedia, NameRules, PlayId, RoomId, Route, WATCH_LASTS,
+    ClipId, Direction, Event, LegId, LegMedia, NameRules, PlayId, RoomId, Route, Sound,
+    WATCH_LASTS,
     encoding::SharedEncoding,
     events::Events,
     grid::{ticks, time_of},
-    leg::{Ingested, Leg, Scratch, Seat, Sounds, Wire},
+    leg::{Ingested, Leg, Says, Scratch, Seat, Sounds, Wire},
     music::Music,
     name::NameRecorder,
     pcm::Clip,
@@ -276,9 +277,15 @@ impl Plane {
 
     /// Somebody looks at a room.
     pub(crate) fn watch(&mut self, room: RoomId) {
-        let place = self.room_places.get(&room).copied();
-        if let Some(room) = place.and_then(|place| self.rooms[place].as_mut()) {
-            room.watch(self.tick, ticks(WATCH_LASTS));
+        let until = self.tick;
+        if let Some(room) = self.room_mut(room) {
+            room.watch(until, ticks(WATCH_LASTS));
+        }
+    }
+
+    pub(crate) fn tune(&mut self, room: RoomId, sound: Sound) {
+        if let Some(room) = self.room_mut(room) {
+            room.tune(sound);
         }
     }
 
@@ -317,14 +324,18 @@ impl Plane {
             }
             let frame = &mut frame[..leg.rate().frame_len()];
             let id = leg.id;
-            let audible = leg.hear(now, frame, |digit| {
+            let says = leg.hear(now, frame, |digit| {
                 events.say(digit_of(id, Way::Tone, digit));
             });
             if let Seat::Room { room, slot, .. } = leg.seat
-                && audible
+                && says != Says::Nothing
                 && let Some(Some(room)) = self.rooms.get_mut(room)
             {
-                room.write(slot, frame);
+                room.write(slot, frame, says == Says::Sound);
+            }
+            if says == Says::Noise {
+                // The others hear that the line is open; it is nobody's voice, and no noise that comes over the line.
+                frame.fill(0);
             }
             if leg.name.as_mut().is_some_and(|name| name.take(frame)) {
                 finish_name(events, leg.id, leg.name.take());

@@ -3,7 +3,7 @@
 use conclave_mixer::{Heard, Level, Rate, RoomMixer, SlotId, Sum};
 
 use crate::{
-    LegId, PlayId, RoomId,
+    LegId, PlayId, RoomId, Sound,
     encoding::SharedEncoding,
     play::{Play, PlayQueue, Played},
     sums::{Outgoing, Threads, Told},
@@ -17,6 +17,7 @@ pub(crate) const LONGEST_FRAME: usize = Rate::Hz48000.frame_len();
 pub(crate) struct Room {
     pub(crate) id: RoomId,
     mixer: RoomMixer,
+    sound: Sound,
     plays: PlayQueue,
     common: SharedEncoding,
     /// Levels are told often before this tick: somebody looks.
@@ -37,6 +38,7 @@ impl Room {
         Room {
             id,
             mixer: RoomMixer::new(EXPECTED_LEGS),
+            sound: Sound::default(),
             plays: PlayQueue::default(),
             common: SharedEncoding::default(),
             watched_until: 0,
@@ -64,9 +66,21 @@ impl Room {
         self.mixer.set_heard(slot, heard);
     }
 
-    /// This tick's frame of what a leg says.
-    pub(crate) fn write(&mut self, slot: SlotId, frame: &[i16]) {
-        self.mixer.write(slot, frame);
+    pub(crate) fn tune(&mut self, sound: Sound) {
+        if std::mem::replace(&mut self.sound, sound) != sound {
+            self.mixer.set_levelling(sound.levelling);
+            let most = sound.most_talkers.map(|most| most as usize);
+            self.mixer.set_most_talkers(most);
+        }
+    }
+
+    /// This tick's frame of what a leg says, or of comfort noise in its place.
+    pub(crate) fn write(&mut self, slot: SlotId, frame: &[i16], is_sound: bool) {
+        if is_sound {
+            self.mixer.write(slot, frame);
+        } else {
+            self.mixer.write_background(slot, frame);
+        }
     }
 
     /// Queues a play to all, or gives it back where too many wait.

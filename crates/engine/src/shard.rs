@@ -14,7 +14,7 @@ use std::{
 use crossbeam_channel::Receiver;
 
 use crate::{
-    LegId, LegMedia, PlayId, RoomId, grid,
+    LegId, LegMedia, PlayId, RoomId, Sound, grid,
     homes::Homes,
     leg::Leg,
     local::{Local, Parcel},
@@ -77,6 +77,7 @@ pub(crate) enum Message {
     CloseRoom(RoomId),
     /// The threads that have legs of a room, this one among them.
     SpreadRoom(RoomId, Threads),
+    Tune(RoomId, Sound),
     PlayToRoom(RoomId, Play),
     Watch(RoomId),
     /// To all threads: whoever has it ends it.
@@ -214,6 +215,7 @@ impl Shard {
                 let elsewhere = threads.without(local.me());
                 local.plane.spread_room(room, elsewhere);
             }
+            Message::Tune(room, sound) => local.plane.tune(room, sound),
             Message::PlayToRoom(room, play) => local.plane.play_to_room(room, play),
             Message::Watch(room) => local.plane.watch(room),
             Message::StopPlay(play) => local.stop_play(play),

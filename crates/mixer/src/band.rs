@@ -144,6 +144,18 @@ impl Band {
         self.speech.add_sum(samples);
     }
 
+    /// A contribution that is not in the sum yet, and will only be if [`Band::sum`] is called.
+    pub(crate) fn part_mut(&mut self, number: usize) -> &mut [i16] {
+        let len = self.rate.frame_len();
+        &mut self.parts[number * len..][..len]
+    }
+
+    /// Leaves a contribution that is not in the sum out of it.
+    pub(crate) fn leave_out(&mut self, number: usize) {
+        self.part_mut(number).fill(0);
+        self.withdrawn += 1;
+    }
+
     pub(crate) fn part(&self, number: usize) -> &[i16] {
         let len = self.rate.frame_len();
         &self.parts[number * len..][..len]

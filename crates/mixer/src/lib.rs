@@ -26,6 +26,7 @@ pub mod tone;
 mod band;
 mod fade;
 mod fir;
+mod leveller;
 mod limiter;
 mod noise;
 mod rate;

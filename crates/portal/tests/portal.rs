@@ -21,10 +21,10 @@ use conclave_conference::{
     Command, ConferenceId, EndReason, Fact, Floor, LeaveReason, Muted, OperatorId, Place, Record,
     Refusal, WaitFor,
 };
+use conclave_desk::{Desk, Rules, dial_in_numbers};
 use conclave_portal::live::{
     Caller, Deed, Live, Order, Reception, Request as Wish, Snapshot, Stage, Summary,
 };
-use conclave_desk::{Desk, Rules, dial_in_numbers};
 use conclave_portal::{Access, ENTRANCES, Portal, Site, role_table};
 use conclave_store::{
     Act, AuditPage, Auditor, Books, Entry, FreshKeys, Keys, NewAccount, NewBooking, SqlStore,

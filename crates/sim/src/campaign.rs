@@ -422,6 +422,9 @@ fn some_terms(chance: &mut Chance) -> Terms {
         lock: chance.percent(80),
         consent: chance.percent(25),
         recording: chance.percent(20),
+        quieting: chance.percent(30),
+        levelling: chance.percent(30),
+        most_talkers: chance.percent(30).then_some(8),
         entry: *chance.pick(&announce),
         exit: *chance.pick(&announce),
         host_leaves: match chance.below(4) {

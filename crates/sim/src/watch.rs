@@ -144,6 +144,7 @@ impl Watch {
                 }
                 Ok(())
             }
+            Action::Tune { .. } => Ok(()),
             Action::Play { play, to, clips } => self.played(*play, *to, clips),
             Action::Stop { play } => {
                 self.plays.remove(play);

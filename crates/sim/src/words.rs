@@ -25,6 +25,16 @@ pub(crate) fn action(action: &Action, plays: &mut Plays) -> String {
                 format!("{call}: in room {}{heard}", conference.0)
             }
         },
+        Action::Tune { conference, sound } => {
+            let levelled = if sound.levelling {
+                ", voices levelled"
+            } else {
+                ""
+            };
+            let most = sound.most_talkers;
+            let most = most.map_or(String::new(), |most| format!(", {most} talkers at most"));
+            format!("room {}{levelled}{most}", conference.0)
+        }
         Action::Play { play, to, clips } => {
             let to = match to {
                 Audience::Call(call) => format!("{call} hears"),

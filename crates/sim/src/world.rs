@@ -367,8 +367,8 @@ impl World {
             }
             Action::HangUp { call, .. } => self.cut(call),
             Action::Report(report) => self.book(&report),
-            // What is kept, the watch knows.
-            Action::ForgetName { .. } => {}
+            // What is kept, the watch knows; how a room sounds, nobody hears here.
+            Action::ForgetName { .. } | Action::Tune { .. } => {}
         }
     }
 

@@ -515,6 +515,13 @@ impl Shell {
                         route,
                     });
                 }
+                Action::Tune { conference, sound } => self.parts.engine.send(Command::Tune {
+                    room: room(conference),
+                    sound: engine::Sound {
+                        levelling: sound.levelling,
+                        most_talkers: sound.most_talkers,
+                    },
+                }),
                 Action::Play { play, to, clips } => {
                     let to = match to {
                         Audience::Call(call) => engine::Audience::Leg(leg(call)),
@@ -676,6 +683,8 @@ fn leg_media(media: &CallMedia, opus: OpusSettings) -> LegMedia {
         codec: media.codec,
         payload_type: media.payload_type,
         event_payload_type: media.event_payload_type,
+        comfort_payload_type: media.comfort_payload_type,
+        ptime: media.ptime,
         rtcp: engine::Rtcp::At(media.remote_rtcp),
         opus: opus.within(media.opus),
     }

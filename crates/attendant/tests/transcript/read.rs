@@ -73,6 +73,9 @@ pub(crate) fn settings(transcript: &str) -> Result<Settings, String> {
         match (key.trim(), value.trim()) {
             ("names", "yes") => terms.entry = Announce::Name,
             ("guests are let in one by one", "yes") => terms.consent = true,
+            ("voices are levelled", "yes") => terms.levelling = true,
+            ("noisy lines are quieted", "yes") => terms.quieting = true,
+            ("talkers at most", most) => terms.most_talkers = Some(number(most)?),
             ("places", places) => terms.max_participants = number(places)?,
             ("longest wait", wait) => terms.longest_wait = span(wait)?,
             ("wrong PINs a day that raise the alarm", ceiling) => policy.ceiling = number(ceiling)?,

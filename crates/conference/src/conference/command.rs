@@ -189,12 +189,47 @@ impl Conference {
     ) {
         if let Some(row) = self.roster.get_mut(call) {
             row.silenced = silenced;
+            row.spared = silenced.is_none();
+            row.quieted_by_itself = false;
         }
         self.route(call);
         let host = asked_by.filter(|host| *host != call);
         for ear in host.into_iter().chain([call]) {
             self.play_to_call(ear, About::Quiet, [result], now);
         }
+    }
+
+    /// Where the account wishes it, flagged lines are quieted without a Host's word.
+    pub(super) fn quiet_noisy_lines(&mut self, now: DateTime<Utc>) {
+        if !self.terms.quieting {
+            return;
+        }
+        let flagged = |row: &Participant| row.noisy && !row.spared && row.is_heard();
+        for call in self.roster.calls(flagged) {
+            let turn = self.next_turn();
+            if let Some(row) = self.roster.get_mut(call) {
+                row.silenced = Some(Silenced::Quieted(turn));
+                row.quieted_by_itself = true;
+            }
+            self.tell_of_quieting(call, Prompt::LineQuieted, now);
+        }
+    }
+
+    /// The line is flagged no longer.
+    pub(super) fn restore_line(&mut self, call: CallId, now: DateTime<Utc>) {
+        let row = self.roster.get_mut(call);
+        if row.is_some_and(Participant::end_own_quieting) {
+            self.tell_of_quieting(call, Prompt::LineRestored, now);
+        }
+    }
+
+    fn tell_of_quieting(&mut self, call: CallId, result: Prompt, now: DateTime<Utc>) {
+        self.route(call);
+        let in_room = self.roster.get(call).is_some_and(Participant::in_room);
+        let hosts = self.roster.hosts_in().into_iter();
+        let others = hosts.filter(|host| *host != call);
+        let ears: Vec<CallId> = others.chain(in_room.then_some(call)).collect();
+        self.play_to_calls(&ears, About::Quiet, result, now);
     }
 
     fn noisy_line(&self) -> Option<CallId> {
@@ -231,6 +266,8 @@ impl Conference {
             return Err(Refusal::NothingToDo);
         }
         row.silenced = muted.then_some(Silenced::Muted);
+        row.spared = !muted;
+        row.quieted_by_itself = false;
         let result = if muted {
             Prompt::MutedByHost
         } else {

@@ -84,6 +84,7 @@ pub(crate) fn settings(transcript: &str) -> Result<Settings, String> {
             "guests are let in one by one" => terms.consent = yes(value)?,
             "lock" => terms.lock = yes(value)?,
             "recording" => terms.recording = yes(value)?,
+            "noisy lines are quieted" => terms.quieting = yes(value)?,
             "places" => terms.max_participants = number(value)?,
             "longest wait" => terms.longest_wait = span(value)?,
             "longest time alone" => terms.alone = span(value)?,

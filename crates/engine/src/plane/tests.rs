@@ -1226,3 +1226,119 @@ fn talkers_are_told_more_often_while_somebody_looks_and_how_a_leg_fares_when_ask
     // All 400 but the first few, by which it latched.
     assert!((390..=400).contains(&stats.packets_in), "{stats:?}");
 }
+
+/// A telephone that wishes other packets gets them: each of its length, in one sequence, and the sound is the same.
+#[test]
+fn packets_have_the_length_that_the_peer_wishes() {
+    for (wished, bytes) in [(10, 80), (20, 160), (30, 160), (40, 320), (60, 480)] {
+        let mut rig = Rig::new(1);
+        let (a, b) = (rig.leg(440.0, -20.0), rig.leg(0.0, 0.0));
+        rig.planes[0].open_room(RoomId(1));
+        rig.room(a, 1, true);
+        rig.room(b, 1, true);
+        let media = LegMedia {
+            ptime: Duration::from_millis(wished),
+            ..LegMedia::new(PEER.into(), Codec::Pcmu)
+        };
+        let direction = Direction::SendRecv;
+        rig.order(b, LegOrder::Update { media, direction });
+        let (mut timestamps, mut heard) = (Vec::new(), Vec::new());
+        for _ in 0..60 {
+            rig.talk();
+            rig.planes[0].tick(&mut rig.sent);
+            for (port, datagram) in rig.sent.0.drain(..) {
+                let packet = RtpPacket::parse(&datagram).unwrap();
+                if port.0 == b.0 {
+                    assert_eq!(packet.payload().len(), bytes, "{wished}");
+                    timestamps.push((packet.sequence(), packet.timestamp()));
+                    let mut samples = vec![0; bytes];
+                    Codec::Pcmu.decoder().decode(packet.payload(), &mut samples);
+                    heard.extend(samples);
+                }
+            }
+        }
+        assert_eq!(timestamps.len(), 60 * 160 / bytes, "{wished}");
+        assert!(timestamps.windows(2).all(|pair| {
+            pair[1].0 == pair[0].0.wrapping_add(1)
+                && pair[1].1 == pair[0].1.wrapping_add(bytes as u32)
+        }));
+        let strength = level(&heard[heard.len() - 3_200..], 440.0);
+        assert!((strength + 20.0).abs() < 0.5, "{wished}: {strength}");
+        assert!(step(&heard) < 1_700, "{wished}: {}", step(&heard));
+    }
+}
+
+/// What waits for its packet when the line is put on hold is not sent, and its time has passed all the same.
+#[test]
+fn a_half_packet_is_forgotten_on_hold() {
+    let mut rig = Rig::new(1);
+    let a = rig.leg(0.0, 0.0);
+    let mut media = LegMedia {
+        ptime: Duration::from_millis(60),
+        ..LegMedia::new(PEER.into(), Codec::Pcmu)
+    };
+    let update = |media: &LegMedia, direction| LegOrder::Update {
+        media: media.clone(),
+        direction,
+    };
+    rig.order(a, update(&media, Direction::SendRecv));
+    let mut stamps = Vec::new();
+    let mut tick = |rig: &mut Rig, count: usize| {
+        for _ in 0..count {
+            rig.planes[0].tick(&mut rig.sent);
+            for (_, datagram) in rig.sent.0.drain(..) {
+                stamps.push(RtpPacket::parse(&datagram).unwrap().timestamp());
+            }
+        }
+    };
+    tick(&mut rig, 4);
+    rig.order(a, update(&media, Direction::Inactive));
+    tick(&mut rig, 10);
+    rig.order(a, update(&media, Direction::SendRecv));
+    tick(&mut rig, 4);
+    media.ptime = Duration::from_millis(20);
+    rig.order(a, update(&media, Direction::SendRecv));
+    tick(&mut rig, 1);
+    let since: Vec<u32> = stamps
+        .iter()
+        .map(|s| s.wrapping_sub(stamps[0]) / 160)
+        .collect();
+    assert_eq!(since, [0, 14, 18]);
+}
+
+#[test]
+fn comfort_noise_is_heard_in_the_room_and_is_nobodys_voice() {
+    let mut rig = Rig::new(1);
+    let (a, b) = (rig.leg(0.0, 0.0), rig.leg(0.0, 0.0));
+    rig.planes[0].open_room(RoomId(1));
+    rig.room(a, 1, true);
+    rig.room(b, 1, true);
+    let media = LegMedia {
+        comfort_payload_type: Some(13),
+        ..LegMedia::new(PEER.into(), Codec::Pcmu)
+    };
+    let direction = Direction::SendRecv;
+    rig.order(a, LegOrder::Update { media, direction });
+    let mut writer = RtpWriter::new(77, 1, 1);
+    for tick in 0..600 {
+        let mut datagram = [0; 13];
+        if tick % 20 == 0 {
+            writer.write(13, false, 160, &[40], &mut datagram);
+            rig.datagram(0, &datagram);
+        } else {
+            writer.skip(160);
+        }
+        rig.planes[0].tick(&mut rig.sent);
+        rig.deliver();
+    }
+    let heard = rig.heard(b);
+    let power = heard[48_000..]
+        .iter()
+        .map(|&s| f64::from(s).powi(2))
+        .sum::<f64>();
+    let dbfs = 10.0 * (power / (heard.len() - 48_000) as f64 / 32_768f64.powi(2)).log10();
+    assert!((dbfs + 40.0).abs() < 1.5, "{dbfs}");
+    // Twelve seconds of it are neither somebody who talks nor a noisy line.
+    let said: Vec<Event> = rig.events.try_iter().collect();
+    assert!(said.is_empty(), "{said:?}");
+}

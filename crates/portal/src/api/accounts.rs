@@ -179,6 +179,7 @@ fn terms(wish: &TermsWish, before: &Terms) -> Result<Terms, ApiProblem> {
             let field = match error {
                 TermsError::Grace => "terms.host_grace",
                 TermsError::MaxParticipants => "terms.max_callers",
+                TermsError::MostTalkers => "terms",
                 TermsError::Wait => "terms.longest_wait",
             };
             ApiProblem::field(field, error)

@@ -450,13 +450,13 @@ impl TermsWish {
         Wishes {
             lock: self.lock,
             consent: self.consent,
-            recording: None,
             entry: self.entry.map(announce),
             exit: self.exit.map(announce),
             host_leaves: self.host_leaves.map(leaves),
             host_grace: self.host_grace,
             max_callers: self.max_callers,
             longest_wait: self.longest_wait,
+            ..Wishes::default()
         }
     }
 }

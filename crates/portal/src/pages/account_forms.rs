@@ -465,7 +465,6 @@ fn read_terms(typed: &Fields, before: &Terms, faults: &mut Faults) -> Option<Ter
     let wishes = Wishes {
         lock: switch("lock"),
         consent: switch("consent"),
-        recording: None,
         entry: announce("entry"),
         exit: announce("exit"),
         // A grace that is left over from another choice is no mistake.
@@ -473,6 +472,7 @@ fn read_terms(typed: &Fields, before: &Terms, faults: &mut Faults) -> Option<Ter
         host_leaves,
         max_callers: most.map(|most| u32::try_from(most).unwrap_or(u32::MAX)),
         longest_wait: wait,
+        ..Wishes::default()
     };
     let terms = wishes.of(before).map_err(|error| match error {
         WishError::Terms(TermsError::Grace) | WishError::GraceForNothing => faults.add(
@@ -482,6 +482,8 @@ fn read_terms(typed: &Fields, before: &Terms, faults: &mut Faults) -> Option<Ter
         WishError::Terms(TermsError::MaxParticipants) => {
             faults.add("max_callers", "Give 2 to 10000.");
         }
+        // The form leaves them as they are.
+        WishError::Terms(error @ TermsError::MostTalkers) => faults.add("max_callers", error),
         WishError::Terms(TermsError::Wait) => faults.add("longest_wait", "Give 1 to 1440 minutes."),
     });
     terms.ok()

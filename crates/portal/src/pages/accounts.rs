@@ -207,6 +207,15 @@ fn terms(account: &Account) -> Vec<(&'static str, String)> {
                 "when a Host is in".to_owned()
             },
         ),
+        ("Noisy lines are quieted by themselves", on(terms.quieting)),
+        ("Voices are levelled", on(terms.levelling)),
+        (
+            "Heard at once",
+            terms.most_talkers.map_or_else(
+                || "all who speak".to_owned(),
+                |most| format!("the {most} loudest who speak"),
+            ),
+        ),
         ("Bookings", on(account.bookings)),
     ]
 }

@@ -22,6 +22,7 @@ mod load;
 mod mail;
 mod phone;
 mod postgres;
+mod quality;
 mod refusals;
 mod room;
 mod sipp;
