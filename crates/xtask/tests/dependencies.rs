@@ -26,6 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "conclave-engine",
         &["conclave-dtmf", "conclave-media", "conclave-mixer"],
     ),
+    ("conclave-record", &["conclave-media"]),
     ("conclave-sip", &["conclave-media"]),
     (
         "conclave-store",
