@@ -173,18 +173,14 @@ impl Control {
             Command::Tune { room, sound } => {
                 if let Some(entry) = self.rooms.get_mut(&room) {
                     entry.sound = sound;
-                    for thread in entry.threads.iter() {
-                        // As in `tell`.
-                        let _ = self.peers[thread].inbox.send(Message::Tune(room, sound));
-                    }
+                    let threads = entry.threads;
+                    self.tell_each(threads, || Message::Tune(room, sound));
                 }
             }
             Command::Play { play, to, clips } => self.play(play, to, &clips),
             Command::Watch { room } => {
                 if let Some(entry) = self.rooms.get(&room) {
-                    for thread in entry.threads.iter() {
-                        self.tell(thread, Message::Watch(room));
-                    }
+                    self.tell_each(entry.threads, || Message::Watch(room));
                 }
             }
             Command::Ask { leg } => self.order(leg, LegOrder::Ask),
@@ -377,9 +373,7 @@ impl Control {
             let (threads, sound) = (entry.threads, entry.sound);
             self.tell(lives_at, Message::OpenRoom(room));
             self.tell(lives_at, Message::Tune(room, sound));
-            for thread in threads.iter() {
-                self.tell(thread, Message::SpreadRoom(room, threads));
-            }
+            self.tell_each(threads, || Message::SpreadRoom(room, threads));
             return lives_at;
         }
         let thread = self.least_loaded(Some(lives_at));
@@ -403,9 +397,7 @@ impl Control {
         if entry.legs == 0 {
             let threads = entry.threads;
             self.rooms.remove(&room);
-            for thread in threads.iter() {
-                self.tell(thread, Message::CloseRoom(room));
-            }
+            self.tell_each(threads, || Message::CloseRoom(room));
         }
     }
 
@@ -426,6 +418,12 @@ impl Control {
     fn order(&self, leg: LegId, order: LegOrder) {
         if let Some(entry) = self.legs.get(&leg).filter(|entry| entry.started) {
             self.tell(entry.lives_at, Message::Leg(leg, order));
+        }
+    }
+
+    fn tell_each(&self, threads: Threads, message: impl Fn() -> Message) {
+        for thread in threads.iter() {
+            self.tell(thread, message());
         }
     }
 

@@ -15,7 +15,7 @@ use super::problem::ApiProblem;
 use super::shapes::{Booking, BookingWish, Invitation, NewBooking, Person};
 use super::{Call, List, Numbered, again, created, made_before};
 use crate::pages::number;
-use crate::portal::{Portal, sees_all, sees_pins};
+use crate::portal::{Portal, sees_pins};
 
 /// An invitee of a booking.
 #[derive(Debug, Deserialize)]
@@ -29,16 +29,7 @@ pub(crate) async fn list_bookings(
     Extension(call): Extension<Call>,
 ) -> Result<Response, ApiProblem> {
     let page = call.page()?;
-    let account = match call.query.get("account") {
-        "" => None,
-        text => {
-            let id = number(text).ok_or_else(ApiProblem::not_found)?;
-            Some(portal.account(&call.user, AccountId(id)).await?.id)
-        }
-    };
-    if account.is_none() && !sees_all(call.user.role) {
-        return Err(ApiProblem::field("account", "Name one of your accounts."));
-    }
+    let account = call.account(&portal).await?;
     let filter = BookingFilter {
         account,
         from: (call.query.get("all") != "true").then(|| portal.now()),

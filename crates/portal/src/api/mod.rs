@@ -23,12 +23,14 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::TimeDelta;
+use conclave_accounts::AccountId;
 use conclave_store::{Act, Once, Page, Scope, Store, Token, TokenHash, User, UserRole};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::fields::Fields;
-use crate::portal::Portal;
+use crate::pages::number;
+use crate::portal::{Portal, sees_all};
 use crate::problem::Problem;
 
 /// More than anything that is asked for here.
@@ -64,6 +66,18 @@ impl Call {
     /// For what is made: once for each key.
     fn act_once(&self, portal: &Portal) -> Act {
         self.act(portal).once(self.once)
+    }
+
+    /// The account that a list is narrowed to. Who sees only their own must name one.
+    async fn account(&self, portal: &Portal) -> Result<Option<AccountId>, ApiProblem> {
+        match self.query.get("account") {
+            "" if sees_all(self.user.role) => Ok(None),
+            "" => Err(ApiProblem::field("account", "Name one of your accounts.")),
+            text => {
+                let id = number(text).ok_or_else(ApiProblem::not_found)?;
+                Ok(Some(portal.account(&self.user, AccountId(id)).await?.id))
+            }
+        }
     }
 
     /// The part of a list that is asked for, and one row more: whether there are more.

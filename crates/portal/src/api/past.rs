@@ -4,7 +4,6 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
-use conclave_accounts::AccountId;
 use conclave_store::{
     AuditPage, CallRow, ConferenceRow, Page, Period, ReportFilter, Store, UserRole,
 };
@@ -13,8 +12,7 @@ use super::problem::ApiProblem;
 use super::shapes::{AuditEntry, Conference, ConferenceDetails, Event, Participant, Usage};
 use super::{Call, List, Numbered};
 use crate::look::masked;
-use crate::pages::number;
-use crate::portal::{Portal, sees_all};
+use crate::portal::Portal;
 
 /// `from` and `to`, open where absent.
 fn period(call: &Call) -> Result<Period, ApiProblem> {
@@ -36,16 +34,7 @@ pub(crate) async fn list_conferences(
     Extension(call): Extension<Call>,
 ) -> Result<Response, ApiProblem> {
     let page = call.page()?;
-    let account = match call.query.get("account") {
-        "" => None,
-        text => {
-            let id = number(text).ok_or_else(ApiProblem::not_found)?;
-            Some(portal.account(&call.user, AccountId(id)).await?.id)
-        }
-    };
-    if account.is_none() && !sees_all(call.user.role) {
-        return Err(ApiProblem::field("account", "Name one of your accounts."));
-    }
+    let account = call.account(&portal).await?;
     let filter = ReportFilter {
         account,
         page,

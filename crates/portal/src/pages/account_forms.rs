@@ -390,7 +390,6 @@ pub(crate) async fn settings(
         Terms {
             max_participants: account.terms.max_participants,
             longest_wait: account.terms.longest_wait,
-            recording: account.terms.recording,
             ..terms
         }
     };

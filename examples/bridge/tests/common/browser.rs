@@ -10,10 +10,11 @@ use std::{
     time::Duration,
 };
 
-/// A browser that has one host and keeps cookies.
+/// A browser that has one host and keeps cookies; or a program, if it has a token.
 pub(crate) struct Browser {
     pub(crate) at: String,
     cookies: Vec<String>,
+    token: Option<String>,
 }
 
 pub(crate) struct Answer {
@@ -31,8 +32,19 @@ pub(crate) struct Event {
 
 impl Browser {
     pub(crate) fn at(at: String) -> Self {
-        let cookies = Vec::new();
-        Self { at, cookies }
+        Self {
+            at,
+            cookies: Vec::new(),
+            token: None,
+        }
+    }
+
+    /// A program that shows this token with all that it asks.
+    pub(crate) fn with_token(at: String, token: String) -> Self {
+        Self {
+            token: Some(token),
+            ..Self::at(at)
+        }
     }
 
     /// Sets the password behind a link that `user add` printed: signed in from then on.
@@ -72,15 +84,19 @@ impl Browser {
         events
     }
 
-    fn ask(&mut self, request: &str, body: &str) -> Answer {
+    pub(crate) fn ask(&mut self, request: &str, body: &str) -> Answer {
         let mut stream = TcpStream::connect(&self.at).unwrap();
         stream
             .set_read_timeout(Some(Duration::from_secs(20)))
             .unwrap();
-        let (host, cookies, length) = (&self.at, self.cookies.join("; "), body.len());
+        let (host, length) = (&self.at, body.len());
+        let who = match &self.token {
+            Some(token) => format!("Authorization: Bearer {token}"),
+            None => format!("Cookie: {}", self.cookies.join("; ")),
+        };
         write!(
             stream,
-            "{request} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookies}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            "{request} HTTP/1.1\r\nHost: {host}\r\n{who}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
         )
         .unwrap();
         let mut answer = String::new();
@@ -105,10 +121,15 @@ impl Browser {
         self.ask(&format!("GET {path}"), "")
     }
 
+    /// Fills in the form of that page and sends it, with what the page has hidden in it.
     pub(crate) fn send(&mut self, path: &str, fields: &str) -> Answer {
         let page = self.get(path).body;
-        let (_, rest) = page.split_once("name=\"form\" value=\"").unwrap();
-        let form = rest.split('"').next().unwrap();
-        self.ask(&format!("POST {path}"), &format!("form={form}&{fields}"))
+        let hidden = |name: &str| {
+            let (_, rest) = page.split_once(&format!("name=\"{name}\" value=\""))?;
+            Some(format!("{name}={}&", rest.split('"').next()?))
+        };
+        let form = hidden("form").expect("the page has no form");
+        let more: String = ["once", "account"].into_iter().filter_map(hidden).collect();
+        self.ask(&format!("POST {path}"), &format!("{form}{more}{fields}"))
     }
 }
