@@ -2,9 +2,11 @@
 //! `$1` for an argument, `RETURNING id` for a new row's number, milliseconds since 1970 for a moment, 0 and 1 for a
 //! flag, `CASE WHEN` where SQLite says `MAX(a, b)` and PostgreSQL `GREATEST(a, b)`.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use conclave_accounts::{AccountId, BookingId, CallId, InviteeId};
-use futures_util::TryStreamExt as _;
+use futures_util::{FutureExt as _, TryStreamExt as _};
 use sqlx::query::Query;
 use sqlx::{Database, Encode, Pool, Postgres, Sqlite, Transaction, Type};
 
@@ -43,6 +45,9 @@ impl<D: Database> Pools<D> {
     }
 }
 
+/// For so long the rows of a long report gather before they are fetched: some two hundred come meanwhile.
+const GATHER: Duration = Duration::from_millis(1);
+
 /// All that writes in PostgreSQL holds this lock from its beginning to its end, so that writers take turns as they
 /// do in SQLite: numbers are in the order of commits, and what a turn has looked up stays so until it has written.
 const WRITERS_TURN: &str = "SELECT pg_advisory_xact_lock(4856142078501201)";
@@ -76,8 +81,15 @@ impl Db {
         match self {
             Self::Sqlite(pools) => {
                 let mut rows = bound::<Sqlite>(sql, args).fetch(&pools.readers);
-                while let Some(row) = rows.try_next().await? {
-                    made.push(make(&Row::Sqlite(row))?);
+                // Rows come from another thread: to be woken for each costs as much as the row.
+                loop {
+                    match rows.try_next().now_or_never() {
+                        Some(row) => match row? {
+                            Some(row) => made.push(make(&Row::Sqlite(row))?),
+                            None => break,
+                        },
+                        None => tokio::time::sleep(GATHER).await,
+                    }
                 }
             }
             Self::Postgres(pools) => {
