@@ -272,6 +272,10 @@ pub struct Terms {
     pub consent: bool,
     /// The Host may record. Off by default.
     pub recording: bool,
+    /// How often a soft tone reminds those in the room that they are recorded: every 10 s or more seldom, or zero, the default,
+    /// for no tone. Seconds where serialised.
+    #[serde(with = "seconds")]
+    pub recording_tone: Duration,
     /// How an arrival is announced. A tone by default.
     pub entry: Announce,
     /// How a departure is announced. A tone by default.
@@ -294,6 +298,7 @@ impl Default for Terms {
             lock: true,
             consent: false,
             recording: false,
+            recording_tone: Duration::ZERO,
             entry: Announce::Tone,
             exit: Announce::Tone,
             host_leaves: HostLeaves::Continue,
@@ -313,6 +318,9 @@ pub enum TermsError {
     /// Fewer than two participants, or more than 10,000.
     #[error("a conference takes 2 to 10000 participants")]
     MaxParticipants,
+    /// A tone more often than every 10 s, or more seldom than every hour.
+    #[error("the tone of a recording comes every 10 s to 1 h, or never (0)")]
+    RecordingTone,
     /// A wait of zero, for a Host or alone, or one above a day.
     #[error("the longest wait for a host and the time alone are above zero and at most a day")]
     Wait,
@@ -331,6 +339,11 @@ impl Terms {
         }
         if !(2..=10_000).contains(&self.max_participants) {
             return Err(TermsError::MaxParticipants);
+        }
+        let tone = self.recording_tone;
+        let tones = Duration::from_secs(10)..=Duration::from_secs(3600);
+        if !tone.is_zero() && !tones.contains(&tone) {
+            return Err(TermsError::RecordingTone);
         }
         let fits = |wait: Duration| !wait.is_zero() && wait <= Duration::from_secs(24 * 3600);
         if !fits(self.longest_wait) || !fits(self.alone) {

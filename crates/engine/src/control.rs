@@ -13,7 +13,7 @@ use std::{
 
 use crate::{
     Audience, ClipId, Command, EngineConfig, EngineError, Event, LegId, LegMedia, LegStats, PlayId,
-    Port, RoomId, Route,
+    Port, RoomId, Route, Tap,
     events::Events,
     leg::{Leg, StreamStart},
     local::Peer,
@@ -44,6 +44,8 @@ pub(crate) struct Control {
     legs: HashMap<LegId, Entry>,
     rooms: HashMap<RoomId, RoomEntry>,
     clips: HashMap<ClipId, ClipCell>,
+    /// Those that are recorded names.
+    names: HashSet<ClipId>,
     /// How many legs live in each thread.
     load: Vec<usize>,
 }
@@ -98,6 +100,7 @@ impl Control {
             legs: HashMap::new(),
             rooms: HashMap::new(),
             clips: HashMap::new(),
+            names: HashSet::new(),
         }
     }
 
@@ -167,6 +170,7 @@ impl Control {
                 if self.legs.get(&leg).is_some_and(|entry| entry.started) {
                     let cell = ClipCell::default();
                     self.clips.insert(clip, Arc::clone(&cell));
+                    self.names.insert(clip);
                     self.order(leg, LegOrder::RecordName { clip, cell, rules });
                 } else {
                     let usable = false;
@@ -176,12 +180,19 @@ impl Control {
             Command::FinishName { leg } => self.order(leg, LegOrder::FinishName),
             Command::DropClip { clip } => {
                 self.clips.remove(&clip);
+                self.names.remove(&clip);
             }
         }
     }
 
     pub(crate) fn add_clip(&mut self, id: ClipId, clip: Clip) {
         self.clips.insert(id, Arc::new(clip.into()));
+    }
+
+    pub(crate) fn tap(&self, room: RoomId, tap: Option<Box<dyn Tap>>) {
+        if let Some(entry) = self.rooms.get(&room) {
+            self.tell(entry.thread, Message::Tap(room, tap));
+        }
     }
 
     pub(crate) fn tell_all(&self, message: impl Fn() -> Message) {
@@ -310,6 +321,7 @@ impl Control {
     }
 
     fn play(&mut self, id: PlayId, to: Audience, clips: &[ClipId]) {
+        let named = clips.iter().any(|clip| self.names.contains(clip));
         let clips = clips
             .iter()
             .filter_map(|clip| self.clips.get(clip).cloned())
@@ -320,13 +332,19 @@ impl Control {
                     id,
                     clips,
                     except: None,
+                    named,
                 };
                 let entry = self.legs.get(&leg).filter(|entry| entry.started);
                 let thread = entry.map(|entry| entry.lives_at);
                 (thread, Message::Leg(leg, LegOrder::Play(play)))
             }
             Audience::Room { room, except } => {
-                let play = Play { id, clips, except };
+                let play = Play {
+                    id,
+                    clips,
+                    except,
+                    named,
+                };
                 let thread = self.rooms.get(&room).map(|entry| entry.thread);
                 (thread, Message::PlayToRoom(room, play))
             }

@@ -45,6 +45,7 @@ mod port;
 mod post;
 mod room;
 mod shard;
+mod tap;
 mod udp;
 
 pub use command::{Audience, Command, Direction, LegMedia, NameRules, Port, Route, Rtcp};
@@ -56,6 +57,7 @@ pub use event::{EngineStats, Event, LegStats};
 pub use events::EventReceiver;
 pub use ids::{ClipId, LegId, PlayId, RoomId};
 pub use pcm::Pcm;
+pub use tap::Tap;
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

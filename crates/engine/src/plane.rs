@@ -6,7 +6,7 @@ use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 use conclave_dtmf::{Digit, Way};
 
 use crate::{
-    ClipId, Direction, Event, LegId, LegMedia, NameRules, PlayId, RoomId, Route,
+    ClipId, Direction, Event, LegId, LegMedia, NameRules, PlayId, RoomId, Route, Tap,
     encoding::SharedEncoding,
     events::Events,
     grid::time_of,
@@ -254,6 +254,14 @@ impl Plane {
         }
     }
 
+    /// Somebody hears all of a room from now on, or nobody any more.
+    pub(crate) fn tap(&mut self, room: RoomId, tap: Option<Box<dyn Tap>>) {
+        let place = self.room_places.get(&room).copied();
+        if let Some(room) = place.and_then(|place| self.rooms[place].as_mut()) {
+            room.set_tap(tap);
+        }
+    }
+
     /// Queues a play to a room.
     pub(crate) fn play_to_room(&mut self, room: RoomId, play: Play) {
         let place = self.room_places.get(&room).copied();
@@ -293,11 +301,14 @@ impl Plane {
             let audible = leg.hear(now, frame, |digit| {
                 events.say(digit_of(id, Way::Tone, digit));
             });
-            if let Seat::Room { room, slot, .. } = leg.seat
+            if let Seat::Room { room, slot, heard } = leg.seat
                 && audible
                 && let Some(Some(room)) = self.rooms.get_mut(room)
             {
                 room.write(slot, frame);
+                if heard {
+                    room.tap(id, frame);
+                }
             }
             if leg.name.as_mut().is_some_and(|name| name.take(frame)) {
                 finish_name(events, leg.id, leg.name.take());
@@ -317,7 +328,7 @@ impl Plane {
                 Seat::Room { room, slot, .. } if room == place => Some(slot),
                 Seat::Room { .. } | Seat::Silence | Seat::Music => None,
             };
-            room.mix(slot_of, ended);
+            room.mix(tick, slot_of, ended);
         }
 
         let mut sounds = Sounds {

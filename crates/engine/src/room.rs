@@ -3,7 +3,7 @@
 use conclave_mixer::{Heard, Level, Rate, RoomMixer, SlotId};
 
 use crate::{
-    LegId, PlayId, RoomId,
+    LegId, PlayId, RoomId, Tap,
     encoding::SharedEncoding,
     play::{Play, PlayQueue, Played},
 };
@@ -18,6 +18,7 @@ pub(crate) struct Room {
     mixer: RoomMixer,
     plays: PlayQueue,
     common: SharedEncoding,
+    tap: Option<Box<dyn Tap>>,
 }
 
 impl Room {
@@ -27,6 +28,7 @@ impl Room {
             mixer: RoomMixer::new(EXPECTED_LEGS),
             plays: PlayQueue::default(),
             common: SharedEncoding::default(),
+            tap: None,
         }
     }
 
@@ -49,6 +51,18 @@ impl Room {
         self.mixer.write(slot, frame);
     }
 
+    /// Somebody who hears it all from now on, or nobody any more.
+    pub(crate) fn set_tap(&mut self, tap: Option<Box<dyn Tap>>) {
+        self.tap = tap;
+    }
+
+    /// Lets the tap hear what was written.
+    pub(crate) fn tap(&mut self, leg: LegId, frame: &[i16]) {
+        if let Some(tap) = &mut self.tap {
+            tap.hear(Some(leg), frame);
+        }
+    }
+
     /// Queues a play to all, or gives it back where too many wait.
     pub(crate) fn play(&mut self, play: Play) -> Result<(), PlayId> {
         self.plays.push(play)
@@ -62,6 +76,7 @@ impl Room {
     /// The next frame: what is played and what was written become the mix.
     pub(crate) fn mix(
         &mut self,
+        tick: u64,
         slot_of: impl Fn(LegId) -> Option<SlotId>,
         ended: impl FnMut(PlayId),
     ) {
@@ -69,9 +84,15 @@ impl Room {
             let mut frame = [0; LONGEST_FRAME];
             let rate = self.mixer.rate();
             let frame = &mut frame[..rate.frame_len()];
-            if let Played::Something { except } = self.plays.fill(rate, frame, ended) {
+            if let Played::Something { except, named } = self.plays.fill(rate, frame, ended) {
                 self.mixer.announce(frame, except.and_then(slot_of));
+                if let Some(tap) = self.tap.as_mut().filter(|_| !named) {
+                    tap.hear(None, frame);
+                }
             }
+        }
+        if let Some(tap) = &mut self.tap {
+            tap.end_tick(tick);
         }
         self.mixer.mix();
     }

@@ -14,7 +14,7 @@ use std::{
 use crossbeam_channel::Receiver;
 
 use crate::{
-    LegId, LegMedia, PlayId, RoomId, grid,
+    LegId, LegMedia, PlayId, RoomId, Tap, grid,
     homes::Homes,
     leg::Leg,
     local::{Local, Parcel},
@@ -75,6 +75,7 @@ pub(crate) enum Message {
     OpenRoom(RoomId),
     CloseRoom(RoomId),
     PlayToRoom(RoomId, Play),
+    Tap(RoomId, Option<Box<dyn Tap>>),
     /// To all threads: whoever has it ends it.
     StopPlay(PlayId),
     Music(Arc<Clip>),
@@ -201,6 +202,7 @@ impl Shard {
             Message::OpenRoom(room) => local.plane.open_room(room),
             Message::CloseRoom(room) => local.plane.close_room(room),
             Message::PlayToRoom(room, play) => local.plane.play_to_room(room, play),
+            Message::Tap(room, tap) => local.plane.tap(room, tap),
             Message::StopPlay(play) => local.stop_play(play),
             Message::Music(clip) => local.plane.set_music(clip),
             Message::Parcel(parcel) => local.unpack(&parcel, now),

@@ -114,6 +114,8 @@ impl Story {
             late_digit: often(10),
             doubled_digit: often(30),
             lost_probe: often(60),
+            slow_recorder: often(60),
+            failing_recorder: often(60),
         };
         let crowd = 2 + chance.below(12);
         let booked = chance.percent(40);
@@ -363,12 +365,13 @@ impl Story {
             false => *self.chance.pick(&rooms),
         };
         let yes = self.chance.percent(50);
-        let command = match self.chance.below(9) {
+        let command = match self.chance.below(10) {
             0 => Command::Lock,
             1 => Command::EndForAll,
             2 => Command::Lecture,
             3 => Command::Quiet,
             4 => Command::Star,
+            9 => Command::Recording,
             5 => Command::MuteCall { call, muted: yes },
             6 => Command::Remove { call },
             _ => Command::Admit { call, welcome: yes },
@@ -412,7 +415,8 @@ fn some_terms(chance: &mut Chance) -> Terms {
     Terms {
         lock: chance.percent(80),
         consent: chance.percent(25),
-        recording: chance.percent(20),
+        recording: chance.percent(50),
+        recording_tone: Duration::from_secs(chance.below(3) * 15),
         entry: *chance.pick(&announce),
         exit: *chance.pick(&announce),
         host_leaves: match chance.below(4) {

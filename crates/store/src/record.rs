@@ -167,7 +167,7 @@ pub struct EventRow {
     pub conference: u64,
     /// When.
     pub at: DateTime<Utc>,
-    /// `command`, `refused`, `held` or `another-host`.
+    /// `command`, `refused`, `held`, `another-host`, `recording-started` or `recording-stopped`.
     pub what: String,
     /// The call that did it or to which it happened, by its number in the books; a command without one was
     /// the operator's.

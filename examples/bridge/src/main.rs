@@ -20,6 +20,7 @@ mod output;
 mod person;
 mod pins;
 mod prompts;
+mod recording;
 mod report;
 mod serve;
 mod shell;

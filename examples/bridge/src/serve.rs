@@ -30,6 +30,7 @@ use crate::{
     mail::Postman,
     output::{Failure, print},
     prompts,
+    recording::Recordings,
     shell::{Parts, Shell, prompt_clip},
 };
 
@@ -144,6 +145,9 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
     next_steps(accounts, &arguments.data.data, &config)?;
     portal_steps(&same_place, &data.store, &config).await?;
 
+    let folder = config.recordings.directory.clone();
+    let folder = folder.unwrap_or_else(|| arguments.data.data.join("recordings"));
+    let (recordings, recorded) = Recordings::new(folder, config.recordings.clone());
     let parts = Parts {
         attendant: Attendant::new(Rules::default(), clock.now()),
         porter: Arc::new(porter),
@@ -161,6 +165,8 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
         clock,
         longest_pin: usize::from(config.pins.host_digits.max(config.pins.guest_digits)),
         opus: config.media.opus.settings(),
+        recordings,
+        recorded,
     };
     Shell::run(
         parts,

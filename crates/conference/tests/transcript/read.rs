@@ -51,6 +51,8 @@ pub(crate) enum Input {
         noisy: bool,
     },
     TimePasses,
+    /// The recorder answers, or gives up.
+    Recorder(bool),
     /// The media plane goes on playing and tells nothing any more.
     Silence,
     /// The doors know it already; the conference is told, or hears of it by the next ticket.
@@ -80,6 +82,7 @@ pub(crate) fn settings(transcript: &str) -> Result<Settings, String> {
             "guests are let in one by one" => terms.consent = yes(value)?,
             "lock" => terms.lock = yes(value)?,
             "recording" => terms.recording = yes(value)?,
+            "recording tone" => terms.recording_tone = span(value)?,
             "places" => terms.max_participants = number(value)?,
             "longest wait" => terms.longest_wait = span(value)?,
             "longest time alone" => terms.alone = span(value)?,
@@ -106,6 +109,8 @@ fn what(line: &str) -> Result<Input, String> {
     Ok(match words.as_slice() {
         ["time", "passes"] => Input::TimePasses,
         ["the", "media", "plane", "falls", "silent"] => Input::Silence,
+        ["the", "recorder", "begins"] => Input::Recorder(true),
+        ["the", "recorder", "fails"] => Input::Recorder(false),
         ["the", "bridge", "shuts", "down"] => Input::ShutDown,
         ["the", "booking", "is", "moved", "to", "end", "at", ends] => Input::Moved {
             ends: Some(time(ends)?),
@@ -216,6 +221,7 @@ fn operator(words: &[&str]) -> Result<Command, String> {
             welcome: false,
         },
         ["locks"] | ["unlocks"] => Command::Lock,
+        ["records"] | ["stops", "recording"] => Command::Recording,
         ["ends", "it"] => Command::EndForAll,
         ["takes", "that", "back"] => Command::Star,
         _ => return Err(format!("not understood: {words:?}")),

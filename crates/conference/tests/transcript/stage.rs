@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use conclave_conference::{
     Action, Actor, Audience, CallId, Caller, Conference, ConferenceId, Event, NameId, PlayId,
-    Timer,
+    RecordingId, Timer,
     invariants::{Violation, Watched},
 };
 
@@ -26,6 +26,8 @@ pub(crate) struct Stage {
     /// What each play was, for the eye.
     plays: BTreeMap<PlayId, String>,
     media_answers: bool,
+    /// What the recorder was told last.
+    recording: Option<RecordingId>,
     answers: Vec<String>,
 }
 
@@ -43,6 +45,7 @@ impl Stage {
             playing: BTreeMap::new(),
             plays: BTreeMap::new(),
             media_answers: true,
+            recording: None,
             answers: Vec::new(),
         }
     }
@@ -62,6 +65,14 @@ impl Stage {
     fn happen(&mut self, input: Input) -> Result<(), String> {
         match input {
             Input::TimePasses => {}
+            Input::Recorder(works) => {
+                let recording = self.recording.ok_or("nothing is to be recorded")?;
+                self.event(if works {
+                    Event::RecordingBegan { recording }
+                } else {
+                    Event::RecordingFailed { recording }
+                });
+            }
             Input::Silence => self.media_answers = false,
             Input::Arrive {
                 calls,
@@ -215,6 +226,8 @@ impl Stage {
                 Action::Stop { play } => {
                     self.playing.remove(play);
                 }
+                Action::StartRecording { recording } => self.recording = Some(*recording),
+                Action::StopRecording { .. } => {}
                 Action::Route { .. }
                 | Action::Release { .. }
                 | Action::ForgetName { .. }

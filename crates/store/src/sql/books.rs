@@ -215,6 +215,7 @@ impl Pen {
                 let waits_for = waits_for.map(|wait| match wait {
                     WaitFor::Host => "host",
                     WaitFor::Consent => "consent",
+                    WaitFor::Notice => "notice",
                 });
                 let args = args![
                     run, conference, *call, role, holder, waits_for, at, *invitee
@@ -237,6 +238,14 @@ impl Pen {
             Fact::Held { call } => self.event(record, "held", Happened::to(*call)).await,
             Fact::AnotherHost { call } => {
                 self.event(record, "another-host", Happened::to(*call))
+                    .await
+            }
+            Fact::RecordingStarted { .. } => {
+                self.event(record, "recording-started", Happened::BY_ITSELF)
+                    .await
+            }
+            Fact::RecordingStopped { .. } => {
+                self.event(record, "recording-stopped", Happened::BY_ITSELF)
                     .await
             }
             Fact::Refused { call, why } => {
@@ -309,6 +318,12 @@ impl Pen {
                     Actor::Operator => note.word("by", "operator"),
                 }
             }
+            Fact::RecordingStarted { recording } => {
+                note("recording.started").number("recording", recording.0.into())
+            }
+            Fact::RecordingStopped { recording, why } => note("recording.stopped")
+                .number("recording", recording.0.into())
+                .word("reason", why.as_str()),
             Fact::Ended { reason } => note("conference.ended").word("reason", reason.as_str()),
             _ => return Ok(()),
         };
@@ -369,6 +384,13 @@ struct Happened {
 }
 
 impl Happened {
+    const BY_ITSELF: Self = Self {
+        by: None,
+        command: None,
+        about: None,
+        refusal: None,
+    };
+
     fn to(call: CallId) -> Self {
         Self {
             by: Some(call),

@@ -91,7 +91,7 @@ pub(crate) struct AccountAdd {
     /// Whether each Guest needs a Host's consent to come in
     #[arg(long, value_name = "on|off", default_value = "off")]
     pub(crate) consent: Switch,
-    /// Whether the Host may record (recordings are not there yet)
+    /// Whether the Host may record the conference, with *2
     #[arg(long, value_name = "on|off", default_value = "off")]
     pub(crate) recording: Switch,
     /// Whether the account may book single-use conferences
@@ -142,7 +142,7 @@ pub(crate) struct AccountChange {
     /// Whether each Guest needs a Host's consent to come in
     #[arg(long, value_name = "on|off")]
     pub(crate) consent: Option<Switch>,
-    /// Whether the Host may record (recordings are not there yet)
+    /// Whether the Host may record the conference, with *2
     #[arg(long, value_name = "on|off")]
     pub(crate) recording: Option<Switch>,
     /// Whether the account may book single-use conferences

@@ -18,6 +18,7 @@ mod load;
 mod mail;
 mod phone;
 mod postgres;
+mod recording;
 mod refusals;
 mod room;
 mod sipp;
