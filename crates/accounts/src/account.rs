@@ -29,10 +29,7 @@ impl Owner {
     /// An owner from a name (1 to 100 characters, trimmed) and an e-mail address (`local@domain`
     /// as RFC 5321 bounds it: 64 and 254 bytes in all; a quoted local part is not taken).
     pub fn new(name: &str, email: &str) -> Result<Self, OwnerError> {
-        let (name, email) = (name.trim(), email.trim());
-        if !is_name(name) {
-            return Err(OwnerError::Name);
-        }
+        let (name, email) = (Self::check_name(name)?, email.trim());
         if !is_email(email) {
             return Err(OwnerError::Email);
         }
@@ -40,6 +37,12 @@ impl Owner {
             name: name.to_owned(),
             email: email.to_owned(),
         })
+    }
+
+    /// The name, trimmed, if it is one that a roster can show: 1 to 100 printable characters, one of them a letter.
+    pub fn check_name(name: &str) -> Result<&str, OwnerError> {
+        let name = name.trim();
+        is_name(name).then_some(name).ok_or(OwnerError::Name)
     }
 
     /// The person's name.
@@ -242,6 +245,9 @@ pub enum HostLeaves {
     },
 }
 
+/// The lowest bound of [`Terms::most_talkers`].
+pub const FEWEST_TALKERS: u32 = 8;
+
 /// The longest grace of [`HostLeaves::Hangup`].
 pub const LONGEST_GRACE: Duration = Duration::from_secs(120);
 
@@ -276,6 +282,13 @@ pub struct Terms {
     /// for no tone. Seconds where serialised.
     #[serde(with = "seconds")]
     pub recording_tone: Duration,
+    /// Lines that are flagged as playing music or noise are quieted without a Host's word, and restored when they have
+    /// ceased to. Off by default.
+    pub quieting: bool,
+    /// Every voice is brought to the same loudness. Off by default.
+    pub levelling: bool,
+    /// No more than so many are heard at once, the loudest who speak: 8 at least. `None`, all of them, by default.
+    pub most_talkers: Option<u32>,
     /// How an arrival is announced. A tone by default.
     pub entry: Announce,
     /// How a departure is announced. A tone by default.
@@ -299,6 +312,9 @@ impl Default for Terms {
             consent: false,
             recording: false,
             recording_tone: Duration::ZERO,
+            quieting: false,
+            levelling: false,
+            most_talkers: None,
             entry: Announce::Tone,
             exit: Announce::Tone,
             host_leaves: HostLeaves::Continue,
@@ -321,6 +337,9 @@ pub enum TermsError {
     /// A tone more often than every 10 s, or more seldom than every hour.
     #[error("the tone of a recording comes every 10 s to 1 h, or never (0)")]
     RecordingTone,
+    /// A bound below eight.
+    #[error("at least 8 talkers are heard at once")]
+    MostTalkers,
     /// A wait of zero, for a Host or alone, or one above a day.
     #[error("the longest wait for a host and the time alone are above zero and at most a day")]
     Wait,
@@ -344,6 +363,9 @@ impl Terms {
         let tones = Duration::from_secs(10)..=Duration::from_secs(3600);
         if !tone.is_zero() && !tones.contains(&tone) {
             return Err(TermsError::RecordingTone);
+        }
+        if self.most_talkers.is_some_and(|most| most < FEWEST_TALKERS) {
+            return Err(TermsError::MostTalkers);
         }
         let fits = |wait: Duration| !wait.is_zero() && wait <= Duration::from_secs(24 * 3600);
         if !fits(self.longest_wait) || !fits(self.alone) {

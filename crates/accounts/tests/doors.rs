@@ -457,6 +457,13 @@ fn terms_have_bounds() {
         ),
         (
             Terms {
+                most_talkers: Some(7),
+                ..terms.clone()
+            },
+            TermsError::MostTalkers,
+        ),
+        (
+            Terms {
                 longest_wait: Duration::ZERO,
                 ..terms.clone()
             },

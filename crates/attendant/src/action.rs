@@ -1,6 +1,6 @@
 //! What the bridge wants done.
 
-use conclave_accounts::{AccountId, CallId, Pin, Source};
+use conclave_accounts::{AccountId, CallId, Pin, Source, Terms};
 use conclave_conference::{Clip, ConferenceId, LeaveReason, NameId, PlayId, RecordingId};
 
 use crate::Report;
@@ -29,6 +29,14 @@ pub enum Action {
         call: CallId,
         /// Where to.
         route: Route,
+    },
+    /// From the next frame on that conference's room sounds as the account wishes. Comes with the first route into the room,
+    /// and again with others; where the account wishes nothing, never.
+    Tune {
+        /// Whose room.
+        conference: ConferenceId,
+        /// How.
+        sound: Sound,
     },
     /// Play the clips one after the other. Plays to one audience queue up behind each other. Answered by
     /// one [`Event::PlayEnded`](crate::Event::PlayEnded), when it is over or was stopped.
@@ -109,6 +117,24 @@ pub enum Route {
         /// Whether the others hear it.
         heard: bool,
     },
+}
+
+/// How a room sounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sound {
+    /// Every voice is brought to the same loudness.
+    pub levelling: bool,
+    /// No more than so many are heard at once.
+    pub most_talkers: Option<u32>,
+}
+
+impl Sound {
+    pub(crate) fn of(terms: &Terms) -> Self {
+        Self {
+            levelling: terms.levelling,
+            most_talkers: terms.most_talkers,
+        }
+    }
 }
 
 /// Who hears a play.

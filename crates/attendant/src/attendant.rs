@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use conclave_accounts::{BookingId, CallId, ConferenceKey, InviteeId, Role, Ticket};
 use conclave_conference::{
     Action as ConferenceAction, Actor, Audience as ConferenceAudience, Caller, Command, Conference,
-    ConferenceId, Event as ConferenceEvent, LeaveReason, NameId, Prompt, Refusal,
+    ConferenceId, Event as ConferenceEvent, LeaveReason, NameId, OperatorId, Prompt, Refusal,
     Route as ConferenceRoute,
 };
 use conclave_dtmf::{KeyCommand, KeyPress};
@@ -14,7 +14,7 @@ use conclave_dtmf::{KeyCommand, KeyPress};
 use crate::deadlines::{Deadlines, Owner};
 use crate::desk::{ATTENDANT, Desk};
 use crate::journey::{Context, Journey, Turn};
-use crate::{Action, Audience, Event, Report, Route, Rules, Timer};
+use crate::{Action, Audience, Event, Report, Route, Rules, Sound, Timer};
 
 /// The whole bridge as one machine: it knows each call from the answer to the goodbye, and each
 /// conference that they meet in, and does no I/O.
@@ -25,7 +25,7 @@ use crate::{Action, Audience, Event, Report, Route, Rules, Timer};
 ///   [`conferences`](Self::conferences), whose [`Conference`]s have the rosters,
 ///   [`live_bookings`](Self::live_bookings).
 /// - *Facts* come in by [`handle_event`](Self::handle_event), time by [`handle_timeout`](Self::handle_timeout).
-/// - *Wishes* come in by [`execute`](Self::execute), [`drain`](Self::drain) and [`end_all`](Self::end_all).
+/// - *Wishes* come in by [`execute`](Self::execute), [`rename`](Self::rename), [`drain`](Self::drain) and [`end_all`](Self::end_all).
 /// - *Results* go out by [`poll_action`](Self::poll_action) and [`poll_timeout`](Self::poll_timeout).
 ///
 /// After each fact, wish or timeout the shell takes all actions, in order, and carries them out in that
@@ -293,11 +293,33 @@ impl Attendant {
     pub fn execute(
         &mut self,
         conference: ConferenceId,
+        by: OperatorId,
         command: Command,
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
         let now = self.tick(now);
-        self.command(conference, Actor::Operator, command, now)
+        self.command(conference, Actor::Operator(by), command, now)
+    }
+
+    /// Corrects the name by which a conference shows one of its calls.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Unknown`] where that conference is over or the call isn't in it, [`Refusal::NotAName`].
+    pub fn rename(
+        &mut self,
+        conference: ConferenceId,
+        by: OperatorId,
+        call: CallId,
+        name: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        let now = self.tick(now);
+        let running = self.conferences.get_mut(&conference);
+        let running = running.ok_or(Refusal::Unknown)?;
+        let result = running.rename(Actor::Operator(by), call, name, now);
+        self.settle(conference, now);
+        result
     }
 
     /// From now on no conference starts: who comes to one that doesn't go on already hears the goodbye.
@@ -316,7 +338,8 @@ impl Attendant {
         for id in conferences {
             if reason == LeaveReason::OperatorEnded {
                 // One that is ending already goes on to its end.
-                let _ = self.command(id, Actor::Operator, Command::EndForAll, now);
+                let by = Actor::Operator(OperatorId::BRIDGE);
+                let _ = self.command(id, by, Command::EndForAll, now);
             } else {
                 self.tell(id, ConferenceEvent::ShutDown, now);
             }
@@ -651,6 +674,12 @@ impl Attendant {
                     journey.route(route, context);
                     Turn::Stay
                 });
+                let terms = self.conferences.get(&id).map(Conference::terms);
+                let sound = terms.map_or_else(Sound::default, Sound::of);
+                if matches!(route, Route::Room { .. }) && sound != Sound::default() {
+                    let conference = id;
+                    self.desk.order(Action::Tune { conference, sound });
+                }
             }
             ConferenceAction::Play { play, to, clips } => {
                 let to = match to {

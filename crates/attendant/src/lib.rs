@@ -28,7 +28,7 @@ mod pin;
 mod report;
 mod rules;
 
-pub use action::{Action, Audience, Route};
+pub use action::{Action, Audience, Route, Sound};
 pub use attendant::{Attendant, Step};
 pub use deadlines::Timer;
 pub use event::{Access, Event};

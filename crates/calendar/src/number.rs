@@ -56,7 +56,7 @@ impl AccessNumber {
     }
 
     /// `London (United Kingdom, English)`, or what there is of it.
-    pub(crate) fn place(&self) -> String {
+    pub fn place(&self) -> String {
         let known: Vec<&str> = [self.country.as_str(), &self.language]
             .into_iter()
             .filter(|words| !words.is_empty())

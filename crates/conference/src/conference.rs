@@ -39,7 +39,7 @@ use crate::{
 /// - *Getters* change nothing: [`phase`](Self::phase), [`roster`](Self::roster),
 ///   [`awaits_star`](Self::awaits_star), [`is_over`](Self::is_over) and their like.
 /// - *One change at a time*: [`knock`](Self::knock), [`handle_event`](Self::handle_event),
-///   [`execute`](Self::execute), [`refuse`](Self::refuse) or [`handle_timeout`](Self::handle_timeout), each with the time at which it
+///   [`execute`](Self::execute), [`rename`](Self::rename), [`refuse`](Self::refuse) or [`handle_timeout`](Self::handle_timeout), each with the time at which it
 ///   happens. Times should not go back; one that does is harmless.
 /// - *Then drain*: [`poll_action`](Self::poll_action) until it is `None`, carrying the orders out in their order,
 ///   and ask [`poll_timeout`](Self::poll_timeout) anew: a timer that was told before may be gone.
@@ -98,9 +98,11 @@ pub struct Conference {
     account: AccountId,
     terms: Terms,
     phase: Phase,
-    /// Whether anybody has arrived.
-    started: bool,
+    /// When the first call arrived.
+    started: Option<DateTime<Utc>>,
     locked: bool,
+    /// Callers whom the lock turned away, since it was locked last.
+    turned_away: u32,
     floor: Floor,
     roster: Roster,
     alone: Option<Alone>,
@@ -165,8 +167,9 @@ impl Conference {
             account: first.account(),
             terms: first.terms().clone(),
             phase: Phase::AwaitingHost,
-            started: false,
+            started: None,
             locked: false,
+            turned_away: 0,
             floor: Floor::Open,
             roster: Roster::default(),
             alone: None,
@@ -222,6 +225,21 @@ impl Conference {
     /// Whether what is said in the room is being recorded.
     pub fn is_recorded(&self) -> bool {
         self.tape.is_on()
+    }
+
+    /// How many callers the lock has turned away since it was locked last.
+    pub fn turned_away(&self) -> u32 {
+        self.turned_away
+    }
+
+    /// When the first call arrived; `None` before it.
+    pub fn started(&self) -> Option<DateTime<Utc>> {
+        self.started
+    }
+
+    /// Whether the end that is being announced can be taken back now.
+    pub fn can_take_back(&self) -> bool {
+        self.can_be_taken_back() && self.roster.host_is_in()
     }
 
     /// Who may be heard.
@@ -287,6 +305,7 @@ impl Conference {
                     // What a held line sends is its PBX's music, no word about the caller.
                     row.level = None;
                     row.noisy = false;
+                    row.end_own_quieting();
                     self.route(call);
                 }
             }
@@ -301,12 +320,16 @@ impl Conference {
                 if let Some(row) = self.roster.get_mut(call) {
                     row.noisy = noisy && !row.on_hold;
                 }
+                if !noisy {
+                    self.restore_line(call, now);
+                }
             }
             Event::RecordingBegan { recording } => self.recording_began(recording, now),
             Event::RecordingFailed { recording } => self.recording_failed(recording, now),
             Event::Rescheduled { ends_at } => self.reschedule(ends_at, now),
             Event::ShutDown => self.shut_down(now),
         }
+        self.quiet_noisy_lines(now);
     }
 
     /// Carries out a command, or says why not. Either goes to the books, but for a [`Command::Star`] that nothing
@@ -321,7 +344,24 @@ impl Conference {
         command: Command,
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
-        self.command(by, command, now)
+        let done = self.command(by, command, now);
+        self.quiet_noisy_lines(now);
+        done
+    }
+
+    /// Corrects by which name the roster and the books show a call.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotAName`], or [`Refusal::Unknown`] where that call isn't in; nothing has changed then.
+    pub fn rename(
+        &mut self,
+        by: Actor,
+        call: CallId,
+        name: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        self.name_call(by, call, name, now)
     }
 
     /// Notes a command that is refused outside: by the keys of the number that was dialled, say, which may keep

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use conclave_accounts::Ticket;
 
-use crate::{CallId, LeaveReason, NameId, PlayId, Prompt, RecordingId};
+use crate::{CallId, Floor, LeaveReason, NameId, PlayId, Prompt, RecordingId};
 
 /// A fact that a conference is told. Facts that come late or name nobody are no-ops.
 #[derive(Debug, Clone)]
@@ -85,8 +85,17 @@ pub struct Caller {
 pub enum Actor {
     /// A caller, by keys.
     Caller(CallId),
-    /// The portal, for a Host or for the operator.
-    Operator,
+    /// Whoever works on the bridge: a user of the portal, or who runs the machine.
+    Operator(OperatorId),
+}
+
+/// Who works on the bridge, by a number that the books know: of a user of the portal, that user's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OperatorId(pub u64);
+
+impl OperatorId {
+    /// No user: the bridge by itself, for whoever runs the machine.
+    pub const BRIDGE: Self = Self(0);
 }
 
 /// What a caller's keys or the portal ask for.
@@ -97,7 +106,7 @@ pub enum Command {
     Mute,
     /// `*7`: lock or unlock.
     Lock,
-    /// `*8`: the roll call.
+    /// `*8`: the roll call, for the Host who asks; an operator's is for all Hosts who are in.
     RollCall,
     /// `##`: end for all.
     EndForAll,
@@ -116,6 +125,28 @@ pub enum Command {
     /// `*` alone: a word to a prompt that waits for one
     /// ([`Conference::awaits_star`](crate::Conference::awaits_star) says who), or the refusal of a caller who waits for consent.
     Star,
+    /// Lock or unlock, whatever it was: for an operator, who may see it late.
+    SetLock {
+        /// Locked from now on, or open.
+        locked: bool,
+    },
+    /// Let everyone speak, or those alone whom a lecture lets, whatever it was.
+    SetFloor {
+        /// Who may be heard from now on.
+        floor: Floor,
+    },
+    /// Quiet one line for its music or noise, or restore it.
+    QuietCall {
+        /// Whose.
+        call: CallId,
+        /// Quiet, or restore.
+        quieted: bool,
+    },
+    /// Let one speak whose hand is up, or whom a lecture mutes.
+    LetSpeak {
+        /// Whom.
+        call: CallId,
+    },
     /// Mute one participant for the others (as a Host's word: `*6` doesn't undo it), or undo that.
     MuteCall {
         /// Whom.
@@ -152,6 +183,16 @@ impl Command {
             Self::Hand => "hand",
             Self::Help => "help",
             Self::Star => "star",
+            Self::SetLock { locked: true } => "set-locked",
+            Self::SetLock { locked: false } => "set-unlocked",
+            Self::SetFloor { floor } => match floor {
+                Floor::Open => "set-open",
+                Floor::Lecture => "set-lecture",
+                Floor::StrictLecture => "set-strict-lecture",
+            },
+            Self::QuietCall { quieted: true, .. } => "quiet-call",
+            Self::QuietCall { quieted: false, .. } => "restore-call",
+            Self::LetSpeak { .. } => "let-speak",
             Self::MuteCall { muted: true, .. } => "mute-call",
             Self::MuteCall { muted: false, .. } => "unmute-call",
             Self::Remove { .. } => "remove",
@@ -186,6 +227,9 @@ pub enum Refusal {
     /// There is nothing that the command could act on now.
     #[error("there is nothing to do")]
     NothingToDo,
+    /// What was typed is no name that a roster could show.
+    #[error("a name has 1 to 100 printable characters, at least one of them a letter")]
+    NotAName,
 }
 
 impl Refusal {
@@ -198,7 +242,8 @@ impl Refusal {
             | Self::NotAHost
             | Self::NotAllowed
             | Self::Ending
-            | Self::NothingToDo => Prompt::Goodbye,
+            | Self::NothingToDo
+            | Self::NotAName => Prompt::Goodbye,
         }
     }
 
@@ -211,7 +256,8 @@ impl Refusal {
             | Self::NotAHost
             | Self::NotAllowed
             | Self::Ending
-            | Self::NothingToDo => LeaveReason::Ending,
+            | Self::NothingToDo
+            | Self::NotAName => LeaveReason::Ending,
         }
     }
 }

@@ -88,6 +88,18 @@ impl Watched {
         Ok((answer, self.drain()?))
     }
 
+    /// [`Conference::rename`], its answer, and what came of it.
+    pub fn rename(
+        &mut self,
+        by: Actor,
+        call: CallId,
+        name: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(Result<(), Refusal>, Vec<Action>), Violation> {
+        let answer = self.conference.rename(by, call, name, now);
+        Ok((answer, self.drain()?))
+    }
+
     /// [`Conference::handle_timeout`], and what came of it. Nothing that was due may be left.
     pub fn timeout(&mut self, now: DateTime<Utc>) -> Result<Vec<Action>, Violation> {
         self.conference.handle_timeout(now);

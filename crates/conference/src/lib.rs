@@ -36,7 +36,7 @@ mod timer;
 pub use action::{Action, Audience, Clip, NameId, PlayId, Route};
 pub use conclave_accounts::CallId;
 pub use conference::{Conference, Phase};
-pub use event::{Actor, Caller, Command, Event, Refusal};
+pub use event::{Actor, Caller, Command, Event, OperatorId, Refusal};
 pub use prompt::Prompt;
 pub use record::{
     ConferenceId, EndReason, Fact, LeaveReason, Record, RecordingEnd, RecordingId, WaitFor,

@@ -116,6 +116,15 @@ pub enum Fact {
         /// Why.
         why: RecordingEnd,
     },
+    /// The roster shows a call by another name from now on.
+    Named {
+        /// By whom.
+        by: Actor,
+        /// Which call.
+        call: CallId,
+        /// The name.
+        name: String,
+    },
     /// A call left.
     Departed {
         /// Which call.

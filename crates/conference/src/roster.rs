@@ -26,6 +26,10 @@ pub struct Participant {
     pub(crate) own_mute: bool,
     /// By a Host or the portal.
     pub(crate) silenced: Option<Silenced>,
+    /// It was quieted by the account's wish, not by a Host's word.
+    pub(crate) quieted_by_itself: bool,
+    /// A Host wants the line heard although it is flagged.
+    pub(crate) spared: bool,
     /// May speak in the present lecture.
     pub(crate) floor: bool,
     /// What the shell was last told.
@@ -54,7 +58,7 @@ pub enum Place {
 /// Why a participant isn't heard: the strongest reason of those that hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Muted {
-    /// A Host quieted the line for its music or noise: `*6` doesn't undo it.
+    /// The line was quieted for its music or noise, by a Host or by the account's wish: `*6` doesn't undo it.
     Quieted,
     /// A Host or the portal muted it: `*6` doesn't undo it.
     ByHost,
@@ -104,6 +108,8 @@ impl Participant {
             hand: None,
             own_mute: false,
             silenced: None,
+            quieted_by_itself: false,
+            spared: false,
             floor: false,
             route: None,
         }
@@ -119,7 +125,7 @@ impl Participant {
         &self.caller
     }
 
-    /// The invitee's name of a personal PIN.
+    /// The invitee's name of a personal PIN, or as it was corrected since.
     pub fn holder(&self) -> Option<&str> {
         self.holder.as_deref()
     }
@@ -171,6 +177,13 @@ impl Participant {
         }
     }
 
+    /// Whether a [`Command::LetSpeak`](crate::Command::LetSpeak) does anything: the hand is up, or the lecture alone mutes
+    /// the call. Who muted themselves is let be until they raise a hand.
+    pub fn can_be_let_speak(&self, floor: Floor) -> bool {
+        let lectured = self.muted(floor) == Some(Muted::ByLecture) && !self.own_mute;
+        self.in_room() && (self.hand.is_some() || lectured)
+    }
+
     /// What the call shall hear, and whether it shall be heard: a function of everything above.
     pub(crate) fn due_route(&self, floor: Floor) -> Route {
         match self.place {
@@ -215,7 +228,18 @@ impl Participant {
         self.hand = None;
         self.own_mute = false;
         self.silenced = None;
+        self.spared = true;
         self.floor = true;
+    }
+
+    /// What was done and allowed because the line was flagged is over; whether it had been quieted without a Host's word.
+    pub(crate) fn end_own_quieting(&mut self) -> bool {
+        self.spared = false;
+        let quieted = std::mem::take(&mut self.quieted_by_itself);
+        if quieted {
+            self.silenced = None;
+        }
+        quieted
     }
 
     fn lectured(&self, floor: Floor) -> bool {

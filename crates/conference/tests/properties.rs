@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use conclave_accounts::{Announce, CallId, HostLeaves, Role, Terms};
-use conclave_conference::{Command, Phase, Place, WaitFor};
+use conclave_conference::{Command, Floor, Phase, Place, WaitFor};
 use proptest::prelude::*;
 
 use property::{
@@ -278,6 +278,9 @@ fn terms() -> impl Strategy<Value = Terms> {
                     consent,
                     recording,
                     recording_tone: Duration::from_secs(if lock { 15 } else { 0 }),
+                    quieting: false,
+                    levelling: false,
+                    most_talkers: None,
                     entry,
                     exit,
                     host_leaves,
@@ -325,6 +328,10 @@ fn modelled_step() -> impl Strategy<Value = Step> {
         1 => Just(Command::Hand),
         1 => Just(Command::Quiet),
         1 => Just(Command::EndForAll),
+        1 => Just(Command::RollCall),
+        1 => any::<bool>().prop_map(|locked| Command::SetLock { locked }),
+        1 => prop_oneof![Just(Floor::Open), Just(Floor::Lecture), Just(Floor::StrictLecture)]
+            .prop_map(|floor| Command::SetFloor { floor }),
         2 => Just(Command::Star),
     ];
     prop_oneof![
@@ -363,9 +370,11 @@ fn any_step() -> impl Strategy<Value = Step> {
 }
 
 fn of_a_call() -> impl Strategy<Value = Command> {
-    (call().prop_map(CallId), any::<bool>(), 0..3).prop_map(|(call, yes, which)| match which {
+    (call().prop_map(CallId), any::<bool>(), 0..5).prop_map(|(call, yes, which)| match which {
         0 => Command::MuteCall { call, muted: yes },
         1 => Command::Admit { call, welcome: yes },
+        2 => Command::QuietCall { call, quieted: yes },
+        3 => Command::LetSpeak { call },
         _ => Command::Remove { call },
     })
 }

@@ -41,6 +41,11 @@ pub struct LegMedia {
     pub payload_type: u8,
     /// Payload type of `telephone-event` (RFC 4733), if agreed.
     pub event_payload_type: Option<u8>,
+    /// Payload type of comfort noise (RFC 3389), if agreed.
+    pub comfort_payload_type: Option<u8>,
+    /// How long a packet the peer wishes: 10, 20, 40 or 60 ms are sent, of other wishes the next shorter one, of Opus
+    /// always 20 ms.
+    pub ptime: Duration,
     /// How RTCP goes.
     pub rtcp: Rtcp,
     /// How its encoder works where the codec is Opus.
@@ -48,13 +53,15 @@ pub struct LegMedia {
 }
 
 impl LegMedia {
-    /// `codec` at its static payload type (96 if it has none), without events, RTCP on the next port.
+    /// `codec` at its static payload type (96 if it has none), without events or comfort noise, 20 ms a packet, RTCP on the next port.
     pub fn new(remote: SocketAddr, codec: Codec) -> Self {
         LegMedia {
             remote,
             codec,
             payload_type: codec.static_payload_type().unwrap_or(96),
             event_payload_type: None,
+            comfort_payload_type: None,
+            ptime: Duration::from_millis(20),
             rtcp: Rtcp::NextPort,
             opus: OpusSettings::default(),
         }
@@ -104,6 +111,15 @@ pub enum Route {
     },
 }
 
+/// How a room sounds. By default voices are as they come, and all are heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sound {
+    /// Every voice is brought to the same loudness ([`conclave_mixer::RoomMixer::set_levelling`]).
+    pub levelling: bool,
+    /// No more than so many are heard at once of those in one thread ([`conclave_mixer::RoomMixer::set_most_talkers`]).
+    pub most_talkers: Option<u32>,
+}
+
 /// Who hears a play.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
@@ -136,13 +152,16 @@ impl Default for NameRules {
     }
 }
 
+/// So long a [`Command::Watch`] lasts.
+pub const WATCH_LASTS: Duration = Duration::from_secs(5);
+
 /// What the engine is told while it runs. Each acts on the next frame boundary, in the order sent;
 /// one that speaks of something that isn't there does nothing
 /// (a [`Play`](Command::Play) is answered all the same).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// The leg, which has a port by [`reserve`](crate::Engine::reserve), has been answered: from now to
-    /// its `Stop` a packet goes out every 20 ms, in one unbroken sequence and SSRC.
+    /// its `Stop` 20 ms go out every 20 ms (in packets of the length that the peer wishes), in one unbroken sequence and SSRC.
     Start {
         /// Which leg.
         leg: LegId,
@@ -170,6 +189,13 @@ pub enum Command {
         /// What it hears.
         route: Route,
     },
+    /// How a room sounds from now on; a room that is not there doesn't remember it.
+    Tune {
+        /// Which.
+        room: RoomId,
+        /// How.
+        sound: Sound,
+    },
     /// Plays clips one after the other, behind what that audience is being played already.
     Play {
         /// Its name for `StopPlay` and for the answer.
@@ -196,6 +222,17 @@ pub enum Command {
     },
     /// Ends the leg's recording now.
     FinishName {
+        /// Which leg.
+        leg: LegId,
+    },
+    /// Somebody looks at a room: for the next [`WATCH_LASTS`](crate::WATCH_LASTS) its talkers' levels are told four times
+    /// a second instead of once. Said again, it lasts on.
+    Watch {
+        /// Which room.
+        room: RoomId,
+    },
+    /// Asks how a leg's packets fare. Answered by [`Event::Reception`](crate::Event::Reception), if there is such a leg.
+    Ask {
         /// Which leg.
         leg: LegId,
     },

@@ -13,7 +13,7 @@ use std::{
 
 use crate::{
     Audience, ClipId, Command, EngineConfig, EngineError, Event, LegId, LegMedia, LegStats, PlayId,
-    Port, RoomId, Route, Tap,
+    Port, RoomId, Route, Sound, Tap,
     events::Events,
     leg::{Leg, StreamStart},
     local::Peer,
@@ -21,7 +21,9 @@ use crate::{
     plane::LegOrder,
     play::{ClipCell, Play},
     port::{PortPair, PortPool},
+    room::Ear,
     shard::Message,
+    sums::Threads,
 };
 
 /// Room for a burst on a socket that many legs share: what hundreds of them send in a few ticks.
@@ -73,9 +75,19 @@ struct Entry {
 
 #[derive(Debug)]
 struct RoomEntry {
+    /// Where its first legs are, and what is played to it.
     thread: usize,
+    /// All threads that have legs of it.
+    threads: Threads,
     legs: usize,
+    sound: Sound,
+    /// Somebody hears it.
+    tapped: bool,
 }
+
+/// The legs of a room are together in one thread up to here, so that each frame is encoded once for all of them; those that come
+/// after them stay where they are, so that a large room is the work of several cores.
+const TOGETHER: usize = 24;
 
 impl Control {
     pub(crate) fn new(
@@ -164,7 +176,20 @@ impl Control {
             }
             Command::Stop { leg } => self.stop(leg),
             Command::Route { leg, route } => self.route(leg, route),
+            Command::Tune { room, sound } => {
+                if let Some(entry) = self.rooms.get_mut(&room) {
+                    entry.sound = sound;
+                    let threads = entry.threads;
+                    self.tell_each(threads, || Message::Tune(room, sound));
+                }
+            }
             Command::Play { play, to, clips } => self.play(play, to, &clips),
+            Command::Watch { room } => {
+                if let Some(entry) = self.rooms.get(&room) {
+                    self.tell_each(entry.threads, || Message::Watch(room));
+                }
+            }
+            Command::Ask { leg } => self.order(leg, LegOrder::Ask),
             Command::StopPlay { play } => self.tell_all(|| Message::StopPlay(play)),
             Command::RecordName { leg, clip, rules } => {
                 if self.legs.get(&leg).is_some_and(|entry| entry.started) {
@@ -189,10 +214,15 @@ impl Control {
         self.clips.insert(id, Arc::new(clip.into()));
     }
 
-    pub(crate) fn tap(&self, room: RoomId, tap: Option<Box<dyn Tap>>) {
-        if let Some(entry) = self.rooms.get(&room) {
-            self.tell(entry.thread, Message::Tap(room, tap));
-        }
+    pub(crate) fn tap(&mut self, room: RoomId, tap: Option<Box<dyn Tap>>) {
+        let Some(entry) = self.rooms.get_mut(&room) else {
+            return;
+        };
+        let (at, threads, tapped) = (entry.thread, entry.threads, tap.is_some());
+        entry.tapped = tapped;
+        let there = || tapped.then_some(Ear::There(at));
+        self.tell_each(threads.without(at), || Message::Tap(room, there()));
+        self.tell(at, Message::Tap(room, tap.map(Ear::Here)));
     }
 
     pub(crate) fn tell_all(&self, message: impl Fn() -> Message) {
@@ -355,14 +385,34 @@ impl Control {
         }
     }
 
-    /// One more leg is in the room, which is opened if this is its first one; the room's thread.
+    /// One more leg is in the room, which is opened if this is its first one; the thread where the leg is to live.
     fn enter(&mut self, room: RoomId, lives_at: usize) -> usize {
         if let Some(entry) = self.rooms.get_mut(&room) {
             entry.legs += 1;
-            return entry.thread;
+            if entry.threads.has(lives_at) {
+                return lives_at;
+            }
+            if entry.legs <= TOGETHER {
+                return entry.thread;
+            }
+            entry.threads = entry.threads.and(Threads::one(lives_at));
+            let (threads, sound) = (entry.threads, entry.sound);
+            let ear = entry.tapped.then_some(Ear::There(entry.thread));
+            self.tell(lives_at, Message::OpenRoom(room));
+            self.tell(lives_at, Message::Tap(room, ear));
+            self.tell(lives_at, Message::Tune(room, sound));
+            self.tell_each(threads, || Message::SpreadRoom(room, threads));
+            return lives_at;
         }
         let thread = self.least_loaded(Some(lives_at));
-        self.rooms.insert(room, RoomEntry { thread, legs: 1 });
+        let entry = RoomEntry {
+            thread,
+            threads: Threads::one(thread),
+            legs: 1,
+            sound: Sound::default(),
+            tapped: false,
+        };
+        self.rooms.insert(room, entry);
         self.tell(thread, Message::OpenRoom(room));
         thread
     }
@@ -374,9 +424,9 @@ impl Control {
         };
         entry.legs -= 1;
         if entry.legs == 0 {
-            let thread = entry.thread;
+            let threads = entry.threads;
             self.rooms.remove(&room);
-            self.tell(thread, Message::CloseRoom(room));
+            self.tell_each(threads, || Message::CloseRoom(room));
         }
     }
 
@@ -397,6 +447,12 @@ impl Control {
     fn order(&self, leg: LegId, order: LegOrder) {
         if let Some(entry) = self.legs.get(&leg).filter(|entry| entry.started) {
             self.tell(entry.lives_at, Message::Leg(leg, order));
+        }
+    }
+
+    fn tell_each(&self, threads: Threads, message: impl Fn() -> Message) {
+        for thread in threads.iter() {
+            self.tell(thread, message());
         }
     }
 

@@ -17,6 +17,7 @@ use crate::{
     pcm::Clip,
     port::PortPool,
     shard::{Message, Shard},
+    sums::{self, Exchange, Threads},
     udp,
 };
 
@@ -63,9 +64,14 @@ impl Engine {
             peers: peers.clone(),
             threads: Vec::new(),
         };
-        for (me, inbox) in inboxes.into_iter().enumerate() {
+        let (sums, sum_inboxes): (Vec<_>, Vec<_>) = (0..peers.len())
+            .map(|_| crossbeam_channel::bounded(sums::MOST_UNDERWAY * peers.len()))
+            .unzip();
+        for (me, (inbox, sum_inbox)) in inboxes.into_iter().zip(sum_inboxes).enumerate() {
             let local = Local::new(me, peers.clone(), events.clone(), 1);
-            let shard = Shard::new(clock, poll, inbox, local).map_err(EngineError::Thread)?;
+            let exchange = Exchange::new(me, sums.clone(), sum_inbox, Arc::clone(&peers[me].meter));
+            let shard =
+                Shard::new(clock, poll, inbox, local, exchange).map_err(EngineError::Thread)?;
             let thread = thread::Builder::new()
                 .name(format!("media-{me}"))
                 .spawn(move || shard.run())
@@ -175,6 +181,6 @@ impl Drop for Engine {
 fn shards(config: &EngineConfig) -> usize {
     match config.shards {
         0 => thread::available_parallelism().map_or(1, |cores| cores.get().min(4)),
-        shards => shards.min(64),
+        shards => shards.min(Threads::MOST),
     }
 }

@@ -35,7 +35,8 @@ pub enum Event {
         /// Something was said: at least 200 ms above −50 dBFS. Otherwise nothing is kept.
         usable: bool,
     },
-    /// Somebody in a room talks; at most once a second for each.
+    /// Somebody in a room talks; at most once a second for each, in a room that is [watched](crate::Command::Watch) four
+    /// times.
     Level {
         /// Who.
         leg: LegId,
@@ -55,6 +56,13 @@ pub enum Event {
     Quiet {
         /// Which leg.
         leg: LegId,
+    },
+    /// The answer to [`Command::Ask`](crate::Command::Ask).
+    Reception {
+        /// Which leg.
+        leg: LegId,
+        /// How it is until now.
+        stats: LegStats,
     },
     /// The leg is gone; nothing more is said of it.
     Stopped {
@@ -101,10 +109,37 @@ pub struct EngineStats {
     pub dropped: u64,
     /// Ticks that were left out because the machine stood still for more than a second.
     pub ticks_left_out: u64,
+    /// What one thread's legs said in a tick and another one, with legs of the same room, did not get in time.
+    pub sums_missed: u64,
     /// How late ticks began in the last ten seconds, over all threads: the median.
     pub lateness_p50: Duration,
     /// Of those, the 99th percentile. Above 20 ms the machine is overloaded.
     pub lateness_p99: Duration,
     /// Of those, the worst.
     pub lateness_max: Duration,
+    /// How late all ticks since the start began.
+    pub lateness: Lateness,
+}
+
+/// How late ticks began, since the start: a histogram.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lateness {
+    /// How many were at most as late as each of [`BOUNDS`](Self::BOUNDS); those that were later follow.
+    pub counts: [u64; Lateness::BOUNDS.len() + 1],
+    /// All of it, added up.
+    pub sum: Duration,
+}
+
+impl Lateness {
+    /// The bounds of the histogram, each included: 1 ms is early, 20 ms a whole tick.
+    pub const BOUNDS: [Duration; 8] = [
+        Duration::from_micros(500),
+        Duration::from_millis(1),
+        Duration::from_millis(2),
+        Duration::from_millis(5),
+        Duration::from_millis(10),
+        Duration::from_millis(20),
+        Duration::from_millis(50),
+        Duration::from_millis(200),
+    ];
 }

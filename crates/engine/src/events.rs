@@ -29,7 +29,10 @@ impl Events {
             | Event::NameRecorded { .. }
             | Event::Stopped { .. }
             | Event::Noisy { .. } => true,
-            Event::Digit { .. } | Event::Level { .. } | Event::Quiet { .. } => false,
+            Event::Digit { .. }
+            | Event::Level { .. }
+            | Event::Reception { .. }
+            | Event::Quiet { .. } => false,
         };
         if answers || self.0.len() < BACKLOG {
             // Nobody listens any more only while the engine is being shut down.

@@ -13,6 +13,11 @@ pub(crate) fn time_of(tick: u64) -> Duration {
     Duration::from_millis(tick.saturating_mul(20))
 }
 
+/// How many ticks that is.
+pub(crate) fn ticks(span: Duration) -> u64 {
+    (span.as_nanos() / TICK.as_nanos()) as u64
+}
+
 /// What is to be done at `elapsed` if `next` is the tick that comes next: ticks to be left out first, and
 /// then the last one to be made up to. Nothing is due while that one is before the next.
 pub(crate) fn due(next: u64, elapsed: Duration) -> (u64, u64) {

@@ -16,6 +16,7 @@ use crate::{
     halve::{Halver, Thirder},
     music::Music,
     name::NameRecorder,
+    packing::Packing,
     play::{PlayQueue, Played},
     port::{Channel, PortKey},
     room::{LONGEST_FRAME, Room},
@@ -49,6 +50,16 @@ pub(crate) enum Ingested {
         home: usize,
     },
     Ignored,
+}
+
+/// What a leg has to say in a tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Says {
+    Nothing,
+    /// The noise that its telephone tells of while nobody speaks into it.
+    Noise,
+    /// What came from it.
+    Sound,
 }
 
 /// What a tick needs in between: not cleared for each leg anew.
@@ -111,6 +122,8 @@ const MUTE: f32 = 0.25;
 const TERMINAL: Duration = Duration::from_millis(60);
 /// Ticks between two levels of one talker.
 const LEVEL_EVERY: u64 = 50;
+/// The same in a room that somebody looks at: a quarter of a second.
+const WATCHED_LEVEL_EVERY: u64 = 13;
 
 /// In the order of its use: by the packet that comes, by what is heard in a tick, by what is said. Of thousands of legs none is
 /// in the cache any more when its turn comes, so what is used together lies together.
@@ -150,6 +163,7 @@ pub(crate) struct Leg {
     seam: Seam,
     music: Fade,
     writer: RtpWriter,
+    packing: Option<Box<Packing>>,
     encoder: Box<dyn Encoder>,
     level_due: u64,
     rtcp: RtcpSession,
@@ -184,7 +198,8 @@ impl Leg {
             rate: rate_of(&media),
             direction: Direction::SendRecv,
             latch: Latch::new(media.remote),
-            receiver: Receiver::new(media.codec, media.payload_type),
+            receiver: receiver_of(&media),
+            packing: Packing::of(&media),
             events: EventReceiver::new(),
             events_from: None,
             tones: Some(Box::new(ToneDetector::new())),
@@ -235,10 +250,23 @@ impl Leg {
     pub(crate) fn update(&mut self, media: LegMedia, direction: Direction, now: Duration) {
         let moved = media.remote != self.media.remote;
         self.latch.rearm(moved.then_some(media.remote), now);
-        if (media.codec, media.payload_type) != (self.media.codec, self.media.payload_type) {
-            self.receiver = Receiver::new(media.codec, media.payload_type);
+        let numbers = |media: &LegMedia| {
+            let LegMedia {
+                codec,
+                payload_type,
+                comfort_payload_type,
+                ..
+            } = *media;
+            (codec, payload_type, comfort_payload_type)
+        };
+        if numbers(&media) != numbers(&self.media) {
+            self.receiver = receiver_of(&media);
             self.rate = rate_of(&media);
             self.rtcp.set_clock_rate(media.codec.clock_rate());
+        }
+        if (media.codec, media.ptime) != (self.media.codec, self.media.ptime) {
+            self.drop_waiting();
+            self.packing = Packing::of(&media);
         }
         if Coding::of(&media) != Coding::of(&self.media) {
             let mut encoder = Coding::of(&media).encoder();
@@ -300,9 +328,13 @@ impl Leg {
         }
         let audio = self.media.payload_type;
         let event = self.media.event_payload_type;
-        let latched = self
-            .latch
-            .check(from, &packet, &[audio, event.unwrap_or(audio)], now);
+        let noise = self.media.comfort_payload_type;
+        let latched = self.latch.check(
+            from,
+            &packet,
+            &[audio, event.unwrap_or(audio), noise.unwrap_or(audio)],
+            now,
+        );
         if matches!(latched, Latched::NotYet | Latched::No) {
             return Ingested::Ignored;
         }
@@ -342,14 +374,13 @@ impl Leg {
         }
     }
 
-    /// This tick's 20 ms of what the leg says; false if nobody is to hear anything of it. Tells of a digit that its tone
-    /// makes certain.
+    /// This tick's 20 ms of what the leg says. Tells of a digit that its tone makes certain.
     pub(crate) fn hear(
         &mut self,
         now: Duration,
         frame: &mut [i16],
         digit: impl FnMut(Digit),
-    ) -> bool {
+    ) -> Says {
         let pulled = self.receiver.pull(now, frame);
         let tone = self.hear_tones(frame, digit);
         // What is heard now came with what was said of digits then.
@@ -361,7 +392,12 @@ impl Leg {
         if silent {
             frame.fill(0);
         }
-        pulled != Pulled::Silence && !silent
+        match pulled {
+            Pulled::Silence => Says::Nothing,
+            _ if silent => Says::Nothing,
+            Pulled::Comfort => Says::Noise,
+            Pulled::Audio | Pulled::Concealed => Says::Sound,
+        }
     }
 
     /// Whether this frame is the tone of a digit, or seems to be. The frame is silenced from its beginning on, so that of a tone
@@ -414,10 +450,16 @@ impl Leg {
         else {
             return None;
         };
-        if tick < self.level_due {
+        // So much sooner it is due where somebody looks.
+        let sooner = LEVEL_EVERY - WATCHED_LEVEL_EVERY;
+        if tick + sooner < self.level_due {
             return None;
         }
-        let level = rooms.get(room)?.as_ref()?.level(slot);
+        let room = rooms.get(room)?.as_ref()?;
+        if tick < self.level_due && !room.is_watched(tick) {
+            return None;
+        }
+        let level = room.level(slot);
         level.talking.then(|| {
             self.level_due = tick + LEVEL_EVERY;
             level.dbfs
@@ -432,9 +474,12 @@ impl Leg {
         ended: impl FnMut(PlayId),
         wire: &mut impl Wire,
     ) {
-        let units = self.media.codec.clock_rate() / 50;
+        let units = self.units();
         let left_out = sounds.tick.saturating_sub(self.next_tick);
-        self.talkspurt |= left_out > 0;
+        if left_out > 0 {
+            self.talkspurt = true;
+            self.drop_waiting();
+        }
         self.writer.skip(units.wrapping_mul(left_out as u32));
         self.next_tick = sounds.tick + 1;
 
@@ -455,6 +500,7 @@ impl Leg {
         if !self.direction.sends() || !is_reachable(remote) {
             self.part(sounds);
             self.company = Company::default();
+            self.drop_waiting();
             self.writer.skip(units);
             self.talkspurt = true;
             self.seam = Seam::default();
@@ -469,6 +515,25 @@ impl Leg {
         }
 
         let payload = self.encode(alike, frame, sounds, own);
+        let Some(mut packing) = self.packing.take() else {
+            self.send(payload, units, remote, packet, wire);
+            return;
+        };
+        let units = packing.units(units);
+        for payload in packing.add(payload) {
+            self.send(payload, units, remote, packet, wire);
+        }
+        self.packing = Some(packing);
+    }
+
+    fn send(
+        &mut self,
+        payload: &[u8],
+        units: u32,
+        remote: SocketAddr,
+        packet: &mut [u8],
+        wire: &mut impl Wire,
+    ) {
         let marker = std::mem::take(&mut self.talkspurt);
         let written = self
             .writer
@@ -476,6 +541,19 @@ impl Leg {
         if let Some(length) = written {
             self.stats.packets_out += 1;
             wire.send(self.port, Channel::Rtp, remote, &packet[..length]);
+        }
+    }
+
+    /// Units of the timestamp in a tick.
+    const fn units(&self) -> u32 {
+        self.media.codec.clock_rate() / 50
+    }
+
+    /// What waits for its packet to be full is not sent any more.
+    fn drop_waiting(&mut self) {
+        let units = self.units();
+        if let Some(packing) = &mut self.packing {
+            self.writer.skip(packing.drop_waiting(units));
         }
     }
 
@@ -627,6 +705,10 @@ impl Leg {
             Rtcp::NextPort => SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1)),
         }
     }
+}
+
+fn receiver_of(media: &LegMedia) -> Receiver {
+    Receiver::new(media.codec, media.payload_type).with_comfort_noise(media.comfort_payload_type)
 }
 
 fn rate_of(media: &LegMedia) -> Rate {

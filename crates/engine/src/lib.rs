@@ -38,6 +38,7 @@ mod local;
 mod meter;
 mod music;
 mod name;
+mod packing;
 mod pcm;
 mod plane;
 mod play;
@@ -45,15 +46,18 @@ mod port;
 mod post;
 mod room;
 mod shard;
+mod sums;
 mod tap;
 mod udp;
 
-pub use command::{Audience, Command, Direction, LegMedia, NameRules, Port, Route, Rtcp};
+pub use command::{
+    Audience, Command, Direction, LegMedia, NameRules, Port, Route, Rtcp, Sound, WATCH_LASTS,
+};
 pub use conclave_dtmf::{Digit, Way};
 pub use conclave_media::{Codec, OpusSettings};
 pub use config::{EngineConfig, EngineError};
 pub use engine::Engine;
-pub use event::{EngineStats, Event, LegStats};
+pub use event::{EngineStats, Event, Lateness, LegStats};
 pub use events::EventReceiver;
 pub use ids::{ClipId, LegId, PlayId, RoomId};
 pub use pcm::Pcm;

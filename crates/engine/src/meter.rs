@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use crate::EngineStats;
+use crate::{EngineStats, Lateness};
 
 /// Ten seconds of ticks.
 const WINDOW: usize = 500;
@@ -18,11 +18,15 @@ pub(crate) struct Meter {
     pub(crate) ignored: AtomicU64,
     pub(crate) dropped: AtomicU64,
     pub(crate) ticks_left_out: AtomicU64,
+    pub(crate) sums_missed: AtomicU64,
     /// Packets on their way to this thread from the owners of their sockets.
     pub(crate) underway: AtomicUsize,
     ticks: AtomicUsize,
     /// Lateness of the last ticks in µs, as a ring.
     lateness: [AtomicU32; WINDOW],
+    /// Of all ticks: the counts of [`Lateness`], and the sum in µs.
+    late: [AtomicU64; Lateness::BOUNDS.len() + 1],
+    late_sum: AtomicU64,
 }
 
 impl Default for Meter {
@@ -33,9 +37,12 @@ impl Default for Meter {
             ignored: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
             ticks_left_out: AtomicU64::new(0),
+            sums_missed: AtomicU64::new(0),
             underway: AtomicUsize::new(0),
             ticks: AtomicUsize::new(0),
             lateness: [const { AtomicU32::new(0) }; WINDOW],
+            late: [const { AtomicU64::new(0) }; Lateness::BOUNDS.len() + 1],
+            late_sum: AtomicU64::new(0),
         }
     }
 }
@@ -45,6 +52,9 @@ impl Meter {
         let at = self.ticks.fetch_add(1, Relaxed) % WINDOW;
         let micros = u32::try_from(late.as_micros()).unwrap_or(u32::MAX);
         self.lateness[at].store(micros, Relaxed);
+        let bucket = Lateness::BOUNDS.partition_point(|bound| *bound < late);
+        self.late[bucket].fetch_add(1, Relaxed);
+        self.late_sum.fetch_add(u64::from(micros), Relaxed);
     }
 
     pub(crate) fn count(counter: &AtomicU64, by: usize) {
@@ -69,7 +79,12 @@ pub(crate) fn stats<'a>(meters: impl Iterator<Item = &'a Meter>) -> EngineStats 
         stats.ignored += meter.ignored.load(Relaxed);
         stats.dropped += meter.dropped.load(Relaxed);
         stats.ticks_left_out += meter.ticks_left_out.load(Relaxed);
+        stats.sums_missed += meter.sums_missed.load(Relaxed);
         meter.recent(&mut lateness);
+        for (sum, count) in stats.lateness.counts.iter_mut().zip(&meter.late) {
+            *sum += count.load(Relaxed);
+        }
+        stats.lateness.sum += Duration::from_micros(meter.late_sum.load(Relaxed));
     }
     lateness.sort_unstable();
     let at = |percent: usize| {
@@ -99,5 +114,11 @@ mod tests {
         assert_eq!(seen.lateness_p50, Duration::from_micros(250));
         assert_eq!(seen.lateness_p99, Duration::from_micros(495));
         assert_eq!(seen.lateness_max, Duration::from_micros(499));
+        // The first one, 9 s late, is in the histogram still.
+        let mut counts = [0; Lateness::BOUNDS.len() + 1];
+        (counts[0], counts[8]) = (500, 1);
+        assert_eq!(seen.lateness.counts, counts);
+        let sum = Duration::from_secs(9) + Duration::from_micros(500 * 499 / 2);
+        assert_eq!(seen.lateness.sum, sum);
     }
 }

@@ -4,19 +4,22 @@
 use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use conclave_dtmf::{Digit, Way};
+use conclave_mixer::SlotId;
 
 use crate::{
-    ClipId, Direction, Event, LegId, LegMedia, NameRules, PlayId, RoomId, Route, Tap,
+    ClipId, Direction, Event, LegId, LegMedia, NameRules, PlayId, RoomId, Route, Sound,
+    WATCH_LASTS,
     encoding::SharedEncoding,
     events::Events,
-    grid::time_of,
-    leg::{Ingested, Leg, Scratch, Seat, Sounds, Wire},
+    grid::{ticks, time_of},
+    leg::{Ingested, Leg, Says, Scratch, Seat, Sounds, Wire},
     music::Music,
     name::NameRecorder,
     pcm::Clip,
     play::{ClipCell, Play},
     port::{Channel, PortKey},
-    room::{LONGEST_FRAME, Room},
+    room::{Ear, LONGEST_FRAME, Room},
+    sums::{Bundle, Outgoing, Threads, Told},
 };
 
 /// What a leg is told, wherever it is.
@@ -26,6 +29,7 @@ pub(crate) enum LegOrder {
         direction: Direction,
     },
     Stop,
+    Ask,
     Route(Route),
     Play(Play),
     RecordName {
@@ -162,6 +166,18 @@ impl Plane {
         self.room_places.insert(id, place);
     }
 
+    /// Other threads have legs of the room, too.
+    pub(crate) fn spread_room(&mut self, id: RoomId, elsewhere: Threads) {
+        if let Some(room) = self.room_mut(id) {
+            room.spread(elsewhere);
+        }
+    }
+
+    fn room_mut(&mut self, id: RoomId) -> Option<&mut Room> {
+        let place = *self.room_places.get(&id)?;
+        self.rooms[place].as_mut()
+    }
+
     /// Its last leg has left.
     pub(crate) fn close_room(&mut self, id: RoomId) {
         let Some(place) = self.room_places.remove(&id) else {
@@ -213,6 +229,7 @@ impl Plane {
                 }
                 LegOrder::Update { .. }
                 | LegOrder::Stop
+                | LegOrder::Ask
                 | LegOrder::Route(_)
                 | LegOrder::FinishName
                 | LegOrder::Datagram { .. } => {}
@@ -229,6 +246,10 @@ impl Plane {
                 }
             }
             LegOrder::Stop => self.stop(id, now, wire),
+            LegOrder::Ask => {
+                let stats = leg.stats();
+                self.events.say(Event::Reception { leg: id, stats });
+            }
             LegOrder::Route(route) => self.route(place, route),
             LegOrder::Play(play) => {
                 if let Err(play) = leg.plays.push(play) {
@@ -255,17 +276,29 @@ impl Plane {
     }
 
     /// Somebody hears all of a room from now on, or nobody any more.
-    pub(crate) fn tap(&mut self, room: RoomId, tap: Option<Box<dyn Tap>>) {
-        let place = self.room_places.get(&room).copied();
-        if let Some(room) = place.and_then(|place| self.rooms[place].as_mut()) {
-            room.set_tap(tap);
+    pub(crate) fn tap(&mut self, room: RoomId, ear: Option<Ear>) {
+        if let Some(room) = self.room_mut(room) {
+            room.set_tap(ear);
+        }
+    }
+
+    /// Somebody looks at a room.
+    pub(crate) fn watch(&mut self, room: RoomId) {
+        let until = self.tick;
+        if let Some(room) = self.room_mut(room) {
+            room.watch(until, ticks(WATCH_LASTS));
+        }
+    }
+
+    pub(crate) fn tune(&mut self, room: RoomId, sound: Sound) {
+        if let Some(room) = self.room_mut(room) {
+            room.tune(sound);
         }
     }
 
     /// Queues a play to a room.
     pub(crate) fn play_to_room(&mut self, room: RoomId, play: Play) {
-        let place = self.room_places.get(&room).copied();
-        let refused = match place.and_then(|place| self.rooms[place].as_mut()) {
+        let refused = match self.room_mut(room) {
             Some(room) => room.play(play).err(),
             None => Some(play.id),
         };
@@ -283,10 +316,10 @@ impl Plane {
         }
     }
 
-    /// 20 ms of everything: what was said goes into the rooms, each room is mixed once, each leg gets its packet.
-    pub(crate) fn tick(&mut self, wire: &mut impl Wire) {
+    /// The first half of a tick: what each leg has said in 20 ms, and what is played, goes into the rooms; what other threads
+    /// are to know of that goes out.
+    pub(crate) fn listen(&mut self, outgoing: &mut Outgoing) {
         let (tick, now) = (self.tick, time_of(self.tick));
-        self.tick += 1;
         self.sort();
         let events = &self.events;
         let ended = |play| events.say(Event::PlayEnded { play });
@@ -298,17 +331,21 @@ impl Plane {
             }
             let frame = &mut frame[..leg.rate().frame_len()];
             let id = leg.id;
-            let audible = leg.hear(now, frame, |digit| {
+            let says = leg.hear(now, frame, |digit| {
                 events.say(digit_of(id, Way::Tone, digit));
             });
             if let Seat::Room { room, slot, heard } = leg.seat
-                && audible
+                && says != Says::Nothing
                 && let Some(Some(room)) = self.rooms.get_mut(room)
             {
-                room.write(slot, frame);
-                if heard {
-                    room.tap(id, frame);
+                room.write(slot, frame, says == Says::Sound);
+                if heard && says == Says::Sound {
+                    room.tap(id, leg.rate(), frame, outgoing);
                 }
+            }
+            if says == Says::Noise {
+                // The others hear that the line is open; it is nobody's voice, and no noise that comes over the line.
+                frame.fill(0);
             }
             if leg.name.as_mut().is_some_and(|name| name.take(frame)) {
                 finish_name(events, leg.id, leg.name.take());
@@ -328,9 +365,48 @@ impl Plane {
                 Seat::Room { room, slot, .. } if room == place => Some(slot),
                 Seat::Room { .. } | Seat::Silence | Seat::Music => None,
             };
-            room.mix(tick, slot_of, ended);
+            let prompt = room.prompt(&mut frame, ended).map(|prompt| {
+                let frame = &frame[..prompt.rate.frame_len()];
+                room.announce(prompt.rate, frame, prompt.except.and_then(slot_of));
+                (prompt, frame)
+            });
+            room.tell(prompt, outgoing);
         }
+    }
 
+    /// What the legs of another thread say in this tick.
+    pub(crate) fn hear(&mut self, bundle: &Bundle) {
+        for (id, told, rate, samples) in bundle.items() {
+            let Some(&place) = self.room_places.get(&id) else {
+                continue;
+            };
+            let except = match told {
+                Told::Prompt { except } => except.and_then(|leg| self.slot(leg, place)),
+                Told::Speech { .. } | Told::Voice { .. } | Told::Rate => None,
+            };
+            if let Some(Some(room)) = self.rooms.get_mut(place) {
+                room.hear(told, rate, samples, except);
+            }
+        }
+    }
+
+    /// The slot of a leg in the room at this place.
+    fn slot(&self, leg: LegId, place: usize) -> Option<SlotId> {
+        match self.legs[*self.places.get(&leg)?].seat {
+            Seat::Room { room, slot, .. } if room == place => Some(slot),
+            Seat::Room { .. } | Seat::Silence | Seat::Music => None,
+        }
+    }
+
+    /// The second half: each room is mixed once, each leg gets its packet.
+    pub(crate) fn speak(&mut self, wire: &mut impl Wire) {
+        let (tick, now) = (self.tick, time_of(self.tick));
+        self.tick += 1;
+        let events = &self.events;
+        let ended = |play| events.say(Event::PlayEnded { play });
+        for room in self.rooms.iter_mut().flatten() {
+            room.mix(tick);
+        }
         let mut sounds = Sounds {
             tick,
             rooms: &mut self.rooms,

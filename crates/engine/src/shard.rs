@@ -14,7 +14,7 @@ use std::{
 use crossbeam_channel::Receiver;
 
 use crate::{
-    LegId, LegMedia, PlayId, RoomId, Tap, grid,
+    LegId, LegMedia, PlayId, RoomId, Sound, grid,
     homes::Homes,
     leg::Leg,
     local::{Local, Parcel},
@@ -23,6 +23,8 @@ use crate::{
     plane::LegOrder,
     play::Play,
     port::{Channel, PortKey, PortPair},
+    room::Ear,
+    sums::{Exchange, Threads},
     udp::{BATCH, Inbound},
 };
 
@@ -74,8 +76,12 @@ pub(crate) enum Message {
     Leg(LegId, LegOrder),
     OpenRoom(RoomId),
     CloseRoom(RoomId),
+    /// The threads that have legs of a room, this one among them.
+    SpreadRoom(RoomId, Threads),
+    Tune(RoomId, Sound),
     PlayToRoom(RoomId, Play),
-    Tap(RoomId, Option<Box<dyn Tap>>),
+    Tap(RoomId, Option<Ear>),
+    Watch(RoomId),
     /// To all threads: whoever has it ends it.
     StopPlay(PlayId),
     Music(Arc<Clip>),
@@ -94,6 +100,7 @@ pub(crate) struct Shard {
     ready: Vec<(PortKey, Channel)>,
     homes: Homes,
     local: Local,
+    exchange: Exchange,
 }
 
 impl Shard {
@@ -103,6 +110,7 @@ impl Shard {
         poll: Duration,
         inbox: Receiver<Message>,
         local: Local,
+        exchange: Exchange,
     ) -> io::Result<Self> {
         Ok(Shard {
             clock,
@@ -112,6 +120,7 @@ impl Shard {
             ready: Vec::new(),
             homes: Homes::new()?,
             local,
+            exchange,
         })
     }
 
@@ -136,17 +145,20 @@ impl Shard {
     }
 
     fn tick(&mut self) {
-        let local = &mut self.local;
+        let (local, exchange) = (&mut self.local, &mut self.exchange);
         let (left_out, last) = grid::due(local.plane.next_tick(), self.clock.elapsed());
         if left_out > 0 {
             local.plane.skip_to(local.plane.next_tick() + left_out);
             Meter::count(&local.meter.ticks_left_out, left_out as usize);
         }
         while local.plane.next_tick() <= last {
-            let late = self.clock.elapsed();
-            let late = late.saturating_sub(grid::time_of(local.plane.next_tick()));
-            local.meter.tick_began(late);
-            local.plane.tick(&mut local.post);
+            let tick = local.plane.next_tick();
+            let late = || self.clock.elapsed().saturating_sub(grid::time_of(tick));
+            local.plane.listen(exchange.outgoing());
+            exchange.send(tick);
+            exchange.gather(tick, late, |bundle| local.plane.hear(bundle));
+            local.meter.tick_began(late());
+            local.plane.speak(&mut local.post);
             local.post.flush();
         }
     }
@@ -201,8 +213,14 @@ impl Shard {
             Message::Arrive { leg, pair } => local.arrive(leg, &pair, now),
             Message::OpenRoom(room) => local.plane.open_room(room),
             Message::CloseRoom(room) => local.plane.close_room(room),
+            Message::SpreadRoom(room, threads) => {
+                let elsewhere = threads.without(local.me());
+                local.plane.spread_room(room, elsewhere);
+            }
+            Message::Tune(room, sound) => local.plane.tune(room, sound),
             Message::PlayToRoom(room, play) => local.plane.play_to_room(room, play),
-            Message::Tap(room, tap) => local.plane.tap(room, tap),
+            Message::Tap(room, ear) => local.plane.tap(room, ear),
+            Message::Watch(room) => local.plane.watch(room),
             Message::StopPlay(play) => local.stop_play(play),
             Message::Music(clip) => local.plane.set_music(clip),
             Message::Parcel(parcel) => local.unpack(&parcel, now),

@@ -2,12 +2,17 @@
 
 mod common;
 
-use std::{sync::atomic::Ordering::SeqCst, thread, time::Instant};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, atomic::Ordering::SeqCst},
+    thread,
+    time::Instant,
+};
 
 use common::*;
 use conclave_engine::{
     Audience, ClipId, Codec, Command, Direction, EngineConfig, Event, LegId, LegMedia, NameRules,
-    Pcm, PlayId, Port, RoomId, Route, Rtcp,
+    Pcm, PlayId, Port, RoomId, Route, Rtcp, Tap,
 };
 use conclave_media::{MAX_REPORT, Reception, RtcpSession, RtpWriter};
 use conclave_mixer::{Rate, tone::Tone};
@@ -270,6 +275,108 @@ fn a_leg_that_moves_between_threads_loses_no_packet() {
     }
     let stats = engine.stats();
     assert_eq!((stats.legs, stats.rooms, stats.dropped), (0, 0, 0));
+}
+
+/// What a tap heard of each leg, and of plays: frames, and the highest peak. And the ticks.
+#[derive(Clone, Default)]
+struct Tapped(Arc<Mutex<(BTreeMap<Option<LegId>, (usize, i16)>, Vec<u64>)>>);
+
+impl Tap for Tapped {
+    fn hear(&mut self, from: Option<LegId>, frame: &[i16]) {
+        let peak = frame.iter().map(|x| x.saturating_abs()).max().unwrap_or(0);
+        let heard = &mut self.0.lock().unwrap().0;
+        let (frames, highest) = heard.entry(from).or_default();
+        (*frames, *highest) = (*frames + 1, peak.max(*highest));
+    }
+
+    fn end_tick(&mut self, tick: u64) {
+        self.0.lock().unwrap().1.push(tick);
+    }
+}
+
+#[test]
+fn a_large_room_is_one_room_though_two_threads_have_it() {
+    let (engine, events) = start_with(EngineConfig {
+        shards: 2,
+        ..EngineConfig::default()
+    });
+    engine.add_clip(ClipId(1), tone(1_300.0, 5_000));
+    // The first ones are together, the last ones where their sockets are: in both threads.
+    let tone_of = |n| match n {
+        0 => 500,
+        59 => 700,
+        58 => 900,
+        _ => 0,
+    };
+    let phones: Vec<_> = (0..60)
+        .map(|n| Phone::call(&engine, n, Port::Shared, Codec::Pcmu, tone_of(n)))
+        .collect();
+    let (first, last) = phones.split_at(50);
+    for phone in first {
+        room(&engine, phone.leg, 1);
+    }
+    let tapped = Tapped::default();
+    engine.tap(RoomId(1), Box::new(tapped.clone()));
+    for phone in last {
+        room(&engine, phone.leg, 1);
+    }
+    thread::sleep(millis(400));
+    engine.send(Command::Play {
+        play: PlayId(1),
+        to: Audience::Room {
+            room: RoomId(1),
+            except: Some(LegId(59)),
+        },
+        clips: vec![ClipId(1)],
+    });
+    thread::sleep(millis(200));
+    phones.iter().for_each(|phone| drop(phone.take()));
+    *tapped.0.lock().unwrap() = Default::default();
+    thread::sleep(millis(1_000));
+    engine.untap(RoomId(1));
+    let (heard, ticks) = std::mem::take(&mut *tapped.0.lock().unwrap());
+    assert!(ticks.len() > 40, "{ticks:?}");
+    assert!(ticks.windows(2).all(|w| w[1] == w[0] + 1), "{ticks:?}");
+    for n in 0..60 {
+        let (frames, peak) = heard[&Some(LegId(n))];
+        assert!(frames.abs_diff(ticks.len()) <= 1, "leg {n}: {frames}");
+        assert_eq!(peak > 2_000, tone_of(n) != 0, "leg {n}: {peak}");
+    }
+    let (frames, peak) = heard[&None];
+    assert!(frames.abs_diff(ticks.len()) <= 1 && peak > 2_000);
+    for (n, phone) in (0..).zip(&phones) {
+        let got = phone.take();
+        assert_unbroken(&got);
+        assert!(got.len() > 40, "{} packets", got.len());
+        let sound = Sound(samples(&got));
+        for (who, hz) in [(0, 500), (59, 700), (58, 900)] {
+            if who == n {
+                sound.lacks(hz);
+            } else {
+                sound.has(hz);
+            }
+        }
+        if n == 59 {
+            sound.lacks(1_300);
+        } else {
+            sound.has(1_300);
+        }
+    }
+    let stats = engine.stats();
+    assert_eq!((stats.rooms, stats.dropped), (1, 0));
+    engine.send(Command::StopPlay { play: PlayId(1) });
+    let ended = |event: &Event| matches!(event, Event::PlayEnded { .. });
+    wait_for(&events, |event| ended(event).then_some(()));
+    for phone in &phones {
+        engine.send(Command::Stop { leg: phone.leg });
+    }
+    for _ in &phones {
+        wait_for(&events, |event| {
+            assert!(!ended(event), "it ended twice");
+            matches!(event, Event::Stopped { .. }).then_some(())
+        });
+    }
+    assert_eq!(engine.stats().rooms, 0);
 }
 
 #[test]

@@ -7,6 +7,11 @@ const OUTLIERS: usize = 2;
 /// Below this many packets every one counts.
 const FEW: usize = 50;
 
+/// What delays may differ by on a steady network.
+const STEADY_US: i64 = 4_000;
+/// Of what they differ by beyond that, one part is added.
+const PART: i64 = 12;
+
 /// The relative delays of the last packets: arrival time minus media time, in microseconds. Only
 /// differences between them mean anything.
 pub(crate) struct DelayWindow {
@@ -16,6 +21,8 @@ pub(crate) struct DelayWindow {
     filled: usize,
     at: usize,
     edge: i32,
+    /// The earliest.
+    least: i32,
     stale: u8,
 }
 
@@ -27,6 +34,7 @@ impl DelayWindow {
             filled: 0,
             at: 0,
             edge: 0,
+            least: 0,
             stale: 0,
         }
     }
@@ -53,6 +61,8 @@ impl DelayWindow {
         self.stale += 1;
         if self.filled <= FEW || delay > self.edge || self.stale >= 8 {
             self.edge = self.find_edge();
+            let delays = &self.delays[..self.filled];
+            self.least = delays.iter().fold(i32::MAX, |least, &d| least.min(d));
             self.stale = 0;
         }
     }
@@ -61,6 +71,30 @@ impl DelayWindow {
     /// time t is here by t + edge.
     pub(crate) const fn edge_us(&self) -> i64 {
         self.reference + self.edge as i64
+    }
+
+    /// How much later than the edge packets are to be expected yet: a twelfth of what the delays differ by, as far as that
+    /// is more than the few milliseconds of a network that does not jitter.
+    pub(crate) const fn margin_us(&self) -> i64 {
+        let spread = self.edge as i64 - self.least as i64;
+        let spread = spread - STEADY_US;
+        if spread > 0 { spread / PART } else { 0 }
+    }
+
+    /// By how much the latest of the last second is later than the latest of a second some three before: what a slow clock
+    /// adds. It takes a while to tell.
+    pub(crate) fn rise_us(&self) -> i64 {
+        if self.filled < WINDOW {
+            return 0;
+        }
+        // From the oldest on.
+        let (new, old) = self.delays.split_at(self.at);
+        let latest = |part: usize| {
+            let all = old.iter().chain(new);
+            let part = all.skip(part * (WINDOW / 4)).take(WINDOW / 4);
+            part.fold(i32::MIN, |latest, &d| latest.max(d))
+        };
+        (i64::from(latest(3)) - i64::from(latest(0))).max(0)
     }
 
     fn find_edge(&self) -> i32 {
@@ -99,5 +133,19 @@ mod tests {
             window.push(900_000);
         }
         assert_eq!(window.edge_us(), 900_000);
+    }
+
+    #[test]
+    fn the_margin_grows_with_the_jitter_and_the_rise_is_that_of_the_clock() {
+        let mut window = DelayWindow::new();
+        for packet in 0..WINDOW {
+            window.push([0, 3_900][packet % 2]);
+        }
+        assert_eq!((window.margin_us(), window.rise_us()), (0, 0));
+        for packet in 0..WINDOW as i64 + 8 {
+            window.push([0, 64_000][packet as usize % 2] + 4 * packet);
+        }
+        assert!((5_000..5_200).contains(&window.margin_us()));
+        assert_eq!(window.rise_us(), 600);
     }
 }

@@ -25,6 +25,7 @@
 //! ```
 
 mod codec;
+mod comfort;
 mod conceal;
 mod delay;
 mod g711;
@@ -37,6 +38,7 @@ mod reception;
 mod rtcp;
 mod rtp;
 mod store;
+mod timescale;
 
 pub use codec::{Codec, Decoder, Encoder};
 pub use latch::{Latch, Latched};

@@ -2,11 +2,13 @@ use core::ops::Range;
 use core::time::Duration;
 
 use crate::codec::{Codec, Decoder};
+use crate::comfort::{self, ComfortNoise};
 use crate::conceal::Concealer;
 use crate::delay::DelayWindow;
 use crate::reception::{Reception, Seen, Sequence};
 use crate::rtp::RtpPacket;
 use crate::store::{PacketStore, Slot};
+use crate::timescale::Splice;
 
 /// The incoming stream of one leg: packets in as they arrive, one frame out for each tick.
 ///
@@ -19,16 +21,20 @@ use crate::store::{PacketStore, Slot};
 ///
 /// The delay follows what is measured. For each of the last 200 packets the receiver knows how late
 /// it was (arrival minus media time); the *edge* is the third latest of them, so that stragglers
-/// don't count.
+/// don't count. The *target* is the edge, and a twelfth of what the delays differ by beyond 4 ms.
 ///
 /// - A stream, and each talkspurt after a pause, begins at the first tick that is past the edge: on a
 ///   clean network at the tick after its first packet.
-/// - *It grows* by a frame when a packet comes after the tick that wanted it and the edge says that
-///   more such will come (or when nothing else is there to be played); up to 200 ms. The frame
-///   that was made up meanwhile is all that is heard of it. A straggler is dropped instead.
-/// - *It shrinks* by a frame when for some time every packet was there a whole frame and 2 ms before
-///   its tick: after ten such packets where the frame is silent, else after fifty (sooner where several
-///   frames are to spare), by blending two frames into one.
+/// - *It grows* where the target, or the edge as a slow clock will have moved it in three seconds, is later than the tick:
+///   what is said is stretched until a whole frame is gained, since a tick more is what a later packet needs. It grows
+///   by the frame that was made up when a packet comes after the tick that wanted it and the edge says that
+///   more such will come (or when nothing else is there to be played). A straggler is dropped instead. It is 200 ms at most.
+/// - *It shrinks* where for some time every packet was there a whole frame, the target's margin and 2 ms before
+///   its tick, and by what stands before it in its frame: after ten such packets where the frame is silent, after fifteen
+///   where the sound repeats itself, else after forty (sooner where several frames are to spare).
+///
+///   It is stretched and shortened by overlap-add at the place where the sound is most like itself, by 2.5 to 15 ms at
+///   once.
 ///
 /// - Where packets tell again what the one before them said (in-band FEC), it grows by the frame that was made up for the
 ///   second loss in ten seconds, and keeps it until there have been ten without: so the next packet is there when one is lost.
@@ -39,7 +45,8 @@ use crate::store::{PacketStore, Slot};
 /// makes of a loss, fading out within 120 ms, and of a silence that it was told of (DTX), for half a second; where it has no
 /// way to do so the last pitch periods, fading out within 60 ms. A pause of the sender (timestamps go on, no packet
 /// is missing by sequence number) is silence and not loss; so is the time filled by packets of
-/// other payload types, such as telephone events, which are to be pushed as well.
+/// other payload types, such as telephone events, which are to be pushed as well. Where the sender tells of the noise in its
+/// pauses ([`with_comfort_noise`](Self::with_comfort_noise)), that is heard until it speaks again.
 pub struct Receiver {
     codec: Codec,
     payload_type: u8,
@@ -66,15 +73,19 @@ pub struct Receiver {
     made_up: usize,
     /// The sender has said that it goes on with silence (DTX): what is missing is its noise, and no loss.
     quiet: bool,
+    comfort: Option<Box<ComfortNoise>>,
+    /// The sender has told of its noise and not spoken since.
+    pausing: bool,
     /// How much of the present frame the concealer knows.
     remembered: usize,
     /// Packets for which a loss is expected yet.
     lossy: u32,
-    /// Packets in a row that had a frame to spare, and how many frames the last one had.
+    /// Packets in a row that had something to spare, and the least that one of them had, in samples.
     roomy: u32,
-    spare_frames: u32,
-    /// The frame that is blended away when the delay shrinks.
-    spare: Vec<i16>,
+    spare: usize,
+    /// Samples that are to be gained by stretching, and for how many frames there was no good place for it.
+    wanted: usize,
+    unstretched: u32,
     counts: Counts,
 }
 
@@ -103,6 +114,8 @@ pub enum Pulled {
     Audio,
     /// In part or wholly made up for what was lost, late, or by DTX not sent.
     Concealed,
+    /// Only the noise that the sender told of for its pauses (RFC 3389): neither speech nor loss.
+    Comfort,
     /// Nothing: zeros. No stream, or a pause in it.
     Silence,
 }
@@ -111,8 +124,16 @@ impl Pulled {
     /// With samples of the peer's beside.
     const fn and_audio(self) -> Self {
         match self {
-            Self::Silence => Self::Audio,
+            Self::Silence | Self::Comfort => Self::Audio,
             Self::Audio | Self::Concealed => self,
+        }
+    }
+
+    /// With noise of a pause beside.
+    const fn and_comfort(self) -> Self {
+        match self {
+            Self::Silence => Self::Comfort,
+            Self::Audio | Self::Concealed | Self::Comfort => self,
         }
     }
 }
@@ -136,8 +157,10 @@ pub struct ReceiverStats {
     pub concealed_frames: u64,
     /// Lost packets of which the next one told.
     pub recovered: u64,
-    /// Frames blended away to shorten the delay.
-    pub dropped_frames: u64,
+    /// How often what was said was shortened by some milliseconds, so that the delay is shorter.
+    pub shortened: u64,
+    /// How often it was stretched by some, so that the delay is longer.
+    pub stretched: u64,
     /// How often another source took over or the timestamps jumped.
     pub restarts: u64,
     /// Interarrival jitter (RFC 3550 section 6.4.1).
@@ -154,7 +177,8 @@ struct Counts {
     overflow: u64,
     concealed_frames: u64,
     recovered: u64,
-    dropped_frames: u64,
+    shortened: u64,
+    stretched: u64,
     restarts: u64,
     /// Of sources before the present one.
     received: u64,
@@ -175,6 +199,7 @@ enum Playout {
 enum Step {
     Decode,
     Pause(i64),
+    Comfort(i64),
     Conceal(i64),
 }
 
@@ -191,7 +216,14 @@ const ABANDONED: Duration = Duration::from_millis(200);
 /// A packet must be this much earlier than a frame before its tick to count as having one to spare.
 const SLACK_US: i64 = 2_000;
 const ROOMY_IN_SILENCE: u32 = 10;
-const ROOMY_IN_SPEECH: u32 = 50;
+const ROOMY_IN_VOICE: u32 = 15;
+const ROOMY_IN_SPEECH: u32 = 40;
+/// A splice whose ends are as alike is not heard.
+const ALIKE: f32 = 0.8;
+/// For so many frames a good place to stretch is waited for.
+const PATIENCE: u32 = 10;
+/// A packet that is less than this before its tick may soon be after it.
+const CLOSE_US: i64 = 1_000;
 /// After a loss another one is expected for so many packets.
 const LOSSY: u32 = 500;
 /// Mean amplitude below which a frame may go unnoticed: about −50 dBFS.
@@ -218,19 +250,29 @@ impl Receiver {
             store: PacketStore::new(codec.max_waiting()),
             playout: Playout::Waiting,
             played: 0,
-            decoded: vec![0; longest].into(),
+            decoded: vec![0; longest + codec.frame_samples()].into(),
             ready: 0..0,
             payload: vec![0; codec.max_payload()].into(),
             concealer: Concealer::new(codec.sample_rate()),
             made_up: 0,
             quiet: false,
+            comfort: None,
+            pausing: false,
             remembered: 0,
             lossy: 0,
             roomy: 0,
-            spare_frames: 0,
-            spare: vec![0; codec.frame_samples()],
+            spare: 0,
+            wanted: 0,
+            unstretched: 0,
             counts: Counts::default(),
         }
+    }
+
+    /// The same, that also takes comfort noise (RFC 3389) under this payload type, if one was negotiated.
+    #[must_use]
+    pub fn with_comfort_noise(mut self, payload_type: Option<u8>) -> Self {
+        self.comfort = payload_type.map(|number| Box::new(ComfortNoise::new(number)));
+        self
     }
 
     /// Which codec the frames come from.
@@ -240,7 +282,11 @@ impl Receiver {
 
     /// Takes a packet that arrived at `arrival`.
     pub fn push(&mut self, packet: &RtpPacket<'_>, arrival: Duration) -> Pushed {
-        let ours = packet.payload_type() == self.payload_type;
+        let noise = self
+            .comfort
+            .as_ref()
+            .is_some_and(|noise| noise.is_told_by(packet.payload_type()));
+        let ours = noise || packet.payload_type() == self.payload_type;
         if !ours && self.sequence.reception().ssrc != Some(packet.ssrc()) {
             // Telephone events with an SSRC of their own, beside the audio: another sequence, and no change of source.
             return Pushed::OtherPayload;
@@ -264,7 +310,14 @@ impl Receiver {
         if !ours {
             return Pushed::OtherPayload;
         }
-        let Some(samples) = self.codec.samples_in(packet.payload()) else {
+        let samples = if noise {
+            let told = 1..=self.codec.max_payload();
+            let frame = self.codec.sample_rate() as usize / 1_000 * comfort::MS as usize;
+            told.contains(&packet.payload().len()).then_some(frame)
+        } else {
+            self.codec.samples_in(packet.payload())
+        };
+        let Some(samples) = samples else {
             self.counts.refused += 1;
             return Pushed::Refused;
         };
@@ -276,7 +329,8 @@ impl Receiver {
             self.counts.late += 1;
             return Pushed::Late;
         }
-        let slot = Slot::new(timestamp, number, length, micros(arrival));
+        let mut slot = Slot::new(timestamp, number, length, micros(arrival));
+        slot.is_noise = noise;
         while self.store.len() > 0 && !self.store.has_room(packet.payload().len()) {
             self.skip_oldest();
         }
@@ -292,12 +346,19 @@ impl Receiver {
         if let Playout::Waiting = self.playout
             && !self.begin_playing(now)
         {
+            if self.pausing && self.make_comfort(out) {
+                return Pulled::Comfort;
+            }
             out.fill(0);
             return Pulled::Silence;
         }
         let pulled = self.assemble(now, out);
         if pulled == Pulled::Audio {
-            self.shrink(now, out);
+            if self.wanted > 0 {
+                self.stretch(out);
+            } else {
+                self.shrink(now, out);
+            }
         }
         self.remember(out);
         pulled
@@ -315,7 +376,8 @@ impl Receiver {
             overflow: counts.overflow,
             concealed_frames: counts.concealed_frames,
             recovered: counts.recovered,
-            dropped_frames: counts.dropped_frames,
+            shortened: counts.shortened,
+            stretched: counts.stretched,
             restarts: counts.restarts,
             jitter: Duration::from_secs_f64(
                 f64::from(now.jitter) / f64::from(self.codec.clock_rate()),
@@ -367,7 +429,9 @@ impl Receiver {
         self.delays.clear();
         self.sequence.forget_timing();
         self.playout = Playout::Waiting;
+        self.pausing = false;
         self.roomy = 0;
+        self.wanted = 0;
     }
 
     /// Unwraps the timestamp and measures how late the packet is.
@@ -459,7 +523,11 @@ impl Receiver {
                 self.ready.start += length;
                 self.concealer.end(part);
                 filled += length;
-                pulled = pulled.and_audio();
+                pulled = if self.pausing {
+                    pulled.and_comfort()
+                } else {
+                    pulled.and_audio()
+                };
                 continue;
             }
             match self.next_step(now) {
@@ -468,7 +536,11 @@ impl Receiver {
                     if length > 0 {
                         self.concealer.end(&mut out[filled..filled + length]);
                         filled += length;
-                        pulled = pulled.and_audio();
+                        pulled = if self.pausing {
+                            pulled.and_comfort()
+                        } else {
+                            pulled.and_audio()
+                        };
                     }
                 }
                 Step::Pause(ticks) => {
@@ -485,6 +557,15 @@ impl Receiver {
                     }
                     self.pass(length, false);
                     filled += length;
+                }
+                Step::Comfort(ticks) => {
+                    let length = self.samples_of(ticks).min(room);
+                    let part = &mut out[filled..filled + length];
+                    self.make_comfort(part);
+                    self.concealer.end(part);
+                    self.pass(length, false);
+                    filled += length;
+                    pulled = pulled.and_comfort();
                 }
                 Step::Conceal(ticks) => {
                     pulled = Pulled::Concealed;
@@ -509,7 +590,19 @@ impl Receiver {
                 self.playout = Playout::Waiting;
             }
         }
+        if self.pausing && self.store.len() == 0 {
+            self.playout = Playout::Waiting;
+        }
         pulled
+    }
+
+    /// Fills with the noise that the sender told of; false if it is to tell of none.
+    fn make_comfort(&mut self, part: &mut [i16]) -> bool {
+        let Some(noise) = &mut self.comfort else {
+            return false;
+        };
+        noise.fill(part);
+        true
     }
 
     /// Puts in a lost packet of which the waiting one tells, if that is all that is missing before it.
@@ -567,7 +660,11 @@ impl Receiver {
                 return Step::Conceal(i64::MAX);
             };
             let Some(front) = self.store.front().copied() else {
-                return Step::Conceal(i64::MAX);
+                return if self.pausing {
+                    Step::Comfort(i64::MAX)
+                } else {
+                    Step::Conceal(i64::MAX)
+                };
             };
             let gap = front.timestamp - next;
             if front.end() <= next {
@@ -588,6 +685,8 @@ impl Receiver {
                 self.drop_late();
             } else if gap <= 0 {
                 return Step::Decode;
+            } else if self.pausing {
+                return Step::Comfort(gap);
             } else if self.sequence.all_between(self.played, front.sequence) {
                 return Step::Pause(gap);
             } else {
@@ -635,13 +734,25 @@ impl Receiver {
             Playout::Playing { next, .. } => self.samples_of(next - slot.timestamp),
             Playout::Waiting => 0,
         };
-        let fits = known == 0 && self.samples_of(slot.ticks) <= out.len();
+        let room = out.len();
+        let fits = known == 0 && self.samples_of(slot.ticks) <= room;
         let payload = self.store.front_payload(&mut self.payload);
-        self.quiet = self.codec.is_silence(payload);
+        let was_pausing = std::mem::replace(&mut self.pausing, slot.is_noise);
+        self.quiet = !slot.is_noise && self.codec.is_silence(payload);
+        let mut decode = |into: &mut [i16]| match &mut self.comfort {
+            Some(noise) if slot.is_noise => {
+                let length = self.codec.sample_rate() as usize / 1_000 * comfort::MS as usize;
+                let length = length.min(into.len());
+                noise.set(payload, was_pausing);
+                noise.fill(&mut into[..length]);
+                length
+            }
+            _ => self.decoder.decode(payload, into),
+        };
         let samples = if fits {
-            self.decoder.decode(payload, out)
+            decode(out)
         } else {
-            let samples = self.decoder.decode(payload, &mut self.decoded);
+            let samples = decode(&mut self.decoded);
             self.ready = known.min(samples)..samples;
             0
         };
@@ -653,16 +764,41 @@ impl Receiver {
             owed: 0,
         };
         self.counts.delay_us = now - slot.arrival;
-        let early = now - self.micros_of(slot.timestamp) - self.delays.edge_us();
         self.lossy = self.lossy.saturating_sub(1);
-        let kept = i64::from(self.lossy > 0 && self.codec.tells_again());
-        self.spare_frames = ((early - SLACK_US) / FRAME_US - kept).clamp(0, 8) as u32;
-        self.roomy = if self.spare_frames > 0 {
-            self.roomy + 1
-        } else {
-            0
-        };
+        let frame = self.codec.frame_samples();
+        // Packets of another length than a frame begin anywhere in it, by what the two don't have in common.
+        let part = common_divisor(self.samples_of(slot.ticks) as i64, frame as i64) as usize;
+        let offset = (frame - room) % part.max(1);
+        self.plan(now - self.micros_of(slot.timestamp), offset, part);
         samples
+    }
+
+    /// Whether the delay is to change, by how much later than its media time a packet is played; `offset` is how far from
+    /// the beginning of a `part` of its frame, samples in which packets of its length begin.
+    fn plan(&mut self, delay: i64, offset: usize, part: usize) {
+        let frame = self.codec.frame_samples();
+        let early = delay - self.delays.edge_us();
+        let ahead = early - self.delays.margin_us();
+        let late = ahead < 0 || (ahead < CLOSE_US && ahead < self.delays.rise_us());
+        if late {
+            self.roomy = 0;
+            if self.wanted == 0 && self.counts.delay_us < MAX_DELAY_US {
+                self.wanted = part - offset;
+                self.unstretched = 0;
+            }
+            return;
+        }
+        // Before a packet's tick only whole frames count; within its frame it may come forward by what is before it.
+        let kept = i64::from(self.lossy > 0 && self.codec.tells_again());
+        let frames = ((ahead - SLACK_US) / FRAME_US).max(0) - kept;
+        let spare = frames.clamp(-1, 8) * frame as i64 + offset as i64;
+        let spare = spare.max(0) as usize;
+        self.spare = if self.roomy == 0 {
+            spare
+        } else {
+            self.spare.min(spare)
+        };
+        self.roomy = if spare > 0 { self.roomy + 1 } else { 0 };
     }
 
     /// Time passes without a packet; `made_up` if one may be missing.
@@ -673,40 +809,68 @@ impl Receiver {
         }
     }
 
-    /// Takes a frame out of the delay by blending this one into the one after it.
+    /// Takes some milliseconds out of the delay, if there are some to spare and this frame has a place for it.
     fn shrink(&mut self, now: i64, out: &mut [i16]) {
         let Playout::Playing { next, owed: 0 } = self.playout else {
             return;
         };
-        let mean = out
-            .iter()
-            .map(|sample| u32::from(sample.unsigned_abs()))
-            .sum::<u32>()
-            / out.len().max(1) as u32;
-        let wanted = if mean < SILENT {
-            ROOMY_IN_SILENCE
-        } else {
-            ROOMY_IN_SPEECH
-        };
-        let ready = self.ready.len() + self.samples_of(self.store.ready_from(next));
-        if self.roomy * self.spare_frames < wanted
-            || ready < out.len()
-            || out.len() != self.spare.len()
-        {
+        let frames = self.spare.div_ceil(self.codec.frame_samples()).max(1) as u32;
+        if self.roomy < ROOMY_IN_SILENCE.min(ROOMY_IN_SPEECH / frames) {
             return;
         }
-        let mut after = std::mem::take(&mut self.spare);
-        self.assemble(now, &mut after);
-        let length = out.len() as i32;
-        for (index, (sample, &new)) in out.iter_mut().zip(&after).enumerate() {
-            let weight = index as i32 + 1;
-            let blend = i32::from(*sample) * (length - weight) + i32::from(new) * weight;
-            *sample = (blend / length) as i16;
-        }
-        self.spare = after;
-        self.remembered = 0;
+        let splice = if is_silent(out) {
+            Splice::anywhere(out, self.spare)
+        } else if self.roomy >= ROOMY_IN_VOICE.min(ROOMY_IN_SPEECH / frames) {
+            let patient = self.roomy * frames < ROOMY_IN_SPEECH;
+            Splice::find(out, self.spare).filter(|s| !patient || s.likeness >= ALIKE)
+        } else {
+            None
+        };
+        let ready = self.ready.len() + self.samples_of(self.store.ready_from(next));
+        let Some(splice) = splice.filter(|splice| splice.jump <= ready) else {
+            if self.roomy >= ROOMY_IN_SPEECH {
+                // What one packet had to spare is too little; the next ones may have more.
+                self.roomy = 0;
+            }
+            return;
+        };
+        let (said, rest) = {
+            let left = splice.shorten(out);
+            out.split_at_mut(left)
+        };
+        self.remember(said);
         self.roomy = 0;
-        self.counts.dropped_frames += 1;
+        self.assemble(now, rest);
+        self.remember(rest);
+        self.remembered = out.len();
+        self.counts.shortened += 1;
+    }
+
+    /// Says some milliseconds of this frame twice, if it has a place for it: the rest of it waits.
+    fn stretch(&mut self, out: &mut [i16]) {
+        let room = self.decoded.len() - self.ready.len();
+        let splice = if is_silent(out) {
+            Splice::anywhere(out, self.wanted)
+        } else {
+            let patient = self.unstretched < PATIENCE;
+            Splice::find(out, out.len()).filter(|s| !patient || s.likeness >= ALIKE)
+        };
+        let Some(splice) = splice.filter(|splice| splice.jump <= room) else {
+            self.unstretched += 1;
+            return;
+        };
+        let (ready, jump) = (self.ready.clone(), splice.jump);
+        if ready.start < jump {
+            self.decoded.copy_within(ready.clone(), jump);
+            self.ready = 0..jump + ready.len();
+        } else {
+            self.ready.start -= jump;
+        }
+        let rest = &mut self.decoded[self.ready.start..][..jump];
+        splice.lengthen(out, rest);
+        self.wanted = self.wanted.saturating_sub(jump);
+        self.unstretched = 0;
+        self.counts.stretched += 1;
     }
 
     /// What was heard up to here goes into the concealer's memory, unless it made it up itself.
@@ -729,6 +893,11 @@ impl Receiver {
     fn samples_of(&self, ticks: i64) -> usize {
         ticks.saturating_mul(self.samples_per_tick()).max(0) as usize
     }
+}
+
+fn is_silent(frame: &[i16]) -> bool {
+    let sum: u32 = frame.iter().map(|s| u32::from(s.unsigned_abs())).sum();
+    sum < SILENT * frame.len() as u32
 }
 
 fn fade_out(samples: &mut [i16]) {

@@ -11,6 +11,8 @@ pub(crate) struct Slot {
     pub(crate) ticks: i64,
     /// When it came, in microseconds.
     pub(crate) arrival: i64,
+    /// It tells of the noise in a pause and holds no audio.
+    pub(crate) is_noise: bool,
     length: u16,
     first_block: u8,
 }
@@ -22,6 +24,7 @@ impl Slot {
             sequence,
             ticks,
             arrival,
+            is_noise: false,
             length: 0,
             first_block: NONE,
         }

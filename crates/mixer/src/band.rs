@@ -18,6 +18,8 @@ pub(crate) struct Band {
     /// Who contributed in the last tick.
     previous: Vec<SlotId>,
     withdrawn: usize,
+    /// Contributions of this tick that another mixer has summed.
+    elsewhere: usize,
     pub(crate) mixed: Mixed,
 }
 
@@ -49,6 +51,7 @@ impl Band {
             parts: Vec::new(),
             previous: Vec::new(),
             withdrawn: 0,
+            elsewhere: 0,
             mixed: Mixed::default(),
         }
     }
@@ -65,13 +68,19 @@ impl Band {
         self.contributors.reserve(self.legs);
         self.previous
             .reserve(most.saturating_sub(self.previous.len()));
+        self.open_sums();
         if self.mixed.total.is_empty() {
-            self.speech.open(len);
-            self.prompts.open(len);
             self.mixed.total.resize(len, 0);
             self.mixed.prompts.resize(len, 0);
             self.mixed.common.resize(len, 0);
         }
+    }
+
+    /// Makes room for what comes at this rate, be there legs of it or not.
+    pub(crate) fn open_sums(&mut self) {
+        let len = self.rate.frame_len();
+        self.speech.open(len);
+        self.prompts.open(len);
     }
 
     /// A leg of the rate has left. With the last one goes what was mixed: nobody who comes later hears it.
@@ -90,6 +99,7 @@ impl Band {
         std::mem::swap(&mut self.contributors, &mut self.previous);
         self.contributors.clear();
         self.withdrawn = 0;
+        self.elsewhere = 0;
     }
 
     /// Takes a place in this tick: its number, and the frame to fill before [`Band::sum`].
@@ -120,6 +130,32 @@ impl Band {
         self.withdrawn += 1;
     }
 
+    /// The contributions in this tick's sum.
+    pub(crate) fn voices(&self) -> usize {
+        self.contributors.len() - self.withdrawn
+            + usize::from(self.speech.broken != 0)
+            + self.elsewhere
+    }
+
+    /// Adds what another mixer has summed.
+    pub(crate) fn add(&mut self, voices: usize, samples: &[i32]) {
+        self.open_sums();
+        self.elsewhere += voices;
+        self.speech.add_sum(samples);
+    }
+
+    /// A contribution that is not in the sum yet, and will only be if [`Band::sum`] is called.
+    pub(crate) fn part_mut(&mut self, number: usize) -> &mut [i16] {
+        let len = self.rate.frame_len();
+        &mut self.parts[number * len..][..len]
+    }
+
+    /// Leaves a contribution that is not in the sum out of it.
+    pub(crate) fn leave_out(&mut self, number: usize) {
+        self.part_mut(number).fill(0);
+        self.withdrawn += 1;
+    }
+
     pub(crate) fn part(&self, number: usize) -> &[i16] {
         let len = self.rate.frame_len();
         &self.parts[number * len..][..len]
@@ -139,10 +175,10 @@ impl Band {
         others: impl Iterator<Item = &'a Band>,
         scratch: &mut Scratch,
     ) {
+        let voices = self.voices();
         let mixed = &mut self.mixed;
+        mixed.voices = voices;
         mixed.total.copy_from_slice(&self.speech.sum);
-        mixed.voices =
-            self.contributors.len() - self.withdrawn + usize::from(self.speech.broken != 0);
         mixed.prompts.copy_from_slice(&self.prompts.sum);
         mixed.announcements = usize::from(self.prompts.sounding);
         for other in others {
@@ -192,6 +228,9 @@ pub(crate) struct Bus {
     has_past: bool,
 }
 
+/// More than the legs of one rate in one mixer come to; three of it don't overflow.
+const LOUDEST_SUM: i32 = 1 << 28;
+
 impl Bus {
     fn open(&mut self, len: usize) {
         self.sum.resize(len, 0);
@@ -210,11 +249,27 @@ impl Bus {
         self.broken += last;
     }
 
-    /// The sum is complete but for what broke off.
-    pub(crate) fn close(&mut self, fade: usize, others_listen: bool) {
+    /// All is added but what broke off.
+    pub(crate) fn settle(&mut self, fade: usize) {
         if self.broken != 0 {
             self.add(tail(self.broken, fade));
         }
+    }
+
+    /// What has been added in this tick, if anything.
+    pub(crate) fn sum(&self) -> Option<&[i32]> {
+        self.sounding.then_some(&self.sum)
+    }
+
+    fn add_sum(&mut self, samples: &[i32]) {
+        self.sounding = true;
+        for (sum, &x) in self.sum.iter_mut().zip(samples) {
+            *sum = sum.saturating_add(x).clamp(-LOUDEST_SUM, LOUDEST_SUM);
+        }
+    }
+
+    /// The sum is complete.
+    pub(crate) fn close(&mut self, others_listen: bool) {
         self.loaded = others_listen && (self.sounding || self.sounded);
         if self.loaded {
             for (wave, &x) in self.wave[HISTORY..].iter_mut().zip(&self.sum) {

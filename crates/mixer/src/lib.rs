@@ -26,6 +26,7 @@ pub mod tone;
 mod band;
 mod fade;
 mod fir;
+mod leveller;
 mod limiter;
 mod noise;
 mod rate;
@@ -35,7 +36,7 @@ mod talker;
 
 pub use noise::NoiseDetector;
 pub use rate::Rate;
-pub use room::{Heard, RoomMixer};
+pub use room::{Heard, RoomMixer, Sum};
 pub use slots::SlotId;
 pub use talker::Level;
 

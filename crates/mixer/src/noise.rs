@@ -11,12 +11,20 @@ use crate::levels::{SILENCE_DBFS, power, power_dbfs};
 const WINDOW: usize = 300;
 /// Half a second.
 const EVERY: usize = 25;
-/// What is quieter disturbs nobody.
-const AUDIBLE_DBFS: f32 = -55.0;
+/// What is so much softer than the speech of the line is its background, and no noise of its own: a breath, the room of who
+/// listens.
+const BACKGROUND_DB: f32 = 25.0;
+/// How loud speech is thought to be at least, as before it was heard, and at most.
+const SPEECH_DBFS: std::ops::RangeInclusive<f32> = -30.0..=-15.0;
+/// What is remembered of it fades by so much with each judgement: by 10 dB in four minutes.
+const FORGETS_DB: f32 = 0.02;
 /// What lies further below the loud part of a window counts as silence: how deep that is belongs to the line.
 const DEEPEST_DB: f32 = 20.0;
 /// A smaller range is no speech's.
 const SHALLOWEST_DB: f32 = 14.0;
+/// Music and noise are there most of the time: where half of a window lies so far below its loud part, it is a pause after
+/// speech, or the breath of who listens.
+const MOSTLY_DB: f32 = 15.0;
 /// Below what speech reached in hours of it, with pink noise 10 dB below it too.
 const STEADY_BELOW: f32 = 15.5;
 /// The flag goes where windows are beyond this: as speech is most of the time.
@@ -48,6 +56,8 @@ pub struct NoiseDetector {
     frames: [(f32, f32); WINDOW],
     heard: usize,
     flagged: bool,
+    /// How loud the loud part of a window of speech was, within [`SPEECH_DBFS`].
+    speech: f32,
     /// Judgements in a row that speak against the flag.
     against: u8,
 }
@@ -58,6 +68,7 @@ impl Default for NoiseDetector {
             frames: [(SILENCE_DBFS, 0.0); WINDOW],
             heard: 0,
             flagged: false,
+            speech: *SPEECH_DBFS.start(),
             against: 0,
         }
     }
@@ -82,7 +93,11 @@ impl NoiseDetector {
     }
 
     fn judge(&mut self) -> Option<bool> {
-        let unsteadiness = self.unsteadiness();
+        let (loud, unsteadiness) = self.unsteadiness();
+        let speech = unsteadiness.is_some_and(|u| u > SPEECH_ABOVE);
+        let faded = self.speech - FORGETS_DB;
+        let speech = if speech { faded.max(loud) } else { faded };
+        self.speech = speech.clamp(*SPEECH_DBFS.start(), *SPEECH_DBFS.end());
         if !self.flagged {
             self.flagged = unsteadiness.is_some_and(|u| u < STEADY_BELOW);
             return self.flagged.then_some(true);
@@ -100,13 +115,17 @@ impl NoiseDetector {
         Some(false)
     }
 
-    /// How little the window is like music or noise; `None` where it is all but silent.
-    fn unsteadiness(&self) -> Option<f32> {
+    /// How loud the loud part of the window is, and how little it is like music or noise; `None` where it is background.
+    fn unsteadiness(&self) -> (f32, Option<f32>) {
         let mut sorted = self.frames.map(|(level, _)| level);
         let (below, loud, _) = sorted.select_nth_unstable_by(WINDOW * 9 / 10, f32::total_cmp);
         let loud = *loud;
-        if loud < AUDIBLE_DBFS {
-            return None;
+        if loud < self.speech - BACKGROUND_DB {
+            return (loud, None);
+        }
+        let (_, middle, _) = below.select_nth_unstable_by(WINDOW / 2, f32::total_cmp);
+        if *middle < loud - MOSTLY_DB {
+            return (loud, Some(SPEECH_ABOVE + 1.0));
         }
         let (_, soft, _) = below.select_nth_unstable_by(WINDOW / 10, f32::total_cmp);
         let range = (loud - *soft).clamp(SHALLOWEST_DB, DEEPEST_DB);
@@ -115,7 +134,8 @@ impl NoiseDetector {
             .map(|(level, _)| level.max(loud - DEEPEST_DB));
         let crossings = self.in_order().map(|(_, crossings)| crossings);
         let jumps = jump(levels.clone()) * jump(crossings);
-        Some(1000.0 * (spread(levels) / range).powi(3) * jumps)
+        let spread = spread(levels) / range;
+        (loud, Some(1000.0 * spread.powi(3) * jumps))
     }
 
     /// The frames from the oldest on.
@@ -218,6 +238,24 @@ mod tests {
             for gain_db in [0.0, -15.0, -30.0] {
                 assert_eq!(changes(&[(speech, 60)], gain_db, hz), []);
             }
+        }
+    }
+
+    /// Who listens takes a breath of a second every four.
+    fn breath(t: f32, noise: f32) -> f32 {
+        let at = t % 4.0;
+        let open = if at < 1.0 {
+            (at * TAU / 2.0).sin()
+        } else {
+            0.0
+        };
+        noise * (0.02 * open * open + 2e-4)
+    }
+
+    #[test]
+    fn who_listens_and_breathes_is_not_flagged() {
+        for stretches in [&[(breath as Sound, 60)][..], &[(speech, 20), (breath, 60)]] {
+            assert_eq!(changes(stretches, 0.0, 8_000), []);
         }
     }
 

@@ -1,6 +1,7 @@
 use crate::band::Band;
 use crate::fade::{cross, line, round, scale, scale_sum, tail};
 use crate::fir::{self, Scratch};
+use crate::leveller::Leveller;
 use crate::levels::power;
 use crate::limiter::Limiter;
 use crate::slots::Slots;
@@ -18,7 +19,18 @@ pub enum Heard {
     Own,
 }
 
-/// The mixer of one room.
+/// What the legs of one rate say together in a tick: [`RoomMixer::sums`].
+#[derive(Clone, Copy, Debug)]
+pub struct Sum<'a> {
+    /// Of the samples.
+    pub rate: Rate,
+    /// How many contributions are in it.
+    pub voices: usize,
+    /// A frame; beyond 16 bits where many talk.
+    pub samples: &'a [i32],
+}
+
+/// The mixer of one room, or of those of its legs that one thread has.
 ///
 /// # The tick
 ///
@@ -31,12 +43,22 @@ pub enum Heard {
 /// grows with the number of legs, not with its square: what a talker hears is the sum of all less its own part of
 /// it, exactly as it went in, and the limiter comes after that. So no overload brings a voice back to its owner.
 ///
+/// # One room in several threads
+///
+/// Each thread has a mixer for its legs. Between writing and `mix` it passes on its own [`sums`](Self::sums) and
+/// [`add`](Self::add)s those of the others; what is heard is then the same as from one mixer.
+///
 /// # Rates
 ///
 /// Each rate in use has its own sum. A leg hears the others of its rate sample for sample, and those of other
 /// rates through one conversion that all listeners of a rate share; a room of one rate converts nothing. So a
 /// pair of legs hears each other at the highest rate that both can use, and a leg of another rate that comes or
 /// goes changes nothing in what was heard before.
+///
+/// # Levels
+///
+/// Each is off at first. [`set_levelling`](Self::set_levelling) brings every leg's speech to the loudness of telephone
+/// speech; [`set_most_talkers`](Self::set_most_talkers) bounds how many are heard at once. The limiter is always there.
 ///
 /// # Edges
 ///
@@ -54,7 +76,15 @@ pub struct RoomMixer {
     /// The number of the tick that is written or, after `mix`, read.
     tick: u64,
     writing: bool,
+    settled: bool,
     announcer: Announcer,
+    levelling: bool,
+    /// Of legs that have left, for those that come: leaving frees nothing.
+    #[allow(clippy::vec_box)] // they go from leg to leg as pointers
+    levellers: Vec<Box<Leveller>>,
+    most_talkers: Option<usize>,
+    /// Who would be heard: how loud, of which rate, its number there.
+    talkers: Vec<(f32, usize, usize)>,
     mix: Vec<i32>,
     frame: Vec<i16>,
     scratch: Scratch,
@@ -71,6 +101,10 @@ struct Leg {
     gain: f32,
     heard: f32,
     talker: Talker,
+    leveller: Option<Box<Leveller>>,
+    /// How loud lately, as far as that counts for being among the loudest, and whether it was.
+    loudness: f32,
+    among_loudest: bool,
     // As a listener.
     room_gain: f32,
     limiter: Limiter,
@@ -97,6 +131,12 @@ struct Announcer {
 
 /// With so many, at full scale and converted from both other rates, the 32 bits of a sum still don't overflow.
 const MOST_TALKERS: usize = 8_192;
+/// What is no speech counts so much less among the loudest: 20 dB.
+const NO_SPEECH: f32 = 0.01;
+/// Who is among the loudest stays so until others are 6 dB louder.
+const STAYS: f32 = 4.0;
+/// A loudness dies away by 20 dB in a second, so that a pause in a sentence keeps its place.
+const FADES: f32 = 0.912;
 /// The room under a private prompt: −15 dB.
 const DUCKED: f32 = 0.178;
 /// How much of the room comes back in a frame.
@@ -114,7 +154,12 @@ impl RoomMixer {
             bands: Rate::ALL.map(Band::new),
             tick: 1,
             writing: false,
+            settled: false,
             announcer: Announcer::default(),
+            levelling: false,
+            levellers: Vec::new(),
+            most_talkers: None,
+            talkers: Vec::new(),
             mix: vec![0; longest],
             frame: vec![0; longest],
             scratch: Scratch::new(),
@@ -124,6 +169,10 @@ impl RoomMixer {
     /// Lets a leg in whose frames are of `rate`. Allocates, so that the ticks don't have to.
     pub fn join(&mut self, rate: Rate) -> SlotId {
         self.bands[rate as usize].open();
+        if self.most_talkers.is_some() {
+            self.make_room_to_choose(1);
+        }
+        let leveller = self.levelling.then(|| self.new_leveller());
         self.legs.insert(Leg {
             rate,
             written: None,
@@ -132,6 +181,9 @@ impl RoomMixer {
             gain: 1.0,
             heard: 1.0,
             talker: Talker::default(),
+            leveller,
+            loudness: 0.0,
+            among_loudest: true,
             room_gain: 0.0,
             limiter: Limiter::default(),
             prompted: false,
@@ -142,16 +194,21 @@ impl RoomMixer {
 
     /// Takes a leg out; what it said fades.
     pub fn leave(&mut self, slot: SlotId) {
-        let Some(leg) = self.legs.remove(slot) else {
+        let Some(mut leg) = self.legs.remove(slot) else {
             return;
         };
+        self.levellers.extend(leg.leveller.take());
         let band = &mut self.bands[leg.rate as usize];
         band.close();
         if let Some(part) = leg
             .part
             .filter(|part| self.writing && part.tick == self.tick)
         {
-            band.withdraw(part.number);
+            if self.most_talkers.is_some() {
+                band.leave_out(part.number);
+            } else {
+                band.withdraw(part.number);
+            }
         }
         band.speech.break_off(leg.last.into());
     }
@@ -163,8 +220,38 @@ impl RoomMixer {
         }
     }
 
+    /// Brings the speech of each leg to −19 dBm0 before it is mixed, or no longer: by at most 8 dB/s in its first 1.5 s of
+    /// speech and 2 dB/s after, up to 18 dB louder or 15 dB softer; in silence and noise the gain rests. To be called
+    /// between two ticks. Allocates.
+    pub fn set_levelling(&mut self, on: bool) {
+        if self.levelling != on {
+            self.levelling = on;
+            self.levellers = Vec::with_capacity(self.legs.len());
+            for leg in self.legs.iter_mut() {
+                leg.leveller = on.then(Box::default);
+            }
+        }
+    }
+
+    /// Lets no more than so many be heard at once, the loudest who speak, or all of them (`None`). Who is heard gives way
+    /// only to somebody 6 dB louder. To be called between two ticks. Allocates.
+    pub fn set_most_talkers(&mut self, most: Option<usize>) {
+        self.most_talkers = most;
+        self.make_room_to_choose(0);
+    }
+
     /// This tick's frame of a leg, at the leg's rate. A second one in the same tick is ignored.
     pub fn write(&mut self, slot: SlotId, frame: &[i16]) {
+        self.take(slot, frame, true);
+    }
+
+    /// As [`write`](Self::write), of what is known to be nobody's voice, such as comfort noise: it is heard, and has no
+    /// [`level`](Self::level).
+    pub fn write_background(&mut self, slot: SlotId, frame: &[i16]) {
+        self.take(slot, frame, false);
+    }
+
+    fn take(&mut self, slot: SlotId, frame: &[i16], may_be_voice: bool) {
         let tick = self.start_tick();
         let Some(leg) = self
             .legs
@@ -175,7 +262,12 @@ impl RoomMixer {
         };
         let frame = &frame[..frame.len().min(leg.rate.frame_len())];
         let power = power(frame);
-        leg.talker.hear(power, tick);
+        if may_be_voice {
+            let speaks = leg.talker.hear(power, tick);
+            if let Some(leveller) = &mut leg.leveller {
+                leveller.hear(power, speaks, tick);
+            }
+        }
         let goes_on = leg.written == Some(tick - 1);
         let from = if goes_on { leg.gain } else { leg.heard };
         let to = leg.heard;
@@ -193,13 +285,18 @@ impl RoomMixer {
         let (said, rest) = part.split_at_mut(frame.len());
         said.copy_from_slice(frame);
         rest.fill(0);
+        if let Some(leveller) = &mut leg.leveller {
+            leveller.apply(part);
+        }
         if from != 1.0 || to != 1.0 {
             scale(part, from, to);
         }
         if !goes_on {
             scale(&mut part[..leg.rate.fade_len()], 0.0, 1.0);
         }
-        band.sum(number);
+        if self.most_talkers.is_none() {
+            band.sum(number);
+        }
         leg.part = Some(Part { tick, number });
     }
 
@@ -207,11 +304,17 @@ impl RoomMixer {
     ///
     /// More than one may be announced in a tick. A leg that one of them excepts hears none of them.
     pub fn announce(&mut self, frame: &[i16], except: Option<SlotId>) {
+        self.announce_at(self.rate(), frame, except);
+    }
+
+    /// The same for a frame of any rate, such as the room has where another thread has its other legs. The first one of a rate that
+    /// no leg has had allocates.
+    pub fn announce_at(&mut self, rate: Rate, frame: &[i16], except: Option<SlotId>) {
         let tick = self.start_tick();
         if let Some(leg) = except.and_then(|slot| self.legs.get_mut(slot)) {
             leg.excepted = Some(tick);
         }
-        let rate = self.rate();
+        self.bands[rate as usize].open_sums();
         let announcer = &mut self.announcer;
         if announcer.rate != rate {
             // The room's rate has changed under a prompt: it fades out there and in here.
@@ -231,16 +334,43 @@ impl RoomMixer {
         announcer.now = true;
     }
 
-    /// Sums what was written and announced since the last `mix`: a tick has passed.
+    /// What was written in this tick, for another mixer of the same room: one sum for each rate at which anything was said.
+    /// What is written after it is heard here alone.
+    pub fn sums(&mut self) -> impl Iterator<Item = Sum<'_>> {
+        self.settle();
+        self.bands.iter().filter_map(|band| {
+            Some(Sum {
+                rate: band.rate,
+                voices: band.voices(),
+                samples: band.speech.sum()?,
+            })
+        })
+    }
+
+    /// Adds what the legs of another mixer of this room say in this tick, after [`sums`](Self::sums). The first one of a rate that
+    /// no leg has had allocates.
+    pub fn add(&mut self, sum: Sum<'_>) {
+        self.settle();
+        self.bands[sum.rate as usize].add(sum.voices, sum.samples);
+    }
+
+    /// Mixes what was written, added and announced since the last `mix`: a tick has passed.
     pub fn mix(&mut self) {
-        let tick = self.start_tick();
-        self.writing = false;
-        self.fade_out_what_stopped(tick);
+        self.settle();
+        (self.writing, self.settled) = (false, false);
+        let announcer = &mut self.announcer;
+        if announcer.before && !announcer.now {
+            self.bands[announcer.rate as usize]
+                .prompts
+                .break_off(announcer.last);
+            announcer.last = 0;
+        }
         let listening = self.bands.each_ref().map(|band| band.legs > 0);
         for (i, band) in self.bands.iter_mut().enumerate() {
             let others_listen = (0..listening.len()).any(|other| other != i && listening[other]);
-            band.speech.close(band.rate.fade_len(), others_listen);
-            band.prompts.close(band.rate.fade_len(), others_listen);
+            band.prompts.settle(band.rate.fade_len());
+            band.speech.close(others_listen);
+            band.prompts.close(others_listen);
         }
         for i in 0..self.bands.len() {
             let (below, rest) = self.bands.split_at_mut(i);
@@ -322,6 +452,83 @@ impl RoomMixer {
         self.tick
     }
 
+    /// All that the legs here say is in the sums.
+    fn settle(&mut self) {
+        let tick = self.start_tick();
+        if std::mem::replace(&mut self.settled, true) {
+            return;
+        }
+        if let Some(most) = self.most_talkers {
+            self.choose(most, tick);
+        }
+        self.fade_out_what_stopped(tick);
+        for band in &mut self.bands {
+            band.speech.settle(band.rate.fade_len());
+        }
+    }
+
+    fn new_leveller(&mut self) -> Box<Leveller> {
+        // Room for those of all legs, once they have left.
+        self.levellers.reserve(self.legs.len() + 1);
+        let mut leveller = self.levellers.pop().unwrap_or_default();
+        *leveller = Leveller::default();
+        leveller
+    }
+
+    fn make_room_to_choose(&mut self, more: usize) {
+        // Legs that left in a tick under way have their contributions in it still.
+        let most = 2 * (self.legs.len() + more);
+        self.talkers
+            .reserve(most.saturating_sub(self.talkers.len()));
+    }
+
+    /// Sums the loudest of what was written, and fades who comes and goes.
+    fn choose(&mut self, most: usize, tick: u64) {
+        self.talkers.clear();
+        for (band, at) in self.bands.iter().zip(0..) {
+            for (number, &slot) in band.contributors().iter().enumerate() {
+                let Some(leg) = self.legs.get_mut(slot) else {
+                    continue;
+                };
+                let counts = if leg.talker.talks(tick) {
+                    1.0
+                } else {
+                    NO_SPEECH
+                };
+                let loud = power(band.part(number)) * counts;
+                leg.loudness = loud.max(leg.loudness * FADES);
+                let stays = if leg.among_loudest { STAYS } else { 1.0 };
+                self.talkers.push((leg.loudness * stays, at, number));
+            }
+        }
+        let loudest = most.min(self.talkers.len());
+        if loudest < self.talkers.len() {
+            self.talkers
+                .select_nth_unstable_by(loudest, |a, b| b.0.total_cmp(&a.0));
+        }
+        for (place, &(_, at, number)) in self.talkers.iter().enumerate() {
+            let band = &mut self.bands[at];
+            let Some(leg) = self.legs.get_mut(band.contributors()[number]) else {
+                continue;
+            };
+            let was = std::mem::replace(&mut leg.among_loudest, place < loudest);
+            match (was, leg.among_loudest) {
+                (false, false) => {
+                    leg.part = None;
+                    band.leave_out(number);
+                    continue;
+                }
+                (true, true) => {}
+                (false, true) => {
+                    let fade = leg.rate.fade_len();
+                    scale(&mut band.part_mut(number)[..fade], 0.0, 1.0);
+                }
+                (true, false) => scale(band.part_mut(number), 1.0, 0.0),
+            }
+            band.sum(number);
+        }
+    }
+
     /// A leg that has nothing to say any more contributes the fade from its last sample, so that it is taken out of
     /// what this leg itself hears like all else that it says.
     fn fade_out_what_stopped(&mut self, tick: u64) {
@@ -345,13 +552,6 @@ impl RoomMixer {
                 band.sum(number);
                 leg.part = Some(Part { tick, number });
             }
-        }
-        let announcer = &mut self.announcer;
-        if announcer.before && !announcer.now {
-            self.bands[announcer.rate as usize]
-                .prompts
-                .break_off(announcer.last);
-            announcer.last = 0;
         }
     }
 

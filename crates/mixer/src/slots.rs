@@ -72,6 +72,10 @@ impl<T> Slots<T> {
         self.at(id).map(|at| &mut self.packed[at].1)
     }
 
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.packed.iter_mut().map(|(_, value)| value)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.packed.len()
     }

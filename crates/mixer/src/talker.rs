@@ -50,10 +50,12 @@ impl Default for Talker {
 }
 
 impl Talker {
-    pub(crate) fn hear(&mut self, power: f32, tick: u64) {
+    /// Takes a frame's power; whether it stands out of the line's noise.
+    pub(crate) fn hear(&mut self, power: f32, tick: u64) -> bool {
         self.power = power;
         self.heard_at = tick;
-        if power > LEAST && power > self.floor * ABOVE_FLOOR {
+        let speaks = power > LEAST && power > self.floor * ABOVE_FLOOR;
+        if speaks {
             self.talks_until = tick + HANGOVER;
         }
         self.floor = if power < self.floor {
@@ -61,6 +63,11 @@ impl Talker {
         } else {
             (self.floor * RISE).min(power)
         };
+        speaks
+    }
+
+    pub(crate) const fn talks(&self, tick: u64) -> bool {
+        tick < self.talks_until
     }
 
     pub(crate) fn level(&self, tick: u64) -> Level {
@@ -71,7 +78,7 @@ impl Talker {
         };
         Level {
             dbfs,
-            talking: tick < self.talks_until,
+            talking: self.talks(tick),
         }
     }
 }

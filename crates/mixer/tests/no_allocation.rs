@@ -33,7 +33,16 @@ static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn ticks_neither_allocate_nor_free() {
+    check(|_| {});
+    check(|room| {
+        room.set_levelling(true);
+        room.set_most_talkers(Some(8));
+    });
+}
+
+fn check(tune: impl Fn(&mut RoomMixer)) {
     let mut room = RoomMixer::new(4);
+    tune(&mut room);
     // More than the hint, of all rates, and with some that came and went.
     let slots: Vec<_> = (0..60)
         .map(|i| (room.join(Rate::ALL[i % 3]), Rate::ALL[i % 3]))

@@ -61,8 +61,16 @@ impl Model {
     fn write(&mut self, leg: usize, frame: Option<&[i16]>) {
         let len = self.rate.frame_len();
         let fade = len / 4;
+        // On wideband legs a mean square of 4 is no sound: a codec's silence.
+        let wideband = self.rate != Rate::Hz8000;
+        let square = |frame: &[i16]| frame.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>();
+        let is_nothing = |frame: &[i16]| wideband && square(frame) <= 4.0 * len as f64;
         let leg = &mut self.legs[leg];
         leg.part = match frame {
+            Some(frame) if is_nothing(frame) => {
+                leg.gain = leg.target;
+                vec![0.0; len]
+            }
             Some(frame) => {
                 let from = if leg.wrote { leg.gain } else { leg.target };
                 let edge = |i: usize| {

@@ -1,6 +1,6 @@
 //! What the legs of a room hear, measured.
 
-use conclave_mixer::levels::rms_dbfs;
+use conclave_mixer::levels::{active_dbfs, rms_dbfs};
 use conclave_mixer::tone::{Tone, strength_dbfs};
 use conclave_mixer::{Heard, Rate, RoomMixer, SlotId};
 use std::collections::BTreeMap;
@@ -594,5 +594,153 @@ fn calls_out_of_order_and_frames_of_wrong_lengths_are_borne() {
         room.read(a, &mut out[..len]);
         room.read_under(b, &vec![500; len], &mut out);
         assert_eq!(out[960..], [0; 1_040]);
+    }
+}
+
+/// Words of a tone: 300 ms, then 100 ms of nothing.
+fn word(tick: usize, hz: f64, dbfs: f32) -> [i16; 160] {
+    if tick % 20 < 15 {
+        steady(tick, hz, dbfs)
+    } else {
+        [0; 160]
+    }
+}
+
+fn steady(tick: usize, hz: f64, dbfs: f32) -> [i16; 160] {
+    let amplitude = 32_768.0 * 2f64.sqrt() * 10f64.powf(f64::from(dbfs) / 20.0);
+    std::array::from_fn(|n| {
+        let time = (tick * 160 + n) as f64 / 8_000.0;
+        (amplitude * (time * hz * std::f64::consts::TAU).sin()) as i16
+    })
+}
+
+fn hiss(seed: &mut u32, amplitude: i32) -> [i16; 160] {
+    std::array::from_fn(|_| {
+        *seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (((*seed >> 16) as i16 as i32 * amplitude) >> 15) as i16
+    })
+}
+
+/// Forty open lines with a hiss each, and one who speaks: the noise that a listener hears in the pauses is that of as many
+/// lines as are let through.
+#[test]
+fn many_open_lines_do_not_raise_the_noise_floor() {
+    let noise_with = |most: Option<usize>| {
+        let mut room = RoomMixer::new(50);
+        room.set_most_talkers(most);
+        let lines: Vec<SlotId> = (0..40).map(|_| room.join(Rate::Hz8000)).collect();
+        let (talker, listener) = (room.join(Rate::Hz8000), room.join(Rate::Hz8000));
+        let (mut seed, mut out) = (1, [0; 160]);
+        let (mut pauses, mut words) = (Vec::new(), Vec::new());
+        for tick in 0..300 {
+            for &line in &lines {
+                room.write(line, &hiss(&mut seed, 100));
+            }
+            room.write(talker, &word(tick, 440.0, -20.0));
+            room.mix();
+            room.read(listener, &mut out);
+            if tick > 200 && tick % 20 == 17 {
+                pauses.extend(out);
+            } else if tick > 200 && (3..12).contains(&(tick % 20)) {
+                words.extend(out);
+            }
+        }
+        (rms_dbfs(&pauses), strength_dbfs(&words, 440.0, 8_000))
+    };
+    let (all, spoken) = noise_with(None);
+    let (few, still_spoken) = noise_with(Some(8));
+    // 40 lines against 8: 7 dB.
+    assert!((all - few - 7.0).abs() < 1.0, "{all} and {few}");
+    assert!(
+        (spoken - still_spoken).abs() < 0.2,
+        "{spoken} and {still_spoken}"
+    );
+}
+
+#[test]
+fn who_is_heard_gives_way_to_who_is_clearly_louder_and_without_a_click() {
+    let mut room = RoomMixer::new(4);
+    room.set_most_talkers(Some(1));
+    let [a, b, listener] = [(); 3].map(|()| room.join(Rate::Hz8000));
+    let mut heard = |ticks: std::ops::Range<usize>, loud_a: f32, loud_b: f32| {
+        let mut all = Vec::new();
+        for tick in ticks {
+            room.write(a, &steady(tick, 440.0, loud_a));
+            room.write(b, &steady(tick, 1_000.0, loud_b));
+            room.mix();
+            let mut out = [0; 160];
+            room.read(listener, &mut out);
+            all.extend(out);
+            // Whoever is heard still doesn't hear himself.
+            let mut own = [0; 160];
+            room.read(a, &mut own);
+            assert!(tick < 3 || strength_dbfs(&own, 440.0, 8_000) < -60.0);
+        }
+        let last = &all[all.len() - 1_600..];
+        let strength = |hz| strength_dbfs(last, hz, 8_000) > -40.0;
+        let steps = all
+            .windows(2)
+            .map(|w| (i32::from(w[1]) - i32::from(w[0])).abs());
+        (strength(440.0), strength(1_000.0), steps.max().unwrap())
+    };
+    // Both begin at once; the louder one is heard.
+    let (first, second, _) = heard(0..50, -20.0, -22.0);
+    assert_eq!((first, second), (true, false));
+    // A little louder is not enough.
+    let (first, second, _) = heard(50..150, -22.0, -19.0);
+    assert_eq!((first, second), (true, false));
+    let (first, second, step) = heard(150..250, -30.0, -19.0);
+    assert_eq!((first, second), (false, true));
+    assert!(step < 5_000, "{step}");
+}
+
+#[test]
+fn as_many_as_are_allowed_come_through_bit_for_bit() {
+    let mut room = RoomMixer::new(4);
+    room.set_most_talkers(Some(8));
+    let legs: Vec<SlotId> = (0..8).map(|_| room.join(Rate::Hz8000)).collect();
+    let mut out = [0; 160];
+    for tick in 0..20 {
+        room.write(legs[0], &steady(tick, 440.0, -20.0));
+        for leg in &legs[1..7] {
+            room.write(*leg, &[1; 160]);
+        }
+        room.mix();
+        room.read(legs[7], &mut out);
+        let said = steady(tick, 440.0, -20.0);
+        // The room fades in for a newcomer.
+        assert!(tick < 8 || (0..160).all(|n| out[n] == said[n] + 6));
+    }
+    // One who leaves within a tick is not heard in it.
+    room.write(legs[0], &[9_000; 160]);
+    room.leave(legs[0]);
+    room.mix();
+    room.read(legs[7], &mut out);
+    assert!(out[100].abs() < 20, "{}", out[100]);
+}
+
+#[test]
+fn levelling_brings_a_soft_and_a_loud_voice_together() {
+    let level_of = |dbfs: f32, on: bool| {
+        let mut room = RoomMixer::new(2);
+        let (a, b) = (room.join(Rate::Hz8000), room.join(Rate::Hz8000));
+        room.set_levelling(on);
+        let mut all = Vec::new();
+        for tick in 0..1_000 {
+            room.write(a, &word(tick, 440.0, dbfs));
+            room.mix();
+            let mut out = [0; 160];
+            room.read(b, &mut out);
+            if tick >= 800 {
+                all.extend(out);
+            }
+        }
+        active_dbfs(&all)
+    };
+    for dbfs in [-40.0, -32.0, -12.0] {
+        let level = level_of(dbfs, true);
+        // -19 dBm0.
+        assert!((level + 25.2).abs() < 3.0, "{dbfs}: {level}");
+        assert!((level_of(dbfs, false) - dbfs).abs() < 0.5);
     }
 }

@@ -18,6 +18,12 @@ impl Fields {
         found.map_or("", |(_, value)| value)
     }
 
+    /// All of that name.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let found = self.0.iter().filter(move |(found, _)| found == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
     /// A number; 0 where there is none.
     pub(crate) fn number(&self, name: &str) -> u64 {
         // The databases' numbers end here.

@@ -4,19 +4,17 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
-use conclave_store::{Token, User};
+use conclave_store::{Once, Token, TokenHash, User};
 
+use crate::api;
 use crate::cookie::{self, Name};
 use crate::fields::Fields;
 use crate::portal::{Portal, SESSION_LASTS};
 use crate::problem::Problem;
 use crate::routes::{Access, Entrance, Verdict};
-
-/// More than any form of ours holds.
-const LARGEST_FORM: usize = 16 * 1024;
 
 /// Whoever was let in, and what they sent.
 #[derive(Debug, Clone)]
@@ -29,6 +27,8 @@ pub(crate) struct Visitor {
     pub(crate) fields: Fields,
     /// From where.
     pub(crate) address: Option<IpAddr>,
+    /// What the browser has in its address bar before the path.
+    pub(crate) origin: String,
 }
 
 impl Visitor {
@@ -40,6 +40,18 @@ impl Visitor {
     /// Who is signed in, where the guard lets nobody else in.
     pub(crate) fn user(&self) -> Result<&User, Problem> {
         self.user.as_ref().ok_or(Problem::Forbidden)
+    }
+}
+
+impl Visitor {
+    /// What a form that makes something carries, so that it is made once however often it is sent.
+    pub(crate) fn once(&self, user: &User, what: &str) -> Option<Once> {
+        let key = Token::parse(self.fields.get("once"))?;
+        Some(Once {
+            user: user.id,
+            key: key.hash(),
+            request: TokenHash::of(what.as_bytes()),
+        })
     }
 }
 
@@ -55,6 +67,12 @@ pub(crate) async fn guard(
 ) -> Response {
     if entrance.access == Access::Machine {
         return next.run(request).await;
+    }
+    if let Access::Token(scope, roles) = entrance.access {
+        return match api::enter(&portal, scope, roles, request).await {
+            Ok(request) => next.run(request).await,
+            Err(problem) => problem.into_response(),
+        };
     }
     match enter(&portal, entrance, request).await {
         Ok((request, new_cookie)) => {
@@ -102,6 +120,7 @@ async fn enter(
             (None, token)
         }
     };
+    let origin = site.origin(request.headers());
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map(|ConnectInfo(peer)| peer.ip());
     let address = site.client(peer, request.headers());
@@ -110,7 +129,7 @@ async fn enter(
             return Err(refuse(Problem::StrangeForm));
         }
         let body = std::mem::replace(request.body_mut(), Body::empty());
-        let body = to_bytes(body, LARGEST_FORM).await;
+        let body = to_bytes(body, entrance.largest_form()).await;
         let fields = Fields::parse(&body.map_err(|_| refuse(Problem::TooLarge))?);
         if Token::parse(fields.get("form")) != Some(form_token(&token)) {
             return Err(refuse(Problem::StrangeForm));
@@ -124,6 +143,7 @@ async fn enter(
         token,
         fields,
         address,
+        origin,
     });
     Ok((request, new_cookie))
 }
@@ -134,8 +154,8 @@ pub(crate) async fn harden(State(portal): State<Portal>, request: Request, next:
     const HEADERS: [(HeaderName, &str); 8] = [
         (
             header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; \
-             base-uri 'none'; frame-ancestors 'none'",
+            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
+             form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
         ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
@@ -154,7 +174,16 @@ pub(crate) async fn harden(State(portal): State<Portal>, request: Request, next:
         ),
         (header::CACHE_CONTROL, "no-store"),
     ];
+    let of_api = request.uri().path().starts_with(api::BASE);
     let mut response = next.run(request).await;
+    if of_api && response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        let allowed = response.headers().get(header::ALLOW).cloned();
+        let what = "That method does nothing here.";
+        response = api::ApiProblem::new(StatusCode::METHOD_NOT_ALLOWED, what).into_response();
+        if let Some(allowed) = allowed {
+            response.headers_mut().insert(header::ALLOW, allowed);
+        }
+    }
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers

@@ -72,7 +72,7 @@ impl Frame {
     }
 }
 
-fn role(role: UserRole) -> &'static str {
+pub(crate) fn role(role: UserRole) -> &'static str {
     match role {
         UserRole::Host => "Host",
         UserRole::Service => "Customer service",

@@ -1,4 +1,4 @@
-//! What all pages share: the store, the clock, the passwords, the watch on guessing.
+//! What all pages share: the desk and its store, the clock, the passwords, the watch on guessing.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,11 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::Router;
 use chrono::{DateTime, TimeDelta, Utc};
 use conclave_accounts::{Account, AccountId};
+use conclave_desk::Desk;
 use conclave_store::{
-    NewSession, Session, SqlStore, Store, Token, User, UserEmail, UserId, UserRole,
+    Act, NewSession, Session, SqlStore, Store, Token, User, UserEmail, UserId, UserRole,
 };
 use rand_core::CryptoRng;
+use tokio::sync::Semaphore;
 
+use crate::live::Live;
 use crate::password::{Passwords, PasswordsError};
 use crate::problem::Problem;
 use crate::routes;
@@ -39,20 +42,26 @@ const AT_A_USER: Pace = Pace {
     at_once: 10,
     every: TimeDelta::seconds(60),
 };
+/// Browsers that look at something live, at the same time: each holds a connection for as long.
+const LOOKERS: usize = 128;
 /// Keys of each kind that are remembered: a few megabytes.
 const REMEMBERED: usize = 20_000;
 
 /// The portal of one store. Clones share it.
 #[derive(Clone)]
-pub struct Portal(Arc<Parts>);
+pub struct Portal {
+    parts: Arc<Parts>,
+    live: Option<Live>,
+}
 
 struct Parts {
-    store: SqlStore,
+    desk: Arc<Desk>,
     site: Site,
     clock: Clock,
     random: Mutex<Box<dyn CryptoRng + Send>>,
     passwords: Passwords,
     watch: Mutex<Watch>,
+    lookers: Arc<Semaphore>,
 }
 
 /// The watch on guessing.
@@ -68,17 +77,17 @@ impl fmt::Debug for Portal {
 }
 
 impl Portal {
-    /// A portal that reads `store`. `random` draws tokens and salts: it must be a generator fit for keys, seeded by the
+    /// A portal at that desk. `random` draws tokens and salts: it must be a generator fit for keys, seeded by the
     /// operating system.
     pub fn new(
-        store: SqlStore,
+        desk: Arc<Desk>,
         site: Site,
         clock: Clock,
         mut random: Box<dyn CryptoRng + Send>,
     ) -> Result<Self, PasswordsError> {
         let passwords = Passwords::new(salt(&mut *random))?;
-        Ok(Self(Arc::new(Parts {
-            store,
+        let parts = Parts {
+            desk,
             site,
             clock,
             random: Mutex::new(random),
@@ -87,7 +96,20 @@ impl Portal {
                 addresses: Throttle::new(FROM_AN_ADDRESS, REMEMBERED),
                 users: Throttle::new(AT_A_USER, REMEMBERED),
             }),
-        })))
+            lookers: Arc::new(Semaphore::new(LOOKERS)),
+        };
+        Ok(Self {
+            parts: Arc::new(parts),
+            live: None,
+        })
+    }
+
+    /// The same beside a bridge that runs: with its conferences, live, and its metrics.
+    pub fn with_live(self, live: Live) -> Self {
+        Self {
+            live: Some(live),
+            ..self
+        }
     }
 
     /// All pages, each behind the guard that its [entrance](crate::ENTRANCES) asks for.
@@ -95,28 +117,46 @@ impl Portal {
         routes::router(self)
     }
 
+    pub(crate) fn live(&self) -> Option<&Live> {
+        self.live.as_ref()
+    }
+
+    /// Places for those who look at something live.
+    pub(crate) fn lookers(&self) -> &Arc<Semaphore> {
+        &self.parts.lookers
+    }
+
+    pub(crate) fn desk(&self) -> &Desk {
+        &self.parts.desk
+    }
+
     pub(crate) fn store(&self) -> &SqlStore {
-        &self.0.store
+        self.parts.desk.store()
+    }
+
+    /// What this user does now.
+    pub(crate) fn act(&self, user: &User) -> Act {
+        Act::new(user.email.as_str(), self.now())
     }
 
     pub(crate) fn site(&self) -> &Site {
-        &self.0.site
+        &self.parts.site
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {
-        (self.0.clock)()
+        (self.parts.clock)()
     }
 
     pub(crate) fn passwords(&self) -> &Passwords {
-        &self.0.passwords
+        &self.parts.passwords
     }
 
     pub(crate) fn draw_token(&self) -> Token {
-        Token::draw(&mut **locked(&self.0.random))
+        Token::draw(&mut **locked(&self.parts.random))
     }
 
     pub(crate) fn draw_salt(&self) -> [u8; 16] {
-        salt(&mut **locked(&self.0.random))
+        salt(&mut **locked(&self.parts.random))
     }
 
     /// The session of a browser, which is noted to be in use.
@@ -158,7 +198,7 @@ impl Portal {
     ) -> Result<(), TimeDelta> {
         let now = self.now();
         let (address, user) = (Key::address(from), at.cloned().map(Key::User));
-        let mut watch = locked(&self.0.watch);
+        let mut watch = locked(&self.parts.watch);
         let waits = [
             watch.addresses.wait(&address, now),
             user.as_ref().and_then(|user| watch.users.wait(user, now)),
@@ -175,7 +215,7 @@ impl Portal {
 
     /// It was right: it is no guess.
     pub(crate) fn forgive_try(&self, from: Option<IpAddr>, at: Option<&UserEmail>) {
-        let mut watch = locked(&self.0.watch);
+        let mut watch = locked(&self.parts.watch);
         watch.addresses.forgive(&Key::address(from));
         if let Some(user) = at {
             watch.users.forgive(&Key::User(user.clone()));
@@ -204,6 +244,24 @@ pub(crate) fn sees_all(role: UserRole) -> bool {
 
 pub(crate) fn is_own(user: &User, account: &Account) -> bool {
     account.owner.email().to_lowercase() == user.email.as_str()
+}
+
+/// Whether a role changes anything at all.
+pub(crate) fn changes(role: UserRole) -> bool {
+    match role {
+        UserRole::Host | UserRole::Service | UserRole::Administrator => true,
+        UserRole::Auditor => false,
+    }
+}
+
+/// Who sees PINs: of an account of one's own, and whoever runs the bridge. Customer service helps without, and an auditor
+/// sees none at all.
+pub(crate) fn sees_pins(user: &User, account: &Account) -> bool {
+    match user.role {
+        UserRole::Administrator => true,
+        UserRole::Host | UserRole::Service => is_own(user, account),
+        UserRole::Auditor => false,
+    }
 }
 
 fn salt(random: &mut (impl CryptoRng + ?Sized)) -> [u8; 16] {

@@ -3,8 +3,10 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::TimeDelta;
+use conclave_desk::DeskError;
 use conclave_store::StoreError;
 
+use crate::live::LiveError;
 use crate::look::{Frame, page};
 use crate::password::PasswordsError;
 
@@ -21,6 +23,8 @@ pub(crate) enum Problem {
     TooLarge,
     /// The request was meant for another host.
     Misdirected,
+    /// What was asked for can't be; this says why, and what can.
+    Refused(String),
     /// There were too many tries.
     Throttled(TimeDelta),
     /// Something here doesn't work now; what it is stands in the log.
@@ -37,9 +41,58 @@ struct ProblemPage {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NoSuchAccount(_)
+            | StoreError::NoSuchBooking(_)
+            | StoreError::NoSuchInvitee(_)
+            | StoreError::NoSuchUser(_)
+            | StoreError::NoSuchApiToken(_) => return Self::NotFound,
+            StoreError::NoBookings(_)
+            | StoreError::Cancelled(_)
+            | StoreError::Over(_)
+            | StoreError::Withdrawn(_)
+            | StoreError::OnePinForAll(_)
+            | StoreError::Closed(_)
+            | StoreError::UserExists
+            | StoreError::UserSuspended(_)
+            | StoreError::Repeated => return Self::Refused(sentence(&error.to_string())),
+            _ => {}
+        }
         tracing::error!(%error, "a page of the portal can't be made");
         Self::Unavailable
     }
+}
+
+impl From<LiveError> for Problem {
+    fn from(error: LiveError) -> Self {
+        tracing::warn!(%error, "a page of what goes on can't be made");
+        Self::Unavailable
+    }
+}
+
+impl From<DeskError> for Problem {
+    fn from(error: DeskError) -> Self {
+        match error {
+            DeskError::Store(error) => error.into(),
+            DeskError::Plan(_)
+            | DeskError::Title(_)
+            | DeskError::InvitedTwice(_)
+            | DeskError::NoTable(_)
+            | DeskError::BroughtTaken
+            | DeskError::NoPinIsLongEnough => Self::Refused(sentence(&error.to_string())),
+            _ => {
+                tracing::error!(%error, "a PIN can't be drawn or read");
+                Self::Unavailable
+            }
+        }
+    }
+}
+
+/// What our errors say, as a page says it.
+pub(crate) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string());
+    format!("{}{}.", first.unwrap_or_default(), letters.as_str())
 }
 
 impl From<PasswordsError> for Problem {
@@ -49,9 +102,10 @@ impl From<PasswordsError> for Problem {
     }
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let (status, title, advice) = match &self {
+impl Problem {
+    /// Its status, in short, and what to do.
+    pub(crate) fn words(&self) -> (StatusCode, &'static str, String) {
+        match self {
             Self::NotFound => (
                 StatusCode::NOT_FOUND,
                 "There is no such page",
@@ -77,6 +131,11 @@ impl IntoResponse for Problem {
                 "This is another site",
                 "The portal does not answer to the name in your address bar. Whoever runs this bridge can tell you the right one.".to_owned(),
             ),
+            Self::Refused(why) => (
+                StatusCode::CONFLICT,
+                "That can't be done",
+                why.clone(),
+            ),
             Self::Throttled(wait) => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "Too many tries",
@@ -87,7 +146,13 @@ impl IntoResponse for Problem {
                 "That does not work right now",
                 "Nothing was changed. Please try again in a minute; calls are not affected.".to_owned(),
             ),
-        };
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, title, advice) = self.words();
         let shown = ProblemPage {
             frame: Frame::bare(),
             title,

@@ -5,11 +5,16 @@ use std::fmt::Write;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodRouter, get, post};
-use conclave_store::UserRole;
+use axum::response::IntoResponse;
+use axum::routing::{MethodRouter, delete, get, patch, post};
+use conclave_store::{Scope, UserRole};
 
+use crate::api;
 use crate::guard::{guard, harden};
-use crate::pages::{accounts, assets, audit, conferences, home, reports, sign_in};
+use crate::pages::{
+    account_forms, accounts, assets, audit, bookings, conferences, home, import, live, policies,
+    reports, sign_in, tokens, users,
+};
 use crate::portal::Portal;
 use crate::problem::Problem;
 
@@ -22,6 +27,8 @@ pub enum Access {
     Everybody,
     /// Who is signed in and has one of these roles.
     Roles(&'static [UserRole]),
+    /// A program whose token has this scope, and whose user has one of these roles.
+    Token(Scope, &'static [UserRole]),
 }
 
 /// What becomes of somebody at an entrance.
@@ -37,9 +44,11 @@ impl Access {
     pub(crate) fn admits(self, role: Option<UserRole>) -> Verdict {
         match (self, role) {
             (Self::Machine | Self::Everybody, _) => Verdict::Enter,
-            (Self::Roles(_), None) => Verdict::SignIn,
-            (Self::Roles(roles), Some(role)) if roles.contains(&role) => Verdict::Enter,
-            (Self::Roles(_), Some(_)) => Verdict::Forbidden,
+            (Self::Roles(_) | Self::Token(..), None) => Verdict::SignIn,
+            (Self::Roles(roles) | Self::Token(_, roles), Some(role)) if roles.contains(&role) => {
+                Verdict::Enter
+            }
+            (Self::Roles(_) | Self::Token(..), Some(_)) => Verdict::Forbidden,
         }
     }
 }
@@ -47,7 +56,7 @@ impl Access {
 /// A page, or what a form does.
 #[derive(Debug)]
 pub struct Entrance {
-    /// `GET` or `POST`.
+    /// `GET`, `POST`, `PATCH` or `DELETE`.
     pub method: &'static str,
     /// The path, as axum spells it.
     pub path: &'static str,
@@ -60,13 +69,42 @@ pub struct Entrance {
     handler: fn() -> MethodRouter<Portal>,
 }
 
+impl Entrance {
+    /// More than a form that is sent here holds.
+    pub(crate) fn largest_form(&self) -> usize {
+        match self.path {
+            "/import" => 4 << 20,
+            "/book" => 64 << 10,
+            _ => 16 << 10,
+        }
+    }
+}
+
+const HELPERS: &[UserRole] = &[UserRole::Service, UserRole::Administrator];
+const CHANGERS: &[UserRole] = &[UserRole::Host, UserRole::Service, UserRole::Administrator];
+/// Whoever books sees the Host PIN, this once: so nobody does for somebody else but who runs the bridge.
+const BOOKERS: &[UserRole] = &[UserRole::Host, UserRole::Administrator];
+const READERS: &[UserRole] = &[UserRole::Administrator, UserRole::Auditor];
+
 const SIGNED_IN: Access = Access::Roles(&UserRole::ALL);
 const ALL_ACCOUNTS: Access = Access::Roles(&[
     UserRole::Service,
     UserRole::Administrator,
     UserRole::Auditor,
 ]);
-const BOOKS: Access = Access::Roles(&[UserRole::Administrator, UserRole::Auditor]);
+const CHANGES: Access = Access::Roles(CHANGERS);
+const BOOKS_CONFERENCES: Access = Access::Roles(BOOKERS);
+const HELPS: Access = Access::Roles(HELPERS);
+const HOST: Access = Access::Roles(&[UserRole::Host]);
+const BOOKS: Access = Access::Roles(READERS);
+const ADMINISTRATOR: Access = Access::Roles(&[UserRole::Administrator]);
+
+const fn token(scope: Scope, roles: &'static [UserRole]) -> Access {
+    Access::Token(scope, roles)
+}
+
+/// Who may do something in a conference that goes on.
+const ACTS: Access = Access::Roles(&[UserRole::Host, UserRole::Service, UserRole::Administrator]);
 
 macro_rules! entrances {
     ($($method:ident $path:literal $access:expr, $menu:expr, $handler:path, $what:literal;)+) => {
@@ -88,6 +126,12 @@ macro_rules! method {
     (post) => {
         "POST"
     };
+    (patch) => {
+        "PATCH"
+    };
+    (delete) => {
+        "DELETE"
+    };
 }
 
 entrances! {
@@ -95,6 +139,9 @@ entrances! {
     get "/readyz" Access::Machine, None, assets::readyz, "whether the database answers";
     get "/style.css" Access::Machine, None, assets::style, "how pages look";
     get "/portal.js" Access::Machine, None, assets::script, "times in the viewer's zone, the code of a set-up link";
+    get "/metrics" Access::Machine, None, assets::metrics, "figures for Prometheus; answered on loopback alone";
+    get "/live.css" Access::Machine, None, assets::live_style, "how the live pages look";
+    get "/live.js" Access::Machine, None, assets::live_script, "changes as they come";
     get "/sign-in" Access::Everybody, None, sign_in::page, "the form to sign in";
     post "/sign-in" Access::Everybody, None, sign_in::sign_in, "signs in";
     get "/set-up" Access::Everybody, None, sign_in::set_up_page, "the form behind a set-up link";
@@ -103,10 +150,64 @@ entrances! {
     get "/" SIGNED_IN, None, home, "leads on to the accounts";
     get "/accounts" SIGNED_IN, Some("Accounts"), accounts::list, "accounts: a Host's own; everybody's for the others";
     get "/accounts/{id}" SIGNED_IN, None, accounts::one, "an account, its bookings, its conferences of a month; of a Host's own alone";
+    get "/accounts/new" HELPS, None, account_forms::new_form, "the form for a new account";
+    post "/accounts/new" HELPS, None, account_forms::make, "makes an account";
+    post "/accounts/further" HOST, None, account_forms::further, "a further account for a Host who has one";
+    get "/accounts/{id}/settings" CHANGES, None, account_forms::settings_form, "the form for an account's settings; a Host's own alone";
+    post "/accounts/{id}/settings" CHANGES, None, account_forms::settings, "announcements, lock, consent, what happens when the Host leaves; owner and limits for customer service";
+    post "/accounts/{id}/pins" CHANGES, None, account_forms::pins, "draws another PIN, shown once to the owner or an administrator";
+    post "/accounts/{id}/state" HELPS, None, account_forms::state, "suspends, resumes or closes an account";
+    get "/book" BOOKS_CONFERENCES, Some("Book"), bookings::form, "the form to book a conference; on a Host's own accounts";
+    post "/book" BOOKS_CONFERENCES, None, bookings::book, "books, and shows the Host PIN this once";
+    get "/bookings/{id}" SIGNED_IN, None, bookings::one, "a booking, who is invited, the invitation; of a Host's own alone";
+    get "/bookings/{id}/change" CHANGES, None, bookings::change_form, "the form to change a booking";
+    post "/bookings/{id}/change" CHANGES, None, bookings::change, "changes a booking";
+    post "/bookings/{id}/cancel" CHANGES, None, bookings::cancel, "calls a booking off";
+    post "/bookings/{id}/invite" CHANGES, None, bookings::invite, "invites one more person by name";
+    post "/bookings/{id}/withdraw" CHANGES, None, bookings::withdraw, "takes one invitation back";
+    get "/bookings/{id}/invitation.ics" BOOKS_CONFERENCES, None, bookings::calendar, "the invitation as a calendar's file, with its PIN";
+    get "/live" SIGNED_IN, Some("Live"), live::list, "conferences that go on: a Host's own; everybody's for the others";
+    get "/live/events" SIGNED_IN, None, live::list_events, "the same as it changes";
+    get "/live/{id}" SIGNED_IN, None, live::one, "who is in a conference now; of a Host's own alone";
+    get "/live/{id}/events" SIGNED_IN, None, live::events, "the same as it changes";
+    post "/live/{id}" ACTS, None, live::act, "mutes, lets in, locks, disconnects, ends; of a Host's own alone";
     get "/conferences" ALL_ACCOUNTS, Some("Conferences"), conferences::list, "everybody's conferences of a month";
     get "/conferences/{id}" SIGNED_IN, None, conferences::one, "who was in a conference and what happened; of a Host's own alone";
     get "/reports" BOOKS, Some("Reports"), reports::page, "usage by account, Host PINs that look shared";
     get "/audit" BOOKS, Some("Audit log"), audit::page, "the audit log of a month";
+    get "/tokens" SIGNED_IN, Some("API tokens"), tokens::list, "the user's own API tokens; all for an administrator";
+    post "/tokens" SIGNED_IN, None, tokens::make, "makes an API token, shown this once";
+    post "/tokens/{id}/revoke" SIGNED_IN, None, tokens::revoke, "revokes an API token; another's only for an administrator";
+    get "/users" ADMINISTRATOR, Some("Users"), users::list, "the users of the portal";
+    post "/users" ADMINISTRATOR, None, users::add, "makes a user, and a set-up link";
+    post "/users/{id}" ADMINISTRATOR, None, users::change, "gives a role or a set-up link, suspends, resumes, signs out";
+    get "/policies" BOOKS, Some("Policies"), policies::page, "policies of PINs, the odds of guessing one, alarms";
+    post "/policies/consent" ADMINISTRATOR, None, policies::end_consent, "ends consent after an alarm";
+    get "/import" ADMINISTRATOR, Some("Import"), import::form, "the form to make many accounts";
+    post "/import" ADMINISTRATOR, None, import::run, "makes the accounts of a table, all or none; their PINs are shown this once";
+    get "/api/v1" Access::Everybody, None, api::page, "the API, to read";
+    get "/api/v1/openapi.json" Access::Machine, None, api::document, "the API, for programs (OpenAPI 3.1)";
+    get "/api/v1/accounts" token(Scope::AccountsRead, &UserRole::ALL), None, api::list_accounts, "accounts: a Host's own; everybody's for the others";
+    post "/api/v1/accounts" token(Scope::AccountsWrite, HELPERS), None, api::make_account, "makes an account";
+    get "/api/v1/accounts/{id}" token(Scope::AccountsRead, &UserRole::ALL), None, api::one_account, "an account";
+    patch "/api/v1/accounts/{id}" token(Scope::AccountsWrite, CHANGERS), None, api::change_account, "changes an account; a Host the terms of their own";
+    post "/api/v1/accounts/{id}/pins" token(Scope::AccountsWrite, CHANGERS), None, api::reset_pin, "draws another PIN";
+    get "/api/v1/bookings" token(Scope::BookingsRead, &UserRole::ALL), None, api::list_bookings, "bookings that are to come";
+    post "/api/v1/bookings" token(Scope::BookingsWrite, BOOKERS), None, api::book, "books a conference";
+    get "/api/v1/bookings/{id}" token(Scope::BookingsRead, &UserRole::ALL), None, api::one_booking, "a booking";
+    patch "/api/v1/bookings/{id}" token(Scope::BookingsWrite, CHANGERS), None, api::change_booking, "changes a booking";
+    delete "/api/v1/bookings/{id}" token(Scope::BookingsWrite, CHANGERS), None, api::cancel_booking, "calls a booking off";
+    post "/api/v1/bookings/{id}/invitees" token(Scope::BookingsWrite, CHANGERS), None, api::invite, "invites one more person by name";
+    delete "/api/v1/bookings/{id}/invitees/{invitee}" token(Scope::BookingsWrite, CHANGERS), None, api::withdraw, "takes one invitation back";
+    get "/api/v1/bookings/{id}/invitation" token(Scope::BookingsRead, BOOKERS), None, api::invitation, "an invitation to pass on, with its PIN";
+    get "/api/v1/conferences" token(Scope::ConferencesRead, &UserRole::ALL), None, api::list_conferences, "conferences of a period";
+    get "/api/v1/conferences/{id}" token(Scope::ConferencesRead, &UserRole::ALL), None, api::one_conference, "who was in a conference and what happened";
+    get "/api/v1/reports/usage" token(Scope::ReportsRead, READERS), None, api::usage, "usage by account in a period";
+    get "/api/v1/audit" token(Scope::ReportsRead, READERS), None, api::audit, "the audit log of a period";
+    get "/api/v1/users" token(Scope::UsersRead, &[UserRole::Administrator]), None, api::list_users, "the users of the portal";
+    post "/api/v1/users" token(Scope::UsersWrite, &[UserRole::Administrator]), None, api::make_user, "makes a user";
+    patch "/api/v1/users/{id}" token(Scope::UsersWrite, &[UserRole::Administrator]), None, api::change_user, "gives a user another role, suspends, resumes";
+    post "/api/v1/users/{id}/link" token(Scope::UsersWrite, &[UserRole::Administrator]), None, api::offer_link, "a link by which a user sets a password, once";
 }
 
 pub(crate) fn router(portal: Portal) -> Router {
@@ -117,9 +218,18 @@ pub(crate) fn router(portal: Portal) -> Router {
         router = router.route(entrance.path, guarded);
     }
     router
-        .fallback(async || Problem::NotFound)
+        .fallback(elsewhere)
         .layer(from_fn_with_state(portal.clone(), harden))
         .with_state(portal)
+}
+
+/// Where there is nothing.
+async fn elsewhere(uri: axum::http::Uri) -> axum::response::Response {
+    if uri.path().starts_with(api::BASE) {
+        api::ApiProblem::not_found().into_response()
+    } else {
+        Problem::NotFound.into_response()
+    }
 }
 
 /// The entrances as a table in Markdown, as the documentation has it.

@@ -57,6 +57,19 @@ impl Site {
         }
     }
 
+    /// What a browser that [names](Self::is_named) this site has before the path.
+    pub(crate) fn origin(&self, headers: &HeaderMap) -> String {
+        match &self.origin {
+            Some(origin) => origin.clone(),
+            None => {
+                let host = headers
+                    .get(header::HOST)
+                    .and_then(|host| host.to_str().ok());
+                format!("http://{}", host.unwrap_or("localhost"))
+            }
+        }
+    }
+
     /// Whether a form was sent from one of our own pages: browsers say so in `Sec-Fetch-Site`, and in `Origin`.
     pub(crate) fn is_own(&self, headers: &HeaderMap) -> bool {
         let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or(""));
@@ -84,16 +97,20 @@ impl Site {
             Some(own) => own
                 .strip_prefix("https://")
                 .is_some_and(|own| host.eq_ignore_ascii_case(own)),
-            None => {
-                let name = match host.rsplit_once(':') {
-                    Some((name, port)) if port.chars().all(|c| c.is_ascii_digit()) => name,
-                    _ => host,
-                };
-                let bare = name.trim_start_matches('[').trim_end_matches(']');
-                name.eq_ignore_ascii_case("localhost")
-                    || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-            }
+            None => is_loopback(host),
         }
+    }
+
+    /// Whether a program on this machine asks, for this machine: not through a proxy, nor by a page of another name that
+    /// was made to point here.
+    pub(crate) fn is_at_home(peer: Option<IpAddr>, headers: &HeaderMap) -> bool {
+        let host = headers
+            .get(header::HOST)
+            .and_then(|host| host.to_str().ok());
+        let through = ["x-forwarded-for", "forwarded", "via"];
+        peer.is_some_and(|peer| peer.to_canonical().is_loopback())
+            && host.is_some_and(is_loopback)
+            && !through.iter().any(|name| headers.contains_key(*name))
     }
 
     /// Who is at the other end: the peer, or whom a proxy of ours names last that is no proxy of ours itself.
@@ -119,6 +136,17 @@ impl Site {
         }
         Some(peer)
     }
+}
+
+/// Whether a `Host` is this machine's own.
+fn is_loopback(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.chars().all(|c| c.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let bare = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost")
+        || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 #[cfg(test)]

@@ -3,17 +3,28 @@
 // Helpers of tests are tests.
 #![allow(clippy::unwrap_used)]
 
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::pin::Pin as Pinned;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody, to_bytes};
+use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use chrono::{DateTime, TimeDelta, Utc};
 use conclave_accounts::{
-    AccountId, CallId, ConferenceKey, Owner, Pin, Plan, Role, Source, Terms, Title, Window,
+    AccountId, AccountState, CallId, ConferenceKey, Owner, Pin, Plan, Role, Source, Terms, Title,
+    Window,
 };
-use conclave_conference::{ConferenceId, EndReason, Fact, LeaveReason, Record};
+use conclave_conference::{
+    Command, ConferenceId, EndReason, Fact, Floor, LeaveReason, Muted, OperatorId, Place, Record,
+    Refusal, WaitFor,
+};
+use conclave_desk::{Desk, Rules, dial_in_numbers};
+use conclave_portal::live::{
+    Caller, Deed, Live, Order, Reception, Request as Wish, Snapshot, Stage, Summary,
+};
 use conclave_portal::{Access, ENTRANCES, Portal, Site, role_table};
 use conclave_store::{
     Act, AuditPage, Auditor, Books, Entry, FreshKeys, Keys, NewAccount, NewBooking, SqlStore,
@@ -22,7 +33,13 @@ use conclave_store::{
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tempfile::TempDir;
+use tokio::sync::watch;
 use tower::ServiceExt;
+
+#[path = "portal/api.rs"]
+mod api;
+#[path = "portal/desk.rs"]
+mod desk;
 
 const PASSWORD: &str = "four odd words here";
 
@@ -33,6 +50,7 @@ struct Bed {
     store: SqlStore,
     router: Router,
     ahead: Arc<AtomicI64>,
+    bridge: Arc<Mutex<Bridge>>,
 }
 
 fn random(seed: u64) -> StdRng {
@@ -41,6 +59,115 @@ fn random(seed: u64) -> StdRng {
 
 fn start() -> DateTime<Utc> {
     "2026-11-28T12:00:00Z".parse().unwrap()
+}
+
+/// A bridge in whose one conference, of the first account, whatever is wanted happens.
+struct Bridge {
+    now: Snapshot,
+    /// Kept up to date, where a test wants that; else whoever looks sees it once.
+    shown: Option<watch::Sender<Arc<Snapshot>>>,
+    orders: Vec<Order>,
+    refuses: Option<Refusal>,
+}
+
+impl Bridge {
+    fn new() -> Self {
+        let caller = |call, role, place| Caller {
+            call: CallId(call),
+            role,
+            name: None,
+            number: Some(format!("+493012345{call}")),
+            arrived: start(),
+            place,
+            muted: None,
+            on_hold: false,
+            noisy: false,
+            hand: false,
+            can_let_speak: false,
+            speaking: false,
+            reception: None,
+        };
+        let asks = Place::Waiting {
+            what: WaitFor::Consent,
+            since: start(),
+        };
+        let callers = vec![
+            Caller {
+                speaking: true,
+                reception: Some(Reception {
+                    lost: 3,
+                    jitter_ms: 12,
+                }),
+                ..caller(11, Role::Host, Place::Room)
+            },
+            Caller {
+                name: Some("Grace <b>".to_owned()),
+                muted: Some(Muted::ByHost),
+                hand: true,
+                can_let_speak: true,
+                noisy: true,
+                ..caller(12, Role::Guest, Place::Room)
+            },
+            caller(13, Role::Guest, asks),
+        ];
+        let summary = Summary {
+            id: ConferenceId(1),
+            account: AccountId(1),
+            booking: None,
+            started: start(),
+            stage: Stage::Open,
+            hosts: 1,
+            guests: 1,
+            waiting: 1,
+            asking: 1,
+            locked: true,
+        };
+        Self {
+            now: Snapshot {
+                summary,
+                floor: Floor::Lecture,
+                can_lock: true,
+                turned_away: 2,
+                callers,
+            },
+            shown: None,
+            orders: Vec::new(),
+            refuses: None,
+        }
+    }
+
+    fn answer(&mut self, wish: Wish) {
+        match wish {
+            Wish::List { answer } => {
+                let list = Arc::from([self.now.summary.clone()]);
+                answer.send(watch::channel(list).1).unwrap();
+            }
+            Wish::Watch { conference, answer } => {
+                let looks = || match &self.shown {
+                    Some(shown) => shown.subscribe(),
+                    None => watch::channel(Arc::new(self.now.clone())).1,
+                };
+                let there = conference == self.now.summary.id;
+                answer.send(there.then(looks)).unwrap();
+            }
+            Wish::Order { order, answer } => {
+                self.orders.push(order);
+                answer.send(self.refuses.map_or(Ok(()), Err)).unwrap();
+            }
+            Wish::Metrics { answer } => answer.send("conclave_calls 3\n".to_owned()).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn runs(bridge: Arc<Mutex<Bridge>>) -> Live {
+    let (live, mut wishes) = Live::channel();
+    tokio::spawn(async move {
+        while let Some(wish) = wishes.recv().await {
+            bridge.lock().unwrap().answer(wish);
+        }
+    });
+    live
 }
 
 impl Bed {
@@ -56,13 +183,27 @@ impl Bed {
         let ahead = Arc::new(AtomicI64::new(0));
         let clock = Arc::clone(&ahead);
         let clock = move || start() + TimeDelta::seconds(clock.load(Ordering::Relaxed));
-        let portal = Portal::new(store.clone(), site, Box::new(clock), Box::new(random(3)));
+        let now = Arc::new(keys.clone());
+        let rules = Rules {
+            numbers: dial_in_numbers([["+442079460000", "London", "United Kingdom", "English"]]),
+            ..Rules::default()
+        };
+        let desk = Desk::new(
+            store.clone(),
+            Box::new(move || Arc::clone(&now)),
+            rules,
+            Box::new(random(4)),
+        );
+        let portal = Portal::new(Arc::new(desk), site, Box::new(clock), Box::new(random(3)));
+        let bridge = Arc::new(Mutex::new(Bridge::new()));
+        let portal = portal.unwrap().with_live(runs(Arc::clone(&bridge)));
         Self {
             _dir: dir,
             keys,
             store,
-            router: portal.unwrap().router(),
+            router: portal.router(),
             ahead,
+            bridge,
         }
     }
 
@@ -106,6 +247,33 @@ impl Bed {
         browser
     }
 
+    /// Whether a PIN opens something for that role, at some time.
+    async fn opens(&self, pin: &str, role: Role) -> bool {
+        let pin = Pin::parse(pin).unwrap();
+        let lookups: Vec<_> = self
+            .keys
+            .lookups(&pin)
+            .iter()
+            .map(|one| one.lookup)
+            .collect();
+        let nobody = Source::withheld("");
+        let found = self
+            .store
+            .door(&lookups, &nobody, self.now())
+            .await
+            .unwrap();
+        found.is_some_and(|found| {
+            found.door.role == role && found.door.state == AccountState::Active
+        })
+    }
+
+    /// What the form for a booking carries so that it is made once.
+    async fn portal_once(&self, browser: &mut Browser) -> String {
+        let page = browser.get("/book").await.text;
+        let (_, rest) = page.split_once("name=\"once\" value=\"").unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    }
+
     fn browser(&self) -> Browser {
         Browser {
             router: self.router.clone(),
@@ -125,11 +293,51 @@ impl Bed {
             department: None,
             cost_code: None,
             bookings: true,
-            host: StoredPin::host(&host, &self.keys),
-            guest: StoredPin::guest(&guest, &self.keys, [7; 24]),
+            // As short as they are, no policy is to be blamed for them.
+            host: StoredPin {
+                forced: true,
+                ..StoredPin::host(&host, &self.keys)
+            },
+            guest: StoredPin {
+                forced: true,
+                ..StoredPin::guest(&guest, &self.keys, [7; 24])
+            },
         };
         let added = self.store.add_accounts(vec![new], &self.act()).await;
         added.unwrap()[0].id
+    }
+
+    /// A booking in an hour, of 90 minutes.
+    async fn booked(&self, account: AccountId) {
+        let starts = self.now() + TimeDelta::hours(1);
+        let ends = starts + TimeDelta::minutes(90);
+        let host = StoredPin {
+            forced: true,
+            ..StoredPin::host(&Pin::parse("555555").unwrap(), &self.keys)
+        };
+        let guest = StoredPin {
+            forced: true,
+            ..StoredPin::guest(&Pin::parse("666666").unwrap(), &self.keys, [8; 24])
+        };
+        let booking = NewBooking {
+            account,
+            title: Title::new("Budget").unwrap(),
+            plan: Plan {
+                starts: starts.naive_utc(),
+                length: std::time::Duration::from_secs(90 * 60),
+                zone: "UTC".to_owned(),
+                early: std::time::Duration::ZERO,
+                rule: None,
+                except: Vec::new(),
+            },
+            windows: vec![Window::new(starts, ends, std::time::Duration::ZERO).unwrap()],
+            uid: "1@example.org".to_owned(),
+            host,
+            guest: Some(guest),
+            invitees: Vec::new(),
+            mail: false,
+        };
+        self.store.book(booking, &self.act()).await.unwrap();
     }
 
     /// A conference of ten minutes on the account, an hour ago; one call, a Host's.
@@ -231,6 +439,7 @@ impl Browser {
             .uri(path)
             .header(header::HOST, self.host)
             .header(header::COOKIE, cookies.join("; "))
+            .extension(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 9))))
     }
 
     async fn get(&mut self, path: &str) -> Answer {
@@ -264,6 +473,16 @@ impl Browser {
         self.post(path, &fields).await
     }
 
+    /// The same with fields that the page would have hidden.
+    async fn send_with(
+        &mut self,
+        path: &str,
+        hidden: &[(&str, &str)],
+        fields: &[(&str, &str)],
+    ) -> Answer {
+        self.send(path, &[hidden, fields].concat()).await
+    }
+
     async fn sign_in(&mut self, email: &str, password: &str) -> Answer {
         self.send("/sign-in", &[("email", email), ("password", password)])
             .await
@@ -280,6 +499,7 @@ async fn every_entrance_is_open_to_whom_the_table_says() {
     let bed = Bed::new().await;
     let ada = bed.account("Ada", ["111111", "222222"]).await;
     bed.held(ada, "+4930123456").await;
+    bed.booked(ada).await;
     for role in UserRole::ALL {
         // Ada's own address for the Host, so that the pages of one thing are there.
         let email = match role {
@@ -319,11 +539,15 @@ async fn walk(
     path: &str,
     access: Access,
 ) {
-    let path = path.replace("{id}", "1");
+    let path = path.replace("{id}", "1").replace("{invitee}", "1");
     let said = format!("{method} {path} as {role:?}");
     let answer = match method {
         "GET" => browser.get(&path).await,
         "POST" => browser.post(&path, &[]).await,
+        "PATCH" | "DELETE" => {
+            let request = browser.request(method, &path).body(Body::empty());
+            browser.ask(request.unwrap()).await
+        }
         other => panic!("{other}"),
     };
     let to_sign_in =
@@ -339,6 +563,11 @@ async fn walk(
             return;
         }
         (Access::Roles(roles), Some(role)) => roles.contains(&role),
+        // To a program's entrances a browser's session opens nothing; their own walk is in `api.rs`.
+        (Access::Token(..), _) => {
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{said}");
+            return;
+        }
     };
     assert!(!to_sign_in, "{said}");
     let forbidden = answer.text.contains("not for your role");
@@ -374,7 +603,21 @@ async fn nobody_reads_another_accounts_things_by_guessing() {
     let bob = bed.account("Bob", ["333333", "444444"]).await;
     bed.held(ada, "+4930123456").await;
     bed.held(bob, "+4940999999").await;
+    bed.bridge.lock().unwrap().now.summary.account = bob;
     let mut browser = bed.signed_in("ada@example.org", UserRole::Host).await;
+    let live = browser.get("/live").await;
+    assert!(
+        live.text.contains("None of your conferences goes on"),
+        "{}",
+        live.text
+    );
+    let form = browser.form("/accounts").await;
+    for id in [1, 999] {
+        let fields = [("form", &*form), ("do", "end"), ("started", "0")];
+        let answer = browser.post(&format!("/live/{id}"), &fields).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    }
+    assert!(bed.bridge.lock().unwrap().orders.is_empty());
     let list = browser.get("/accounts").await;
     assert!(list.text.contains("Ada") && !list.text.contains("Bob"));
     for own in ["/accounts/1", "/conferences/1"] {
@@ -383,6 +626,8 @@ async fn nobody_reads_another_accounts_things_by_guessing() {
     for (others, nobodys) in [
         ("/accounts/2", "/accounts/999"),
         ("/conferences/2", "/conferences/999"),
+        ("/live/1", "/live/999"),
+        ("/live/1/events", "/live/999/events"),
     ] {
         let (others, nobodys) = (browser.get(others).await, browser.get(nobodys).await);
         assert_eq!(others.status, StatusCode::NOT_FOUND);
@@ -666,29 +911,7 @@ async fn pages_show_what_there_is_to_whom_it_may_be_shown() {
     let page = admin.get("/accounts/1").await.text;
     assert!(page.contains("Nothing is booked") && page.contains("no conference in November"));
     assert!(!page.contains("<b>"), "names are text: {page}");
-    let starts = bed.now() + TimeDelta::hours(1);
-    let ends = starts + TimeDelta::minutes(90);
-    let host = StoredPin::host(&Pin::parse("555555").unwrap(), &bed.keys);
-    let guest = StoredPin::guest(&Pin::parse("666666").unwrap(), &bed.keys, [8; 24]);
-    let booking = NewBooking {
-        account: ada,
-        title: Title::new("Budget").unwrap(),
-        plan: Plan {
-            starts: starts.naive_utc(),
-            length: std::time::Duration::from_secs(90 * 60),
-            zone: "UTC".to_owned(),
-            early: std::time::Duration::ZERO,
-            rule: None,
-            except: Vec::new(),
-        },
-        windows: vec![Window::new(starts, ends, std::time::Duration::ZERO).unwrap()],
-        uid: "1@example.org".to_owned(),
-        host,
-        guest: Some(guest),
-        invitees: Vec::new(),
-        mail: false,
-    };
-    bed.store.book(booking, &bed.act()).await.unwrap();
+    bed.booked(ada).await;
     bed.held(ada, "+4930123456").await;
 
     let page = admin.get("/accounts/1").await.text;
@@ -759,4 +982,283 @@ async fn a_long_list_is_turned_page_by_page() {
         first.matches("test.note").count() + second.matches("test.note").count(),
         120
     );
+}
+
+#[tokio::test]
+async fn the_console_shows_each_role_what_it_may_see() {
+    let bed = Bed::new().await;
+    bed.account("Ada", ["111111", "222222"]).await;
+    let mut pages = Vec::new();
+    for (email, role) in [
+        ("ada@example.org", UserRole::Host),
+        ("service@example.org", UserRole::Service),
+        ("admin@example.org", UserRole::Administrator),
+        ("auditor@example.org", UserRole::Auditor),
+    ] {
+        let mut browser = bed.signed_in(email, role).await;
+        let list = browser.get("/live").await.text;
+        assert!(
+            list.contains("href=\"/live/1\"") && list.contains("1 Host, 1 Guest in the room."),
+            "{list}"
+        );
+        pages.push((role, browser.get("/live/1").await.text));
+    }
+    for (role, page) in &pages {
+        for words in [
+            "Conference of Ada",
+            "1 caller waits to be let in. The conference is locked.",
+            "2 callers were turned away",
+            "Grace &#60;b&#62;",
+            "muted by a Host",
+            "hand is up",
+            "music or noise",
+            "line fair",
+            "3 % lost, 12 ms jitter",
+            "<li id=\"call-11\" data-call=\"11\" class=\"speaks\">",
+            "Waiting to be let in (1)",
+        ] {
+            assert!(page.contains(words), "{role}: {words}: {page}");
+        }
+        let full = matches!(role, UserRole::Administrator | UserRole::Auditor);
+        assert_eq!(page.contains("+49301234511"), full, "{role}");
+        assert_eq!(page.contains("+4930***11"), !full, "{role}");
+        let acts = *role != UserRole::Auditor;
+        for button in [
+            "unlock",
+            "let-in",
+            "mute",
+            "unmute",
+            "let-speak",
+            "disconnect",
+            "end",
+        ] {
+            let there = page.contains(&format!("name=\"do\" value=\"{button}\""));
+            assert_eq!(there, acts, "{role}: {button}");
+        }
+    }
+    bed.bridge.lock().unwrap().now.summary.stage = Stage::Ending {
+        can_take_back: true,
+    };
+    let mut admin = bed.browser();
+    admin.sign_in("admin@example.org", PASSWORD).await;
+    let page = admin.get("/live/1").await.text;
+    assert!(page.contains("Take the end back") && !page.contains("value=\"lock\""));
+}
+
+#[tokio::test]
+async fn buttons_give_orders_in_the_users_name() {
+    let bed = Bed::new().await;
+    bed.account("Ada", ["111111", "222222"]).await;
+    let mut host = bed.signed_in("ada@example.org", UserRole::Host).await;
+    let (ada, _) = bed.store.user("ada@example.org").await.unwrap().unwrap();
+    let page = host.get("/live/1").await.text;
+    let (_, rest) = page.split_once("name=\"started\" value=\"").unwrap();
+    let started = rest.split('"').next().unwrap().to_owned();
+    let call = CallId(12);
+    let command = Deed::Command;
+    let floor = |floor| command(Command::SetFloor { floor });
+    let checks = [
+        ("mute", command(Command::MuteCall { call, muted: true })),
+        ("unmute", command(Command::MuteCall { call, muted: false })),
+        (
+            "quiet",
+            command(Command::QuietCall {
+                call,
+                quieted: true,
+            }),
+        ),
+        (
+            "restore",
+            command(Command::QuietCall {
+                call,
+                quieted: false,
+            }),
+        ),
+        ("let-speak", command(Command::LetSpeak { call })),
+        ("disconnect", command(Command::Remove { call })),
+        (
+            "let-in",
+            command(Command::Admit {
+                call,
+                welcome: true,
+            }),
+        ),
+        (
+            "send-away",
+            command(Command::Admit {
+                call,
+                welcome: false,
+            }),
+        ),
+        ("lock", command(Command::SetLock { locked: true })),
+        ("unlock", command(Command::SetLock { locked: false })),
+        ("open", floor(Floor::Open)),
+        ("lecture", floor(Floor::Lecture)),
+        ("strict", floor(Floor::StrictLecture)),
+        ("quiet-noise", command(Command::Quiet)),
+        ("next-hand", command(Command::Hand)),
+        ("roll-call", command(Command::RollCall)),
+        ("end", command(Command::EndForAll)),
+        ("take-back", command(Command::Star)),
+        (
+            "name",
+            Deed::Name {
+                call,
+                name: "Grace Hopper".to_owned(),
+            },
+        ),
+    ];
+    for (word, deed) in checks {
+        let fields = [
+            ("do", word),
+            ("call", "12"),
+            ("started", &*started),
+            ("name", "Grace Hopper"),
+        ];
+        let answer = host.send("/live/1", &fields).await;
+        assert_eq!(
+            answer.status,
+            StatusCode::SEE_OTHER,
+            "{word}: {}",
+            answer.text
+        );
+        assert_eq!(answer.header(header::LOCATION), "/live/1");
+        let expected = Order {
+            conference: ConferenceId(1),
+            started: start(),
+            by: OperatorId(ada.id.0),
+            deed,
+        };
+        assert_eq!(
+            bed.bridge.lock().unwrap().orders.pop(),
+            Some(expected),
+            "{word}"
+        );
+    }
+    for (fields, status) in [
+        (
+            [("do", "destroy"), ("started", &*started)],
+            StatusCode::NOT_FOUND,
+        ),
+        ([("do", "lock"), ("started", "soon")], StatusCode::NOT_FOUND),
+    ] {
+        assert_eq!(
+            host.send("/live/1", &fields).await.status,
+            status,
+            "{fields:?}"
+        );
+    }
+    bed.bridge.lock().unwrap().refuses = Some(Refusal::Locked);
+    let fields = [("do", "let-in"), ("call", "13"), ("started", &*started)];
+    let refused = host.send("/live/1", &fields).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    assert!(refused.text.contains("Unlock it first"), "{}", refused.text);
+}
+
+/// The next event of a stream, without comments.
+async fn event(body: &mut Body) -> Option<String> {
+    loop {
+        let frame = std::future::poll_fn(|context| Pinned::new(&mut *body).poll_frame(context));
+        let bytes = frame.await?.unwrap().into_data().unwrap();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        if !text.starts_with(':') && !text.starts_with("retry:") {
+            return Some(text);
+        }
+    }
+}
+
+#[tokio::test]
+async fn changes_come_by_themselves_and_a_slow_reader_misses_only_what_is_past() {
+    let bed = Bed::new().await;
+    bed.account("Ada", ["111111", "222222"]).await;
+    let host = bed.signed_in("ada@example.org", UserRole::Host).await;
+    let (mut now, shown) = {
+        let mut bridge = bed.bridge.lock().unwrap();
+        bridge.shown = Some(watch::Sender::new(Arc::new(bridge.now.clone())));
+        (bridge.now.clone(), bridge.shown.clone().unwrap())
+    };
+    let request = host.request("GET", "/live/1/events");
+    let request = request.body(Body::empty()).unwrap();
+    let response = host.router.clone().oneshot(request).await.unwrap();
+    assert_eq!(
+        response.headers()[header::CONTENT_TYPE],
+        "text/event-stream"
+    );
+    assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
+    let mut body = response.into_body();
+    let part = event(&mut body).await.unwrap();
+    assert!(
+        part.starts_with("event: part\ndata: ") && part.contains("call-12"),
+        "{part}"
+    );
+    assert!(
+        !part.contains("class=\"speaks\""),
+        "who speaks comes by itself"
+    );
+    assert_eq!(
+        event(&mut body).await.unwrap(),
+        "event: speaking\ndata: 11\n\n"
+    );
+
+    // Who speaks is all that changes.
+    now.callers[0].speaking = false;
+    shown.send_replace(Arc::new(now.clone()));
+    assert_eq!(
+        event(&mut body).await.unwrap(),
+        "event: speaking\ndata: \n\n"
+    );
+
+    // Nobody reads while all this happens.
+    for n in 0..100 {
+        now.callers[1].name = Some(format!("Grace {n}"));
+        shown.send_replace(Arc::new(now.clone()));
+        tokio::task::yield_now().await;
+    }
+    let mut parts = 0;
+    loop {
+        let part = event(&mut body).await.unwrap();
+        parts += 1;
+        if part.contains("Grace 99") {
+            break;
+        }
+    }
+    assert!(parts <= 5, "{parts} parts");
+
+    drop(shown);
+    bed.bridge.lock().unwrap().shown = None;
+    assert_eq!(
+        event(&mut body).await.unwrap(),
+        "event: over\ndata: /accounts/1\n\n"
+    );
+    assert_eq!(event(&mut body).await, None);
+}
+
+#[tokio::test]
+async fn figures_are_for_this_machine() {
+    let bed = Bed::new().await;
+    let check = |peer: &'static str,
+                 more: Option<(&'static str, &'static str)>,
+                 host: &'static str,
+                 status| {
+        let router = bed.router.clone();
+        async move {
+            let peer: SocketAddr = peer.parse().unwrap();
+            let mut request = Request::get("/metrics")
+                .header(header::HOST, host)
+                .extension(ConnectInfo(peer));
+            if let Some((name, value)) = more {
+                request = request.header(name, value);
+            }
+            let request = request.body(Body::empty()).unwrap();
+            let answer = router.oneshot(request).await.unwrap();
+            assert_eq!(answer.status(), status, "{peer} {more:?} {host}");
+        }
+    };
+    let (fine, none) = (StatusCode::OK, StatusCode::NOT_FOUND);
+    check("127.0.0.1:9", None, "127.0.0.1:8080", fine).await;
+    check("[::1]:9", None, "localhost:8080", fine).await;
+    check("192.0.2.1:9", None, "127.0.0.1:8080", none).await;
+    check("127.0.0.1:9", None, "evil.example", none).await;
+    let through = Some(("x-forwarded-for", "192.0.2.1"));
+    check("127.0.0.1:9", through, "127.0.0.1:8080", none).await;
 }

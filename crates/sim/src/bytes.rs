@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use conclave_accounts::{Announce, CallId, HostLeaves, Outcome, Source, Terms, Verdict};
 use conclave_attendant::{Access, Event};
-use conclave_conference::{Command, ConferenceId, LeaveReason, NameId, PlayId};
+use conclave_conference::{Command, ConferenceId, Floor, LeaveReason, NameId, PlayId};
 use conclave_dtmf::{Digit, Way};
 
 use crate::campaign::Failure;
@@ -167,7 +167,7 @@ fn line_event(call: CallId, how: u8) -> Event {
 
 fn command(call: CallId, how: u8) -> Command {
     let on = how >= 128;
-    match how % 10 {
+    match how % 15 {
         0 => Command::Lock,
         1 => Command::EndForAll,
         2 => Command::Lecture,
@@ -176,6 +176,17 @@ fn command(call: CallId, how: u8) -> Command {
         5 => Command::Hand,
         6 => Command::MuteCall { call, muted: on },
         7 => Command::Remove { call },
+        8 => Command::SetLock { locked: on },
+        9 => Command::QuietCall { call, quieted: on },
+        10 => Command::LetSpeak { call },
+        11 => Command::RollCall,
+        12 => Command::SetFloor {
+            floor: if on {
+                Floor::StrictLecture
+            } else {
+                Floor::Open
+            },
+        },
         _ => Command::Admit { call, welcome: on },
     }
 }

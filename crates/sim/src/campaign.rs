@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use conclave_accounts::{Announce, CallId, HostLeaves, PinPolicy, Source, Terms};
 use conclave_attendant::{Access, Event, Step};
-use conclave_conference::{Command, ConferenceId, LeaveReason, NameId, Place, PlayId};
+use conclave_conference::{Command, ConferenceId, Floor, LeaveReason, NameId, Place, PlayId};
 use conclave_dtmf::{Digit, Way};
 
 use crate::rng::Chance;
@@ -365,15 +365,24 @@ impl Story {
             false => *self.chance.pick(&rooms),
         };
         let yes = self.chance.percent(50);
-        let command = match self.chance.below(10) {
+        let command = match self.chance.below(15) {
             0 => Command::Lock,
             1 => Command::EndForAll,
             2 => Command::Lecture,
             3 => Command::Quiet,
             4 => Command::Star,
-            9 => Command::Recording,
             5 => Command::MuteCall { call, muted: yes },
             6 => Command::Remove { call },
+            7 => Command::SetLock { locked: yes },
+            8 => Command::QuietCall { call, quieted: yes },
+            9 => Command::LetSpeak { call },
+            10 => Command::SetFloor {
+                floor: *self
+                    .chance
+                    .pick(&[Floor::Open, Floor::Lecture, Floor::StrictLecture]),
+            },
+            11 => Command::RollCall,
+            12 => Command::Recording,
             _ => Command::Admit { call, welcome: yes },
         };
         // A refusal is as good as any answer.
@@ -417,6 +426,9 @@ fn some_terms(chance: &mut Chance) -> Terms {
         consent: chance.percent(25),
         recording: chance.percent(50),
         recording_tone: Duration::from_secs(chance.below(3) * 15),
+        quieting: chance.percent(30),
+        levelling: chance.percent(30),
+        most_talkers: chance.percent(30).then_some(8),
         entry: *chance.pick(&announce),
         exit: *chance.pick(&announce),
         host_leaves: match chance.below(4) {

@@ -156,6 +156,7 @@ impl Watch {
                 }
                 Ok(())
             }
+            Action::Tune { .. } => Ok(()),
             Action::Play { play, to, clips } => self.played(*play, *to, clips),
             Action::Stop { play } => {
                 self.plays.remove(play);

@@ -25,6 +25,16 @@ pub(crate) fn action(action: &Action, plays: &mut Plays) -> String {
                 format!("{call}: in room {}{heard}", conference.0)
             }
         },
+        Action::Tune { conference, sound } => {
+            let levelled = if sound.levelling {
+                ", voices levelled"
+            } else {
+                ""
+            };
+            let most = sound.most_talkers;
+            let most = most.map_or(String::new(), |most| format!(", {most} talkers at most"));
+            format!("room {}{levelled}{most}", conference.0)
+        }
         Action::Play { play, to, clips } => {
             let to = match to {
                 Audience::Call(call) => format!("{call} hears"),
@@ -157,7 +167,7 @@ fn fact(record: &Record) -> String {
         } => {
             let by = match by {
                 Actor::Caller(call) => call.to_string(),
-                Actor::Operator => "the operator".to_owned(),
+                Actor::Operator(_) => "the operator".to_owned(),
             };
             let refused = refused.map_or(String::new(), |why| format!(", refused: {why}"));
             format!("is told by {by}: {}{refused}", command.as_str())
@@ -166,6 +176,7 @@ fn fact(record: &Record) -> String {
         Fact::RecordingStopped { recording, why } => {
             format!("is no longer recorded ({}, {})", recording.0, why.as_str())
         }
+        Fact::Named { call, name, .. } => format!("is told that {call} is {name}"),
         Fact::Departed { call, reason } => format!("is left by {call} ({})", reason.as_str()),
         Fact::Ended { reason } => format!("ended ({})", reason.as_str()),
         other => format!("{other:?}"),

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use conclave_accounts::{BookingId, CallId, PinPolicy, Source, Terms, Verdict};
 use conclave_attendant::{Access, Action, Attendant, Event, Report, Rules};
 use conclave_conference::{
-    Command, ConferenceId, Fact, LeaveReason, NameId, PlayId, RecordingId, Refusal,
+    Command, ConferenceId, Fact, LeaveReason, NameId, OperatorId, PlayId, RecordingId, Refusal,
 };
 use conclave_dtmf::{Digit, Way};
 
@@ -214,7 +214,25 @@ impl World {
         conference: ConferenceId,
         command: Command,
     ) -> Result<Result<(), Refusal>, Violation> {
-        let result = self.bridge.execute(conference, command, self.now);
+        let by = OperatorId::BRIDGE;
+        let result = self.bridge.execute(conference, by, command, self.now);
+        self.drain()?;
+        Ok(result)
+    }
+
+    /// Corrects the name of a call.
+    ///
+    /// # Errors
+    ///
+    /// The rule that the bridge broke.
+    pub fn rename(
+        &mut self,
+        conference: ConferenceId,
+        call: CallId,
+        name: &str,
+    ) -> Result<Result<(), Refusal>, Violation> {
+        let (by, now) = (OperatorId::BRIDGE, self.now);
+        let result = self.bridge.rename(conference, by, call, name, now);
         self.drain()?;
         Ok(result)
     }
@@ -358,8 +376,8 @@ impl World {
             Action::StopRecording { .. } => {}
             Action::HangUp { call, .. } => self.cut(call),
             Action::Report(report) => self.book(&report),
-            // What is kept, the watch knows.
-            Action::ForgetName { .. } => {}
+            // What is kept, the watch knows; how a room sounds, nobody hears here.
+            Action::ForgetName { .. } | Action::Tune { .. } => {}
         }
     }
 

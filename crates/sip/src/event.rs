@@ -113,6 +113,8 @@ pub struct CallMedia {
     pub payload_type: u8,
     /// The payload type of telephone-event (RFC 4733), at the codec's clock rate where the peer has it so, if agreed on.
     pub event_payload_type: Option<u8>,
+    /// The payload type of comfort noise (RFC 3389), if agreed on.
+    pub comfort_payload_type: Option<u8>,
     /// What the peer wants in one packet, 10 to 60 ms.
     pub ptime: Duration,
     /// Who sends, as seen by this server. `RecvOnly` and `Inactive` mean that the peer holds the line.

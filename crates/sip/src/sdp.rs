@@ -17,6 +17,9 @@ const MAX_FORMATS: usize = 64;
 /// The first payload types that an offer of ours gives to codecs without a number of their own, and to telephone-event.
 const FIRST_DYNAMIC: u8 = 96;
 const FIRST_EVENT: u8 = 101;
+/// Of comfort noise (RFC 3551 section 6), whose clock is that of telephone audio.
+const COMFORT_NOISE: u8 = 13;
+const COMFORT_CLOCK: u32 = 8_000;
 
 /// Who sends, as seen by this side (RFC 8866 section 6.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -244,6 +247,10 @@ impl LocalSession {
                 rates.push(codec.clock_rate());
             }
         }
+        if rates.contains(&COMFORT_CLOCK) {
+            formats.push(COMFORT_NOISE.to_string());
+            attributes.push(comfort(COMFORT_NOISE));
+        }
         // Events have the clock of the audio that they stand in for (RFC 4733 section 2.1).
         for rate in rates {
             let Some(event) = numbers.of_events(rate) else {
@@ -308,6 +315,10 @@ impl Negotiated {
         } = &self.agreed;
         let mut formats = media.payload_type.to_string();
         let mut attributes = described(media.payload_type, media.codec, opus);
+        if let Some(noise) = media.comfort_payload_type {
+            formats.push_str(&format!(" {noise}"));
+            attributes.push(comfort(noise));
+        }
         if let Some(event) = media.event_payload_type {
             formats.push_str(&format!(" {event}"));
             let range = if *flash { "0-16" } else { "0-15" };
@@ -390,6 +401,10 @@ fn described(payload_type: u8, codec: Codec, opus: OpusWishes) -> Vec<Attribute>
     attributes
 }
 
+fn comfort(payload_type: u8) -> Attribute {
+    Attribute::with_value("rtpmap", format!("{payload_type} CN/{COMFORT_CLOCK}"))
+}
+
 fn events(payload_type: u8, rate: u32, range: &str) -> [Attribute; 2] {
     let map = format!("{payload_type} telephone-event/{rate}");
     [
@@ -451,6 +466,15 @@ fn agree(session: &Session, media: &Media, codecs: &[Codec]) -> Result<Agreed, N
     // Telephones exist that offer Opus and events in the clock of G.711 alone: better their digits than none.
     let event = event_at(codec.clock_rate()).or_else(|| event_at(8_000));
     let (event, event_rate) = event.unzip();
+    let is_noise = |format: &&&str| match map_of(media, format) {
+        Some(_) => is_map(media, format, "CN", COMFORT_CLOCK, 1),
+        None => payload_type(format) == Some(COMFORT_NOISE),
+    };
+    let noise = formats
+        .iter()
+        .find(is_noise)
+        .and_then(|format| payload_type(format))
+        .filter(|noise| codec.clock_rate() == COMFORT_CLOCK && *noise != number);
     let address = address(session, media)?;
     let mux = media.has_attribute("rtcp-mux");
     let remote = SocketAddr::new(address, media.port);
@@ -469,6 +493,7 @@ fn agree(session: &Session, media: &Media, codecs: &[Codec]) -> Result<Agreed, N
         codec,
         payload_type: number,
         event_payload_type: event,
+        comfort_payload_type: noise,
         ptime: ptime(media),
         direction,
         opus: values(media, "fmtp", &number.to_string())

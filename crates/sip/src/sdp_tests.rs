@@ -255,6 +255,35 @@ fn bytes_of_another_encoding_do_no_harm() {
 }
 
 #[test]
+fn comfort_noise_is_agreed_on_where_it_is_offered() {
+    let check = |media: &str, codecs: &[Codec], expected: Option<u8>| {
+        let sdp = basic(&format!("m=audio 4000 RTP/AVP {media}\r\n"));
+        let agreed = negotiate(sdp.as_bytes(), codecs).unwrap();
+        assert_eq!(agreed.media().comfort_payload_type, expected, "{media}");
+        let text = LocalSession::new(14).answer(&agreed, LOCAL.parse().unwrap());
+        let told = text.lines().find(|line| line.ends_with("CN/8000"));
+        let expected = expected.map(|number| format!("a=rtpmap:{number} CN/8000"));
+        assert_eq!(told, expected.as_deref(), "{media}");
+        text
+    };
+    let text = check(
+        "0 13 101\r\na=rtpmap:101 telephone-event/8000",
+        &[Pcmu],
+        Some(13),
+    );
+    assert!(
+        text.contains("m=audio 20000 RTP/AVP 0 13 101\r\n"),
+        "{text}"
+    );
+    check("9 13\r\na=rtpmap:13 CN/8000", &[G722], Some(13));
+    check("0 98\r\na=rtpmap:98 cn/8000", &[Pcmu], Some(98));
+    check("0", &[Pcmu], None);
+    check("0 13\r\na=rtpmap:13 CN/16000", &[Pcmu], None);
+    check("0 13\r\na=rtpmap:13 X-NV/8000", &[Pcmu], None);
+    check("111 13\r\na=rtpmap:111 opus/48000/2", &[Opus], None);
+}
+
+#[test]
 fn opus_is_agreed_on_with_its_clock_and_wishes() {
     let check = |lines: &str, event: Option<u8>, in_answer: &[&str]| {
         let sdp = basic(&format!("m=audio 4000 RTP/AVP 111 0 100 101\r\n{lines}"));
@@ -317,7 +346,8 @@ fn our_offer_has_events_in_the_clock_of_each_codec() {
     let codecs = [Opus, G722, Pcmu, Pcma];
     let text = local.offer(&codecs, LOCAL.parse().unwrap(), Direction::SendRecv);
     for line in [
-        "m=audio 20000 RTP/AVP 96 9 0 8 101 102",
+        "m=audio 20000 RTP/AVP 96 9 0 8 13 101 102",
+        "a=rtpmap:13 CN/8000",
         "a=rtpmap:96 opus/48000/2",
         "a=fmtp:96 maxaveragebitrate=128000;useinbandfec=1;usedtx=1",
         "a=rtpmap:101 telephone-event/48000",
@@ -349,7 +379,7 @@ fn numbers_keep_their_meaning_in_later_offers() {
     local.answer(&negotiate(sdp.as_bytes(), &codecs).unwrap(), address);
     let text = local.offer(&codecs, address, Direction::SendRecv);
     for line in [
-        "m=audio 20000 RTP/AVP 101 9 0 96 102",
+        "m=audio 20000 RTP/AVP 101 9 0 13 96 102",
         "a=rtpmap:101 opus/48000/2",
         "a=rtpmap:96 telephone-event/48000",
         "a=rtpmap:102 telephone-event/8000",

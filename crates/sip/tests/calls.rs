@@ -162,7 +162,7 @@ async fn a_call_without_an_offer() {
         client
             .answer()
             .body
-            .contains("m=audio 40000 RTP/AVP 0 8 101"),
+            .contains("m=audio 40000 RTP/AVP 0 8 13 101"),
         "{}",
         client.answer().body
     );

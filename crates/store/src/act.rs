@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::Once;
+
 /// What an operator does: who it is and when it happens, for the audit log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Act {
@@ -9,12 +11,24 @@ pub struct Act {
     pub by: String,
     /// When.
     pub at: DateTime<Utc>,
+    /// What is made by it is made at most once: a second time is [`Repeated`](crate::StoreError::Repeated). For
+    /// accounts, bookings and users.
+    pub once: Option<Once>,
 }
 
 impl Act {
     /// An act of `by`.
     pub fn new(by: impl Into<String>, at: DateTime<Utc>) -> Self {
-        Self { by: by.into(), at }
+        Self {
+            by: by.into(),
+            at,
+            once: None,
+        }
+    }
+
+    /// The same, to be done at most once.
+    pub fn once(self, once: Option<Once>) -> Self {
+        Self { once, ..self }
     }
 }
 

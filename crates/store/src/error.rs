@@ -5,7 +5,7 @@ use sqlx::error::DatabaseError;
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgDatabaseError;
 
-use crate::{Broken, HeadError, OtherKeys, UserId};
+use crate::{ApiTokenId, Broken, HeadError, OtherKeys, UserId};
 
 /// Why the store can't do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +55,12 @@ pub enum StoreError {
         "that set-up link is good for nothing: it was used, replaced by a newer one, or is too old"
     )]
     NoSuchLink,
+    /// There is no such token of a program.
+    #[error("there is no {0}")]
+    NoSuchApiToken(ApiTokenId),
+    /// That was done already, under the same key; what was made by it is kept.
+    #[error("that was done already")]
+    Repeated,
     /// The database was made with other keys.
     #[error(transparent)]
     OtherKeys(#[from] OtherKeys),
@@ -131,6 +137,9 @@ pub enum StoreError {
         /// What it says.
         source: std::io::Error,
     },
+    /// There is no such file of a recording.
+    #[error("there is no recording {0}")]
+    NoSuchRecording(u64),
     /// The database refuses.
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
@@ -147,7 +156,10 @@ impl StoreError {
             Self::NoSuchBooking(_) | Self::Cancelled(_) | Self::Over(_) => true,
             Self::NoSuchInvitee(_) | Self::Withdrawn(_) | Self::OnePinForAll(_) => true,
             Self::UserExists | Self::NoSuchUser(_) | Self::UserSuspended(_) => true,
-            Self::NoSuchLink => true,
+            Self::NoSuchLink
+            | Self::NoSuchApiToken(_)
+            | Self::NoSuchRecording(_)
+            | Self::Repeated => true,
             Self::NoSuchPerson | Self::OtherKeys(_) | Self::Broken(_) => true,
             Self::Head(_) => false,
             Self::Served { .. } | Self::NameServed { .. } | Self::Url(_) => true,

@@ -49,12 +49,14 @@ mod lock;
 mod porter;
 mod record;
 mod recorder;
+mod recording;
 mod report;
 mod seal;
 mod secret;
 mod sql;
 mod store;
 mod subject;
+mod token;
 mod user;
 
 pub use account::{AccountChange, Find, NewAccount, PinCount, StoredPin};
@@ -74,6 +76,7 @@ pub use keys::{
 pub use porter::Porter;
 pub use record::{CallMedia, CallRow, ConferenceRow, Entry, EventRow, Period, RunId, Visit};
 pub use recorder::{Recorder, RecorderError};
+pub use recording::RecordingRow;
 pub use report::{
     AuditPage, AuditRow, Hint, Keep, KnownNumber, Person, ReportFilter, Swept, UsageRow,
 };
@@ -81,6 +84,7 @@ pub use seal::{SealError, SealedPin};
 pub use sql::{Auditor, Postgres, Restored, SqlStore};
 pub use store::{Books, Found, KNOWN_FOR, PIN_REST, Store, Totals};
 pub use subject::{Commitment, Subject, SubjectKind};
+pub use token::{ApiToken, ApiTokenId, Done, NewApiToken, NoScope, ONCE_LASTS, Once, Scope};
 pub use user::{
     NewSession, PasswordHash, Session, Token, TokenHash, User, UserEmail, UserId, UserRole,
 };

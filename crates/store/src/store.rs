@@ -1,6 +1,6 @@
 //! What a database must be able to do for the bridge.
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use conclave_accounts::{
@@ -10,10 +10,11 @@ use conclave_accounts::{
 
 use crate::error::Result;
 use crate::{
-    AccountChange, Act, AuditPage, AuditRow, BookingChange, BookingFilter, CallRow, ConferenceRow,
-    Entry, EventRow, Find, Hint, Keep, Letter, LetterProblem, NewAccount, NewBooking, NewInvitee,
-    NewSession, Page, PasswordHash, Period, Person, PinCount, ReportFilter, RunId, SealedGuestPin,
-    Session, StoredPin, Swept, TokenHash, UsageRow, User, UserEmail, UserId, UserRole, Verified,
+    AccountChange, Act, ApiToken, ApiTokenId, AuditPage, AuditRow, BookingChange, BookingFilter,
+    CallRow, ConferenceRow, Done, Entry, EventRow, Find, Hint, Keep, Letter, LetterProblem,
+    NewAccount, NewApiToken, NewBooking, NewInvitee, NewSession, Once, Page, PasswordHash, Period,
+    Person, PinCount, RecordingRow, ReportFilter, RunId, SealedGuestPin, Session, StoredPin, Swept,
+    TokenHash, UsageRow, User, UserEmail, UserId, UserRole, Verified,
 };
 
 /// A PIN that was taken out of use is not given again for so long.
@@ -296,6 +297,46 @@ pub trait Store: Books {
     fn hints(&self, period: Period, numbers: u32)
     -> impl Future<Output = Result<Vec<Hint>>> + Send;
 
+    // Recordings.
+
+    /// The files of recordings that match, by their numbers: of a department or a caller's number it isn't asked.
+    fn recordings(
+        &self,
+        filter: &ReportFilter,
+    ) -> impl Future<Output = Result<Vec<RecordingRow>>> + Send;
+
+    /// One file.
+    fn recording(&self, id: u64) -> impl Future<Output = Result<RecordingRow>> + Send;
+
+    /// What earlier runs of this bridge were writing when they were killed. For the process that serves, before its run.
+    fn open_recordings(&self) -> impl Future<Output = Result<Vec<RecordingRow>>> + Send;
+
+    /// Such a file was ended: how long it is.
+    fn close_recording(&self, id: u64, length: Duration)
+    -> impl Future<Output = Result<()>> + Send;
+
+    /// Orders that a file be deleted, by whichever bridge has it, once it is whole.
+    fn delete_recording(
+        &self,
+        id: u64,
+        act: &Act,
+    ) -> impl Future<Output = Result<RecordingRow>> + Send;
+
+    /// The files of this bridge that are to be deleted now: what was ordered, and what began before that moment. At most
+    /// `limit` of each.
+    fn due_recordings(
+        &self,
+        before: DateTime<Utc>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<RecordingRow>>> + Send;
+
+    /// A file is no more.
+    fn recording_gone(
+        &self,
+        id: u64,
+        now: DateTime<Utc>,
+    ) -> impl Future<Output = Result<()>> + Send;
+
     // Users of the portal.
 
     /// Makes a user, who can't sign in before a [link](Self::offer_link) was used.
@@ -383,6 +424,46 @@ pub trait Store: Books {
 
     /// Signs all browsers of a user out; says how many there were.
     fn end_sessions(&self, id: UserId, act: &Act) -> impl Future<Output = Result<u64>> + Send;
+
+    // Programs that act in the name of users.
+
+    /// Makes a token of a program.
+    fn add_api_token(
+        &self,
+        new: &NewApiToken,
+        act: &Act,
+    ) -> impl Future<Output = Result<ApiToken>> + Send;
+
+    /// The tokens, of one user or of all, by their ids.
+    fn api_tokens(
+        &self,
+        of: Option<UserId>,
+        page: Page,
+    ) -> impl Future<Output = Result<Vec<ApiToken>>> + Send;
+
+    /// The token of a program, unless it ended, was revoked, or its user is suspended.
+    fn api_token(
+        &self,
+        token: &TokenHash,
+        now: DateTime<Utc>,
+    ) -> impl Future<Output = Result<Option<ApiToken>>> + Send;
+
+    /// Notes that a token is in use.
+    fn api_token_used(
+        &self,
+        id: ApiTokenId,
+        now: DateTime<Utc>,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// A token is good for nothing from now on.
+    fn revoke_api_token(
+        &self,
+        id: ApiTokenId,
+        act: &Act,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// What was made under a key, for [`ONCE_LASTS`](crate::ONCE_LASTS).
+    fn done(&self, once: &Once) -> impl Future<Output = Result<Option<Done>>> + Send;
 
     // The audit log.
 

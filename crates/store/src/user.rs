@@ -186,6 +186,13 @@ impl fmt::Debug for Token {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TokenHash(pub(crate) [u8; 32]);
 
+impl TokenHash {
+    /// Of whatever is to be known again without being kept.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+}
+
 impl fmt::Debug for TokenHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("TokenHash(..)")

@@ -7,7 +7,9 @@ use conclave_accounts::{
     AccountId, AccountState, Announce, CallId, ConferenceKey, Door, HostLeaves, Owner, Pin, PinKey,
     PinLookup, Role, Source, Terms,
 };
-use conclave_conference::{Actor, Command, EndReason, Fact, LeaveReason, Refusal, WaitFor};
+use conclave_conference::{
+    Actor, Command, EndReason, Fact, LeaveReason, OperatorId, Refusal, WaitFor,
+};
 use conclave_store::{
     Books, CallMedia, Entry, Find, NewAccount, Period, PinCount, ReportFilter, SqlStore, Store,
     StoreError, StoredPin, Totals,
@@ -402,7 +404,7 @@ async fn a_conference_is_told_from_start_to_end(bed: Bed) {
         7,
         9,
         Fact::Command {
-            by: Actor::Operator,
+            by: Actor::Operator(OperatorId::BRIDGE),
             command: remove,
             refused: None,
         },

@@ -24,6 +24,13 @@ const CAMPAIGNS: &[Campaign] = &[
         run: attack,
     },
     Campaign {
+        name: "audio",
+        arguments: "[PYTHON]",
+        about: "speech through the bridge by each codec, with losses and jitter, against the same without it, scored by ViSQOL (needs sipp, flite, sox, and visqol-python in that Python)",
+        takes: "10 minutes",
+        run: crate::audio::audio,
+    },
+    Campaign {
         name: "dtmf",
         arguments: "",
         about: "the tone detector against each limit of Q.24, and on hours of synthetic speech (needs Debian's synthesisers)",
@@ -50,6 +57,13 @@ const CAMPAIGNS: &[Campaign] = &[
         about: "200, 400 and 800 calls in one room and in rooms of 4, ours and the floor in turn: CPU, gaps, delay, memory",
         takes: "15 minutes",
         run: crate::load::load,
+    },
+    Campaign {
+        name: "noise",
+        arguments: "",
+        about: "the noise detector on music of many kinds, steady noises and hours of synthetic speech (needs sox, espeak-ng, flite and Debian's asterisk-moh-opsound-wav)",
+        takes: "10 minutes",
+        run: crate::noise::noise,
     },
     Campaign {
         name: "outages",

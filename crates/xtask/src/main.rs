@@ -6,8 +6,10 @@
 // A program for a terminal: printing is its job.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod audio;
 mod load;
 mod long;
+mod noise;
 mod prompts;
 mod run;
 mod setup;

@@ -41,6 +41,11 @@ const NEEDED: &[(&str, &str, &str)] = &[
         "makes moments of an invitation's series",
     ),
     (
+        "prometheus",
+        "promtool",
+        "a reader of the metrics that is not ours",
+    ),
+    (
         POSTGRESQL,
         "postgres",
         "the database that several bridges can share",

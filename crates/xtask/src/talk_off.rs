@@ -68,11 +68,9 @@ pub(crate) fn dtmf(arguments: &[String]) -> Result {
     if let Some(more) = arguments.first() {
         return Err(Failure(format!("dtmf takes nothing, not `{more}`")));
     }
-    check_needed()?;
-    let directory = root().join("target/talk-off");
-    fs::create_dir_all(&directory)
-        .map_err(|e| Failure(format!("cannot make {}: {e}", directory.display())))?;
-    let readings = speak_all(&directory)?;
+    let all: Vec<&str> = NEEDED.iter().map(|(program, _)| *program).collect();
+    check_needed(&all)?;
+    let readings = speak_all(&made_directory()?, VOICES)?;
     let example = [
         "run",
         "--release",
@@ -85,9 +83,30 @@ pub(crate) fn dtmf(arguments: &[String]) -> Result {
     run(cargo(&example).args(readings))
 }
 
-fn check_needed() -> Result {
+/// Some readings by the synthesisers that need no further voices: two or three hours, made if they aren't there yet.
+pub(crate) fn quick_readings() -> Result<Vec<PathBuf>> {
+    check_needed(&["espeak-ng", "flite", "sox"])?;
+    let directory = made_directory()?;
+    let quick = |(program, ..): &&(Program, &str, usize)| !matches!(program, Program::Festival);
+    let voices: Vec<_> = VOICES.iter().filter(quick).copied().collect();
+    let two_of_each: Vec<_> = voices
+        .into_iter()
+        .map(|(p, voice, _)| (p, voice, 2))
+        .collect();
+    speak_all(&directory, &two_of_each)
+}
+
+fn made_directory() -> Result<PathBuf> {
+    let directory = root().join("target/talk-off");
+    fs::create_dir_all(&directory)
+        .map_err(|e| Failure(format!("cannot make {}: {e}", directory.display())))?;
+    Ok(directory)
+}
+
+fn check_needed(programs: &[&str]) -> Result {
     let mut missing: Vec<&str> = NEEDED
         .iter()
+        .filter(|(program, _)| programs.contains(program))
         .filter(|(program, _)| !on_path(program))
         .map(|(_, packages)| *packages)
         .collect();
@@ -104,9 +123,9 @@ fn check_needed() -> Result {
 }
 
 /// One file for each reading; two at a time.
-fn speak_all(directory: &Path) -> Result<Vec<PathBuf>> {
+fn speak_all(directory: &Path, voices: &[(Program, &'static str, usize)]) -> Result<Vec<PathBuf>> {
     let sources = Sources::read()?;
-    let readings: Vec<(Program, &str, usize)> = VOICES
+    let readings: Vec<(Program, &str, usize)> = voices
         .iter()
         .flat_map(|(program, voice, count)| (0..*count).map(move |n| (*program, *voice, n)))
         .collect();

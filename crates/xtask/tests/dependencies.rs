@@ -27,6 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "conclave-engine",
         &["conclave-dtmf", "conclave-media", "conclave-mixer"],
     ),
+    ("conclave-record", &["conclave-media"]),
     ("conclave-sip", &["conclave-media"]),
     (
         "conclave-store",
@@ -34,7 +35,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "conclave-portal",
-        &["conclave-accounts", "conclave-conference", "conclave-store"],
+        &[
+            "conclave-accounts",
+            "conclave-calendar",
+            "conclave-conference",
+            "conclave-desk",
+            "conclave-store",
+        ],
+    ),
+    (
+        "conclave-desk",
+        &["conclave-accounts", "conclave-calendar", "conclave-store"],
     ),
     ("conclave-testbed", &[]),
 ];

@@ -4,10 +4,9 @@ mod change;
 mod import;
 mod make;
 mod show;
-mod table;
 
-use conclave_accounts::{Account, AccountState, PinPolicy, Role};
-use conclave_store::{Find, Page, Store, StoreError};
+use conclave_accounts::{Account, AccountState, Role};
+use conclave_store::{Find, Page, Store};
 use serde_json::json;
 
 use crate::{
@@ -15,7 +14,6 @@ use crate::{
     config::Config,
     data::Data,
     output::{Failure, print, print_json},
-    pins::{Draw, TRIES, stored},
 };
 use show::{show, state, to_json};
 
@@ -118,17 +116,16 @@ async fn list(list: AccountList) -> Result<(), Failure> {
 }
 
 async fn show_one(which: AccountShow) -> Result<(), Failure> {
-    let (data, _) = existing(&which.common.place).await?;
+    let (data, config) = existing(&which.common.place).await?;
     let account = find(&data, &which.account).await?;
     let guest = if which.show_guest_pin {
-        let sealed = data.store.guest_pin(account.id).await?;
-        let sealed = sealed.ok_or_else(|| {
+        let pin = data.desk(&config).guest_pin(account.id).await?;
+        Some(pin.ok_or_else(|| {
             Failure::usage(format!(
                 "no Guest PIN of {0} is kept that could be shown: `account reset-pin {0} --which guest` draws one",
                 account.id.0
             ))
-        })?;
-        Some(sealed.open(&data.keys).map_err(Failure::machine)?)
+        })?)
     } else {
         None
     };
@@ -153,7 +150,7 @@ async fn set_state(which: AccountId, to: AccountState) -> Result<(), Failure> {
 async fn reset_pin(reset: ResetPin) -> Result<(), Failure> {
     let (data, config) = existing(&reset.common.place).await?;
     let account = find(&data, &reset.account).await?;
-    let policy = config.pins.policy();
+    let desk = data.desk(&config);
     let mut pins = [None, None];
     for (role, pin) in [Role::Host, Role::Guest].into_iter().zip(&mut pins) {
         let wanted = match reset.which {
@@ -162,51 +159,9 @@ async fn reset_pin(reset: ResetPin) -> Result<(), Failure> {
             WhichPin::Guest => role == Role::Guest,
         };
         if wanted {
-            *pin = Some(draw_and_set(&data, &policy, &account, role).await?);
+            *pin = Some(desk.reset_pin(account.id, role, &data.act()).await?);
         }
     }
     let [host, guest] = pins;
     show(&account, &reset.common, host.as_ref(), guest.as_ref())
-}
-
-async fn draw_and_set(
-    data: &Data,
-    policy: &PinPolicy,
-    account: &Account,
-    role: Role,
-) -> Result<conclave_accounts::Pin, Failure> {
-    let mut draw = Draw::new(data, policy).await?;
-    for _ in 0..TRIES {
-        let pin = draw.pin(role)?;
-        let kept = stored(data, &pin, role);
-        match data
-            .store
-            .reset_pin(account.id, role, kept, &data.act())
-            .await
-        {
-            Ok(()) => return Ok(pin),
-            Err(StoreError::PinTaken) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(StoreError::PinTaken.into())
-}
-
-/// A word of the reports; nothing where it is empty.
-fn word(text: &str) -> Option<String> {
-    Some(text.trim())
-        .filter(|text| !text.is_empty())
-        .map(str::to_owned)
-}
-
-/// A word of the reports that fits into them.
-fn checked_word(what: &str, text: &str) -> Result<Option<String>, String> {
-    let fits = text.chars().count() <= 100 && !text.chars().any(char::is_control);
-    if fits {
-        Ok(word(text))
-    } else {
-        Err(format!(
-            "{what}: at most 100 printable characters on one line"
-        ))
-    }
 }

@@ -3,12 +3,10 @@
 mod files;
 mod make;
 mod show;
-mod when;
 
-use conclave_accounts::{Booking, BookingId, Invitee, Role, Title};
-use conclave_store::{
-    BookingChange, BookingFilter, LetterKind, NewInvitee, Page, Store, StoreError,
-};
+use conclave_accounts::{Booking, BookingId, Invitee, Title};
+use conclave_desk::{BookingPins, PlanChange};
+use conclave_store::{BookingChange, BookingFilter, LetterKind, Page, Store, StoreError};
 use serde_json::json;
 
 use crate::{
@@ -18,9 +16,8 @@ use crate::{
     config::Config,
     data::Data,
     output::{Failure, print, print_json, warn},
-    pins::{Draw, TRIES, stored},
 };
-use show::{Pins, Shown};
+use show::Shown;
 
 pub(crate) async fn run(command: cli::Booking) -> Result<(), Failure> {
     match command {
@@ -36,7 +33,8 @@ pub(crate) async fn run(command: cli::Booking) -> Result<(), Failure> {
 
 async fn list(list: BookingList) -> Result<(), Failure> {
     const PART: u32 = 1_000;
-    let (data, _) = existing(&list.common.place).await?;
+    let (data, config) = existing(&list.common.place).await?;
+    let desk = data.desk(&config);
     let account = match &list.account {
         Some(account) => Some(find(&data, account).await?.id),
         None => None,
@@ -54,10 +52,13 @@ async fn list(list: BookingList) -> Result<(), Failure> {
     let full = bookings.len() >= page.limit as usize;
     let mut shown = Vec::with_capacity(bookings.len());
     for booking in bookings {
-        shown.push(Shown::of(&data, booking).await?);
+        shown.push(Shown::of(&desk, booking).await?);
     }
     if list.common.json {
-        let bookings: Vec<_> = shown.iter().map(|one| one.json(&Pins::default())).collect();
+        let bookings: Vec<_> = shown
+            .iter()
+            .map(|one| one.json(&BookingPins::default()))
+            .collect();
         return print_json(&json!({ "bookings": bookings }));
     }
     if shown.is_empty() {
@@ -78,25 +79,30 @@ async fn list(list: BookingList) -> Result<(), Failure> {
 
 async fn show_one(which: BookingShow) -> Result<(), Failure> {
     let (data, config) = existing(&which.common.place).await?;
+    let desk = data.desk(&config);
     let booking = one(&data, which.id).await?;
     if let Some(directory) = &which.ics {
-        files::invitations(&data, &config, &booking, directory).await?;
+        files::invitations(&desk, &booking, directory).await?;
     }
     let pins = if which.show_pins {
-        Pins::kept(&data, booking.id).await?
+        desk.kept_pins(booking.id).await?
     } else {
-        Pins::default()
+        BookingPins::default()
     };
-    Shown::of(&data, booking).await?.show(&which.common, &pins)
+    Shown::of(&desk, booking).await?.show(&which.common, &pins)
 }
 
 async fn change(change: cli::BookingChange) -> Result<(), Failure> {
     let (data, config) = existing(&change.common.place).await?;
     let booking = one(&data, change.id).await?;
     let title = change.title.as_deref().map(Title::new);
+    let replanned = wish(&change).of(&booking.plan).map_err(Failure::usage)?;
+    for note in replanned.iter().flat_map(|replanned| &replanned.notes) {
+        warn(note);
+    }
     let wish = BookingChange {
         title: title.transpose().map_err(Failure::usage)?,
-        time: when::changed(&booking.plan, &change)?,
+        time: replanned.map(|replanned| (replanned.plan, replanned.windows)),
         mail: change.mail.is_on(),
     };
     if wish.title.is_none() && wish.time.is_none() {
@@ -108,64 +114,65 @@ async fn change(change: cli::BookingChange) -> Result<(), Failure> {
         .store
         .change_booking(booking.id, &wish, &data.act())
         .await?;
+    let desk = data.desk(&config);
     if let Some(directory) = &change.ics {
-        files::invitations(&data, &config, &booking, directory).await?;
+        files::invitations(&desk, &booking, directory).await?;
     }
-    let shown = Shown::of(&data, booking).await?;
+    let shown = Shown::of(&desk, booking).await?;
     shown.warn_of_doubts();
-    shown.show(&change.common, &Pins::default())
+    shown.show(&change.common, &BookingPins::default())
+}
+
+fn wish(change: &cli::BookingChange) -> PlanChange {
+    PlanChange {
+        start: change.start.clone(),
+        end: change.end.clone(),
+        zone: change.when.tz.clone(),
+        rule: change.when.rule.clone(),
+        except: change.when.except.clone(),
+        early: change.when.early,
+    }
 }
 
 async fn cancel(which: BookingCancel) -> Result<(), Failure> {
     let (data, config) = existing(&which.common.place).await?;
+    let desk = data.desk(&config);
     let before = one(&data, which.id).await?;
     let booking = data.store.cancel_booking(before.id, &data.act()).await?;
     if let Some(directory) = &which.ics {
         // Whose invitation was taken back before has had a cancellation.
         for invitee in files::addressees(&before) {
             let kind = LetterKind::Cancellation;
-            files::write(&data, &config, &booking, invitee, kind, directory).await?;
+            files::write(&desk, &booking, invitee, kind, directory).await?;
         }
     }
-    Shown::of(&data, booking)
+    Shown::of(&desk, booking)
         .await?
-        .show(&which.common, &Pins::default())
+        .show(&which.common, &BookingPins::default())
 }
 
 async fn invite(invite: BookingInvite) -> Result<(), Failure> {
     let (data, config) = existing(&invite.common.place).await?;
+    let desk = data.desk(&config);
     let before = one(&data, invite.id).await?;
     let mail = by_mail(&config, invite.mail);
-    let mut draw = Draw::new(&data, &config.pins.policy()).await?;
-    for _ in 0..TRIES {
-        let pin = draw.pin(Role::Guest)?;
-        let new = NewInvitee {
-            name: invite.guest.name.clone(),
-            email: invite.guest.email.clone(),
-            pin: stored(&data, &pin, Role::Guest),
-            mail,
-        };
-        let booking = match data.store.invite(before.id, new, &data.act()).await {
-            Ok(booking) => booking,
-            Err(StoreError::PinTaken) => continue,
-            Err(error) => return Err(error.into()),
-        };
-        let newest = booking.invitees.iter().map(|invitee| invitee.id).max();
-        if let Some(directory) = &invite.ics {
-            let kind = LetterKind::Invitation;
-            files::write(&data, &config, &booking, newest, kind, directory).await?;
-        }
-        let pins = Pins {
-            invitees: newest.map(|id| (id, pin)).into_iter().collect(),
-            ..Pins::default()
-        };
-        return Shown::of(&data, booking).await?.show(&invite.common, &pins);
+    let (booking, newest) = desk
+        .invite(before.id, &invite.guest, mail, &data.act())
+        .await?;
+    if let Some(directory) = &invite.ics {
+        let (kind, to) = (LetterKind::Invitation, newest.as_ref().map(|(id, _)| *id));
+        files::write(&desk, &booking, to, kind, directory).await?;
     }
-    Err(StoreError::PinTaken.into())
+    let pins = BookingPins {
+        invitees: newest.into_iter().collect(),
+        ..BookingPins::default()
+    };
+    Shown::of(&desk, booking).await?.show(&invite.common, &pins)
 }
 
 async fn withdraw(which: BookingWithdraw) -> Result<(), Failure> {
     let (data, config) = existing(&which.common.place).await?;
+    let desk = data.desk(&config);
     let before = one(&data, which.id).await?;
     let invitee = meant(&before, &which.invitee)?;
     let booking = match data.store.withdraw(invitee.id, &data.act()).await {
@@ -179,11 +186,11 @@ async fn withdraw(which: BookingWithdraw) -> Result<(), Failure> {
     };
     if let Some(directory) = &which.ics {
         let kind = LetterKind::Cancellation;
-        files::write(&data, &config, &booking, Some(invitee.id), kind, directory).await?;
+        files::write(&desk, &booking, Some(invitee.id), kind, directory).await?;
     }
-    Shown::of(&data, booking)
+    Shown::of(&desk, booking)
         .await?
-        .show(&which.common, &Pins::default())
+        .show(&which.common, &BookingPins::default())
 }
 
 /// The one invitee who is meant by a number, a name or an address. Those who are invited still come first.

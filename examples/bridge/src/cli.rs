@@ -3,6 +3,7 @@
 mod account;
 mod booking;
 mod report;
+mod token;
 mod upkeep;
 mod user;
 
@@ -21,6 +22,7 @@ pub(crate) use booking::{
 pub(crate) use report::{
     AuditArgs, CallArgs, ConferenceArgs, Format, HintArgs, Range, Report, UsageArgs, UsageBy,
 };
+pub(crate) use token::{Token, TokenAdd, TokenList, TokenRevoke};
 pub(crate) use upkeep::{
     Alarm, Backup, Keys, KeysRetire, Person, PersonErase, PersonExport, Restore,
 };
@@ -52,6 +54,9 @@ pub(crate) enum Command {
     /// Bookings: single-use conferences with PINs of their own
     #[command(subcommand)]
     Booking(Booking),
+    /// Tokens of programs that use the HTTP API
+    #[command(subcommand)]
+    Token(Token),
     /// Users of the web portal
     #[command(subcommand)]
     User(User),

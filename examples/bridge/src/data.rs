@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use conclave_accounts::Doors;
+use conclave_desk::{Desk, dial_in_numbers};
 use conclave_store::{
-    Act, Auditor, FreshKeys, Keys, KeysError, KeysFile, PinCount, Postgres, SqlStore, Store,
-    StoreError,
+    Act, Auditor, FreshKeys, Keys, KeysError, KeysFile, Postgres, SqlStore, StoreError,
 };
 use rand::{SeedableRng, rngs::StdRng};
 
@@ -79,22 +78,30 @@ impl Data {
         act()
     }
 
-    /// Every PIN that would be recognised, for the odds of guessing one.
-    pub(crate) async fn doors(&self) -> Result<Doors, StoreError> {
-        self.count(|_| true).await
-    }
-
-    /// The same without the PINs that an operator forced upon the policy, which therefore isn't to be blamed for them.
-    pub(crate) async fn doors_by_policy(&self) -> Result<Doors, StoreError> {
-        self.count(|pins| !pins.forced).await
-    }
-
-    async fn count(&self, which: impl Fn(&PinCount) -> bool) -> Result<Doors, StoreError> {
-        let mut doors = Doors::default();
-        for pins in self.store.pins().await?.into_iter().filter(which) {
-            doors.add(pins.digits, pins.check_digit, pins.count);
-        }
-        Ok(doors)
+    /// Where accounts and bookings are made and changed, by what is configured.
+    pub(crate) fn desk(&self, config: &Config) -> Desk {
+        let keyring = Arc::clone(&self.keyring);
+        let numbers = config.access_numbers.iter().map(|number| {
+            [
+                number.number.as_str(),
+                &number.label,
+                &number.country,
+                &number.language,
+            ]
+        });
+        let rules = conclave_desk::Rules {
+            pins: config.pins.policy(),
+            numbers: dial_in_numbers(numbers),
+            mails: config.mail.is_some(),
+            place: hostname(),
+        };
+        let random = StdRng::from_rng(&mut rand::rng());
+        Desk::new(
+            self.store.clone(),
+            Box::new(move || keyring.current()),
+            rules,
+            Box::new(random),
+        )
     }
 }
 
@@ -123,10 +130,11 @@ fn operator() -> String {
     let user = of("SUDO_USER")
         .or_else(|| of("USER"))
         .or_else(|| of("LOGNAME"));
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!(
-        "{}@{}",
-        user.unwrap_or_else(|| "operator".into()),
-        host.trim()
-    )
+    let user = user.unwrap_or_else(|| "operator".into());
+    format!("{user}@{}", hostname())
+}
+
+fn hostname() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
 }

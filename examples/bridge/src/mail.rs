@@ -4,7 +4,8 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
-use conclave_store::{Letter, LetterKind, SqlStore, Store};
+use conclave_desk::{Desk, NotSent, Rendered};
+use conclave_store::{Letter, LetterKind, Store};
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
     message::{Attachment, Mailbox, MultiPart, SinglePart, header::ContentType},
@@ -14,9 +15,7 @@ use tracing::{info, warn};
 
 use crate::{
     clock::Clock,
-    config::{AccessNumber, Mail, MailSecurity},
-    invitation::{self, NotSent, Rendered},
-    keyring::Keyring,
+    config::{Mail, MailSecurity},
 };
 
 /// How often the outbox is looked into.
@@ -61,9 +60,7 @@ fn mailbox(text: &str) -> Result<Mailbox, lettre::address::AddressError> {
 
 /// Sends what is due, for as long as the bridge runs.
 pub(crate) struct Postman {
-    pub(crate) store: SqlStore,
-    pub(crate) keys: Arc<Keyring>,
-    pub(crate) numbers: Vec<AccessNumber>,
+    pub(crate) desk: Arc<Desk>,
     pub(crate) mail: Mail,
     pub(crate) clock: Clock,
 }
@@ -77,7 +74,7 @@ impl Postman {
         loop {
             tokio::time::sleep(EVERY).await;
             let now = self.clock.now();
-            match self.store.due_letters(BATCH, LEASE, now).await {
+            match self.desk.store().due_letters(BATCH, LEASE, now).await {
                 Ok(letters) => {
                     for letter in letters {
                         self.deliver(&transport, &letter).await;
@@ -114,9 +111,7 @@ impl Postman {
 
     async fn deliver(&self, transport: &AsyncSmtpTransport<Tokio1Executor>, letter: &Letter) {
         let now = self.clock.now();
-        let keys = self.keys.current();
-        let rendered =
-            invitation::render_letter(&self.store, &keys, &self.numbers, letter, now).await;
+        let rendered = self.desk.render_letter(letter, now).await;
         let outcome = match rendered {
             Ok(rendered) => self.send(transport, rendered).await,
             // It need not be said any more, or never can be.
@@ -130,7 +125,7 @@ impl Postman {
                     booking = letter.booking.0,
                     "a letter was sent"
                 );
-                self.store.letter_sent(letter.id, now).await
+                self.desk.store().letter_sent(letter.id, now).await
             }
             Err((why, worth_trying)) => {
                 let again =
@@ -141,7 +136,10 @@ impl Postman {
                     again = ?again,
                     "a letter was not sent: {why}"
                 );
-                self.store.letter_failed(letter.id, &why, again).await
+                self.desk
+                    .store()
+                    .letter_failed(letter.id, &why, again)
+                    .await
             }
         };
         if let Err(error) = noted {

@@ -11,19 +11,20 @@ mod config;
 mod data;
 mod demo;
 mod housekeeping;
-mod invitation;
 mod keyring;
 mod keys;
+mod live;
 mod mail;
+mod metrics;
 mod odds;
 mod output;
 mod person;
-mod pins;
 mod prompts;
 mod recording;
 mod report;
 mod serve;
 mod shell;
+mod token;
 mod user;
 
 use std::{io::IsTerminal, process::ExitCode};
@@ -57,6 +58,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Account(command) => account::run(command).await,
         Command::Booking(command) => booking::run(command).await,
+        Command::Token(command) => token::run(command).await,
         Command::User(command) => user::run(command).await,
         Command::Report(command) => report::run(command).await,
         Command::Config(ConfigCommand::PrintDefault) => print(config::DEFAULT.trim_end()),

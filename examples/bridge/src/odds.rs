@@ -13,9 +13,10 @@ use crate::{
 pub(crate) async fn run(arguments: cli::Odds) -> Result<(), Failure> {
     let (data, config) = existing(&arguments.common.place).await?;
     let policy = config.pins.policy();
-    let doors = data.doors().await?;
+    let desk = data.desk(&config);
+    let doors = desk.doors().await?;
     let odds = Odds::of(&policy, &doors);
-    let by_policy = data.doors_by_policy().await?;
+    let by_policy = desk.doors_by_policy().await?;
     let forced = doors.total() - by_policy.total();
     let totals = data.store.totals().await?;
     if arguments.common.json {

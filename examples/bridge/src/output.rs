@@ -7,10 +7,11 @@ use std::{
     path::Path,
 };
 
+use conclave_desk::{DeskError, NotSent};
 use conclave_store::StoreError;
 use serde_json::Value;
 
-use crate::{config::ConfigError, data::DataError, invitation::NotSent, prompts::PromptError};
+use crate::{config::ConfigError, data::DataError, prompts::PromptError};
 
 /// Why a command came to nothing: a message that says what to do, and an exit status.
 #[derive(Debug)]
@@ -76,11 +77,22 @@ impl From<StoreError> for Failure {
             StoreError::UserExists => "; `conclave-bridge user link` gives them a new set-up link",
             StoreError::UserSuspended(_) => "; `conclave-bridge user resume` lets them in again",
             StoreError::NoSuchUser(_) => "; `conclave-bridge user list` shows them all",
+            StoreError::NoSuchApiToken(_) => "; `conclave-bridge token list` shows them all",
             StoreError::NoSuchPerson => "",
             StoreError::Exists(_) | StoreError::OnlySqlite | StoreError::Served { .. } => "",
             _ => return Self::machine(error),
         };
         Self::usage(format!("{error}{advice}"))
+    }
+}
+
+impl From<DeskError> for Failure {
+    fn from(error: DeskError) -> Self {
+        match error {
+            DeskError::Store(error) => error.into(),
+            DeskError::NoneDrawn | DeskError::Seal(_) => Self::machine(error),
+            _ => Self::usage(error),
+        }
     }
 }
 

@@ -5,8 +5,9 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use conclave_accounts::{AccountId, Odds};
 use conclave_attendant::{Attendant, Rules};
 use conclave_conference::Prompt;
+use conclave_desk::Desk;
 use conclave_engine::{self as engine, Engine, EngineConfig};
-use conclave_portal::Portal;
+use conclave_portal::{Portal, live::Live};
 use conclave_sip::{
     Dialling, EndpointSecret, EndpointUser, Endpoints, IpNetwork, Listener, SessionTimers,
     SipConfig, SipServer, Strangers, Trunk,
@@ -61,11 +62,12 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
     let prompts = prompts::load(config.prompts.directory.as_deref())?;
 
     let data = Data::serve(&arguments.data.data, &config).await?;
+    let desk = Arc::new(data.desk(&config));
     let policy = config.pins.policy();
     policy
-        .check(&data.doors_by_policy().await?)
+        .check(&desk.doors_by_policy().await?)
         .map_err(|error| Failure::usage(error.to_string()))?;
-    let odds_of_all = Odds::of(&policy, &data.doors().await?);
+    let odds_of_all = Odds::of(&policy, &desk.doors().await?);
     if !odds_of_all.is_bearable() {
         warn!(
             "PINs taken in with --force-weak-pin are easy to guess: the odds that a day of guessing opens a door are {odds_of_all}"
@@ -93,9 +95,7 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
     ));
     if let Some(mail) = config.mail.clone() {
         let postman = Postman {
-            store: data.store.clone(),
-            keys: Arc::clone(&data.keyring),
-            numbers: config.access_numbers.clone(),
+            desk: Arc::clone(&desk),
             mail,
             clock: clock.clone(),
         };
@@ -119,8 +119,10 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
     }
     let (stop_portal, portal_stops) = oneshot::channel::<()>();
     let mut portal = None;
+    let (live, requests) = Live::channel();
     if let Some(listen) = config.http.listen {
-        let (listener, made) = open_portal(listen, site, data.store.clone(), &clock).await?;
+        let (listener, made) = open_portal(listen, site, Arc::clone(&desk), &clock).await?;
+        let made = made.with_live(live);
         let stopped = async { drop(portal_stops.await) };
         portal = Some(tokio::spawn(conclave_portal::serve(
             listener, made, stopped,
@@ -172,6 +174,7 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
         parts,
         sip_events,
         forward(media),
+        requests,
         stop,
         config.limits.drain(),
     )
@@ -188,7 +191,7 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
 async fn open_portal(
     listen: SocketAddr,
     site: conclave_portal::Site,
-    store: SqlStore,
+    desk: Arc<Desk>,
     clock: &Clock,
 ) -> Result<(TcpListener, Portal), Failure> {
     let listener = TcpListener::bind(listen).await;
@@ -196,7 +199,7 @@ async fn open_portal(
         Failure::machine(format!("cannot listen for HTTP on {listen}: {error}"))
     })?;
     let (clock, random) = (clock.clone(), StdRng::from_rng(&mut rand::rng()));
-    let portal = Portal::new(store, site, Box::new(move || clock.now()), Box::new(random));
+    let portal = Portal::new(desk, site, Box::new(move || clock.now()), Box::new(random));
     Ok((listener, portal.map_err(Failure::machine)?))
 }
 

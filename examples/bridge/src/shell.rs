@@ -17,6 +17,7 @@ use conclave_dtmf::{Way, parse_info};
 use conclave_engine::{
     self as engine, ClipId, Command, Engine, LegId, LegMedia, NameRules, OpusSettings, Port, RoomId,
 };
+use conclave_portal::live::Request;
 use conclave_record::Told;
 use conclave_sip::{CallMedia, CallRef, Direction, IncomingCall, SipEvent, SipServer};
 use conclave_store::{self as store, Entry, Porter, Recorder, SqlStore, Store};
@@ -27,6 +28,8 @@ use crate::{
     access::AccessNumbers,
     clock::Clock,
     keyring::Keyring,
+    live::{Console, SHOWN_EVERY, obey},
+    metrics::{self, Counts, Figures},
     recording::{self, Recordings},
 };
 
@@ -54,6 +57,8 @@ pub(crate) struct Shell {
     calls: BTreeMap<CallId, Call>,
     /// Answers of the store and of peers come back by this way.
     answers: mpsc::UnboundedSender<Answer>,
+    console: Console,
+    counts: Counts,
     draining: bool,
 }
 
@@ -94,6 +99,7 @@ impl Shell {
         parts: Parts,
         mut sip_events: mpsc::Receiver<SipEvent>,
         mut media_events: mpsc::Receiver<engine::Event>,
+        mut requests: mpsc::Receiver<Request>,
         mut stop: mpsc::Receiver<()>,
         drain: Duration,
     ) {
@@ -102,11 +108,15 @@ impl Shell {
             parts,
             calls: BTreeMap::new(),
             answers,
+            console: Console::default(),
+            counts: Counts::default(),
             draining: false,
         };
         let mut deadline: Option<tokio::time::Instant> = None;
         let mut news = tokio::time::interval(NEWS_EVERY);
         news.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut shown = tokio::time::interval(SHOWN_EVERY);
+        shown.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             shell.carry_out();
             if shell.draining && shell.calls.is_empty() {
@@ -123,6 +133,8 @@ impl Shell {
                     shell.parts.attendant.handle_timeout(now);
                     shell.parts.porter.handle_timeout(now);
                 }
+                Some(request) = requests.recv() => shell.on_request(request),
+                _ = shown.tick(), if shell.console.is_watched() => shell.show(),
                 _ = news.tick() => shell.ask_for_news(),
                 Some(()) = stop.recv() => {
                     if shell.draining {
@@ -260,6 +272,7 @@ impl Shell {
             Ok(local) => local,
             Err(problem) => {
                 warn!(call = %id, "refused with 503: {problem}");
+                self.counts.no_port();
                 self.parts
                     .sip
                     .reject(call, 503, Some(Duration::from_secs(10)));
@@ -332,7 +345,11 @@ impl Shell {
                     usable,
                 });
             }
+            engine::Event::Reception { leg, stats } => {
+                self.console.received(CallId(leg.0), &stats);
+            }
             engine::Event::Level { leg, dbfs } => {
+                self.console.spoke(CallId(leg.0));
                 self.tell(Event::Level {
                     call: CallId(leg.0),
                     dbfs: dbfs.clamp(-127.0, 0.0) as i8,
@@ -353,6 +370,8 @@ impl Shell {
 
     /// The last that is heard of a call.
     fn on_stopped(&mut self, call: CallId, stats: &engine::LegStats) {
+        self.console.forget(call);
+        self.counts.media(stats);
         let Some(Call {
             media: Some(media), ..
         }) = self.calls.remove(&call)
@@ -400,6 +419,53 @@ impl Shell {
                 conference,
                 recording,
             }),
+        }
+    }
+
+    /// The portal's.
+    fn on_request(&mut self, request: Request) {
+        // Whoever asked may have gone.
+        match request {
+            Request::List { answer } => {
+                let _ = answer.send(self.console.list(&self.parts.attendant));
+            }
+            Request::Watch { conference, answer } => {
+                let _ = answer.send(self.console.watch(conference, &self.parts.attendant));
+                self.ask_engine();
+            }
+            Request::Order { order, answer } => {
+                info!(
+                    conference = order.conference.0,
+                    user = order.by.0,
+                    "an order from the portal"
+                );
+                let now = self.parts.clock.now();
+                let _ = answer.send(obey(order, &mut self.parts.attendant, now));
+                self.show();
+            }
+            Request::Metrics { answer } => {
+                let _ = answer.send(metrics::text(&Figures {
+                    counts: &self.counts,
+                    attendant: &self.parts.attendant,
+                    engine: self.parts.engine.stats(),
+                    sip: self.parts.sip.gauges(),
+                    porter: &self.parts.porter,
+                    dropped_entries: self.parts.recorder.dropped(),
+                }));
+            }
+            _ => {}
+        }
+    }
+
+    /// Those who look see what has changed.
+    fn show(&mut self) {
+        self.console.show(&self.parts.attendant);
+        self.ask_engine();
+    }
+
+    fn ask_engine(&mut self) {
+        for question in self.console.questions(&self.parts.attendant) {
+            self.parts.engine.send(question);
         }
     }
 
@@ -491,6 +557,13 @@ impl Shell {
                         route,
                     });
                 }
+                Action::Tune { conference, sound } => self.parts.engine.send(Command::Tune {
+                    room: room(conference),
+                    sound: engine::Sound {
+                        levelling: sound.levelling,
+                        most_talkers: sound.most_talkers,
+                    },
+                }),
                 Action::Play { play, to, clips } => {
                     let to = match to {
                         Audience::Call(call) => engine::Audience::Leg(leg(call)),
@@ -542,6 +615,7 @@ impl Shell {
     }
 
     fn book(&mut self, report: Report) {
+        self.counts.report(&report);
         if let Report::Conference(record) = &report
             && let Fact::Admitted { call } = record.fact
             && let Some(ticket) = self
@@ -658,6 +732,8 @@ fn leg_media(media: &CallMedia, opus: OpusSettings) -> LegMedia {
         codec: media.codec,
         payload_type: media.payload_type,
         event_payload_type: media.event_payload_type,
+        comfort_payload_type: media.comfort_payload_type,
+        ptime: media.ptime,
         rtcp: engine::Rtcp::At(media.remote_rtcp),
         opus: opus.within(media.opus),
     }

@@ -94,7 +94,7 @@ async fn offer_link(
     print(&format!("  {link}"))
 }
 
-async fn find(data: &Data, email: &str) -> Result<User, Failure> {
+pub(crate) async fn find(data: &Data, email: &str) -> Result<User, Failure> {
     let found = data.store.user(email.trim()).await?;
     found.map(|(user, _)| user).ok_or_else(|| {
         Failure::usage(format!(

@@ -71,6 +71,11 @@ fn answers(world: &mut World, input: Option<DateTime<Utc>>, books: bool, played:
     }
 }
 
+fn newest(world: &World) -> ConferenceId {
+    let newest = world.bridge().conferences().last().map(|(id, _)| id);
+    newest.unwrap_or(ConferenceId(0))
+}
+
 fn happen(world: &mut World, input: Input) -> Result<(), conclave_sim::Violation> {
     match input {
         Input::TimePasses => Ok(()),
@@ -109,11 +114,8 @@ fn happen(world: &mut World, input: Input) -> Result<(), conclave_sim::Violation
                 verdict,
             })
         }
-        Input::Operator { command } => {
-            let newest = world.bridge().conferences().last().map(|(id, _)| id);
-            let id = newest.unwrap_or(ConferenceId(0));
-            world.execute(id, command).map(|_| ())
-        }
+        Input::Operator { command } => world.execute(newest(world), command).map(|_| ()),
+        Input::Rename { call, name } => world.rename(newest(world), call, &name).map(|_| ()),
         Input::Faults(change) => {
             change(&mut world.faults);
             Ok(())

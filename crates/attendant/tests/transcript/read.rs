@@ -47,6 +47,10 @@ pub(crate) enum Input {
     Operator {
         command: Command,
     },
+    Rename {
+        call: CallId,
+        name: String,
+    },
     Faults(fn(&mut Faults)),
     /// The booking of that account has another end.
     Moved {
@@ -69,6 +73,9 @@ pub(crate) fn settings(transcript: &str) -> Result<Settings, String> {
         match (key.trim(), value.trim()) {
             ("names", "yes") => terms.entry = Announce::Name,
             ("guests are let in one by one", "yes") => terms.consent = true,
+            ("voices are levelled", "yes") => terms.levelling = true,
+            ("noisy lines are quieted", "yes") => terms.quieting = true,
+            ("talkers at most", most) => terms.most_talkers = Some(number(most)?),
             ("places", places) => terms.max_participants = number(places)?,
             ("longest wait", wait) => terms.longest_wait = span(wait)?,
             ("wrong PINs a day that raise the alarm", ceiling) => policy.ceiling = number(ceiling)?,
@@ -139,6 +146,10 @@ fn what(words: &[&str]) -> Result<Input, String> {
         },
         ["the", "bridge", "shuts", "down"] => Input::EndsAll(LeaveReason::Shutdown),
         ["the", "operator", "ends", "all"] => Input::EndsAll(LeaveReason::OperatorEnded),
+        ["the", "operator", "names", "call", call, name @ ..] => Input::Rename {
+            call: CallId(number(call)?),
+            name: name.join(" "),
+        },
         ["the", "operator", words @ ..] => Input::Operator {
             command: operator(words)?,
         },
@@ -228,7 +239,17 @@ fn keys_of_its_own() -> Result<KeyMap, String> {
 
 fn operator(words: &[&str]) -> Result<Command, String> {
     Ok(match words {
-        ["locks"] | ["unlocks"] => Command::Lock,
+        ["locks"] => Command::SetLock { locked: true },
+        ["unlocks"] => Command::SetLock { locked: false },
+        ["calls", "the", "roll"] => Command::RollCall,
+        ["mutes", "call", call] => Command::MuteCall {
+            call: CallId(number(call)?),
+            muted: true,
+        },
+        ["unmutes", "call", call] => Command::MuteCall {
+            call: CallId(number(call)?),
+            muted: false,
+        },
         ["ends", "the", "conference"] => Command::EndForAll,
         ["removes", "call", call] => Command::Remove {
             call: CallId(number(call)?),

@@ -40,6 +40,7 @@ impl Conference {
     pub(super) fn turn_away(&mut self, call: CallId, why: Refusal, now: DateTime<Utc>) {
         self.record(Fact::Refused { call, why }, now);
         if why == Refusal::Locked {
+            self.turned_away = self.turned_away.saturating_add(1);
             let hosts = self.roster.hosts_in();
             self.play_to_calls(&hosts, About::Refused, Prompt::RefusedTone, now);
         }
@@ -59,8 +60,8 @@ impl Conference {
         if let Err(why) = self.door(&ticket, now) {
             return self.refuse_arrival(call, why, caller, now);
         }
-        if !self.started {
-            self.started = true;
+        if self.started.is_none() {
+            self.started = Some(now);
             let fact = Fact::Started {
                 key: self.key,
                 account: self.account,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use conclave_accounts::Role;
+use conclave_accounts::{Owner, Role};
 
 use super::{Conference, Phase};
 use crate::{
@@ -45,7 +45,7 @@ impl Conference {
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
         let caller = match by {
-            Actor::Operator => None,
+            Actor::Operator(_) => None,
             Actor::Caller(call) => Some(call),
         };
         if let Some(call) = caller {
@@ -61,11 +61,17 @@ impl Conference {
             return Err(Refusal::Ending);
         }
         match (command, caller) {
-            (Command::Lock, _) => self.lock(now),
-            (Command::Lecture, _) => self.next_floor(now),
+            (Command::Lock, _) => self.set_lock(!self.locked, now),
+            (Command::SetLock { locked }, _) => self.set_lock(locked, now),
+            (Command::Lecture, _) => self.set_floor(next_floor(self.floor), now),
+            (Command::SetFloor { floor }, _) => self.set_floor(floor, now),
             (Command::Quiet, _) => self.quiet(caller, now),
             (Command::EndForAll, _) => self.end_for_all(by, now),
             (Command::Recording, _) => self.record_or_stop(caller, now),
+            (Command::QuietCall { call, quieted }, _) => {
+                self.quiet_call(call, quieted, caller, now)
+            }
+            (Command::LetSpeak { call }, _) => self.let_speak(call, now),
             (Command::MuteCall { call, muted }, _) => self.mute_call(call, muted, now),
             (Command::Remove { call }, _) => self.remove_call(call, now),
             (Command::Admit { call, welcome }, _) => self.decide(call, welcome, caller, now),
@@ -75,12 +81,11 @@ impl Conference {
             (Command::Star, None) => self.take_back(now),
             (Command::Mute, Some(call)) => self.mute(call, now),
             (Command::RollCall, Some(call)) => self.call_the_roll(call, now),
+            (Command::RollCall, None) => self.call_the_roll_to_hosts(now),
             (Command::Consent, Some(call)) => self.consent_key(call, now),
             (Command::Help, Some(call)) => self.help(call, now),
             // The portal has no voice to mute and no ear to hear with.
-            (Command::Mute | Command::RollCall | Command::Consent | Command::Help, None) => {
-                Err(Refusal::NothingToDo)
-            }
+            (Command::Mute | Command::Consent | Command::Help, None) => Err(Refusal::NothingToDo),
         }
     }
 
@@ -97,16 +102,17 @@ impl Conference {
         Ok(())
     }
 
-    fn lock(&mut self, now: DateTime<Utc>) -> Result<(), Refusal> {
+    fn set_lock(&mut self, locked: bool, now: DateTime<Utc>) -> Result<(), Refusal> {
         if !self.terms.lock {
             return Err(Refusal::NotAllowed);
         }
         // With no Host in there is no room to lock; who waits then shall still be let in.
-        if !self.locked && self.phase != Phase::Open {
+        if locked == self.locked || locked && self.phase != Phase::Open {
             return Err(Refusal::NothingToDo);
         }
-        self.locked = !self.locked;
+        self.locked = locked;
         let result = if self.locked {
+            self.turned_away = 0;
             Prompt::Locked
         } else {
             Prompt::Unlocked
@@ -116,11 +122,14 @@ impl Conference {
     }
 
     /// A floor that someone took or was given is good for one kind of lecture.
-    fn next_floor(&mut self, now: DateTime<Utc>) -> Result<(), Refusal> {
-        let (floor, result) = match self.floor {
-            Floor::Open => (Floor::Lecture, Prompt::LectureOn),
-            Floor::Lecture => (Floor::StrictLecture, Prompt::LectureStrict),
-            Floor::StrictLecture => (Floor::Open, Prompt::LectureOff),
+    fn set_floor(&mut self, floor: Floor, now: DateTime<Utc>) -> Result<(), Refusal> {
+        if floor == self.floor {
+            return Err(Refusal::NothingToDo);
+        }
+        let result = match floor {
+            Floor::Lecture => Prompt::LectureOn,
+            Floor::StrictLecture => Prompt::LectureStrict,
+            Floor::Open => Prompt::LectureOff,
         };
         self.floor = floor;
         for (_, row) in self.roster.iter_mut() {
@@ -143,15 +152,83 @@ impl Conference {
         } else {
             return Err(Refusal::NothingToDo);
         };
+        self.silence(call, silenced, result, asked_by, now);
+        Ok(())
+    }
+
+    fn quiet_call(
+        &mut self,
+        call: CallId,
+        quieted: bool,
+        asked_by: Option<CallId>,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        let turn = self.next_turn();
+        let row = self.roster.get(call).ok_or(Refusal::Unknown)?;
+        let is_quieted = matches!(row.silenced, Some(Silenced::Quieted(_)));
+        if is_quieted == quieted || !row.in_room() {
+            return Err(Refusal::NothingToDo);
+        }
+        let (silenced, result) = if quieted {
+            (Some(Silenced::Quieted(turn)), Prompt::LineQuieted)
+        } else {
+            (None, Prompt::LineRestored)
+        };
+        self.silence(call, silenced, result, asked_by, now);
+        Ok(())
+    }
+
+    fn silence(
+        &mut self,
+        call: CallId,
+        silenced: Option<Silenced>,
+        result: Prompt,
+        asked_by: Option<CallId>,
+        now: DateTime<Utc>,
+    ) {
         if let Some(row) = self.roster.get_mut(call) {
             row.silenced = silenced;
+            row.spared = silenced.is_none();
+            row.quieted_by_itself = false;
         }
         self.route(call);
         let host = asked_by.filter(|host| *host != call);
         for ear in host.into_iter().chain([call]) {
             self.play_to_call(ear, About::Quiet, [result], now);
         }
-        Ok(())
+    }
+
+    /// Where the account wishes it, flagged lines are quieted without a Host's word.
+    pub(super) fn quiet_noisy_lines(&mut self, now: DateTime<Utc>) {
+        if !self.terms.quieting {
+            return;
+        }
+        let flagged = |row: &Participant| row.noisy && !row.spared && row.is_heard();
+        for call in self.roster.calls(flagged) {
+            let turn = self.next_turn();
+            if let Some(row) = self.roster.get_mut(call) {
+                row.silenced = Some(Silenced::Quieted(turn));
+                row.quieted_by_itself = true;
+            }
+            self.tell_of_quieting(call, Prompt::LineQuieted, now);
+        }
+    }
+
+    /// The line is flagged no longer.
+    pub(super) fn restore_line(&mut self, call: CallId, now: DateTime<Utc>) {
+        let row = self.roster.get_mut(call);
+        if row.is_some_and(Participant::end_own_quieting) {
+            self.tell_of_quieting(call, Prompt::LineRestored, now);
+        }
+    }
+
+    fn tell_of_quieting(&mut self, call: CallId, result: Prompt, now: DateTime<Utc>) {
+        self.route(call);
+        let in_room = self.roster.get(call).is_some_and(Participant::in_room);
+        let hosts = self.roster.hosts_in().into_iter();
+        let others = hosts.filter(|host| *host != call);
+        let ears: Vec<CallId> = others.chain(in_room.then_some(call)).collect();
+        self.play_to_calls(&ears, About::Quiet, result, now);
     }
 
     fn noisy_line(&self) -> Option<CallId> {
@@ -188,6 +265,8 @@ impl Conference {
             return Err(Refusal::NothingToDo);
         }
         row.silenced = muted.then_some(Silenced::Muted);
+        row.spared = !muted;
+        row.quieted_by_itself = false;
         let result = if muted {
             Prompt::MutedByHost
         } else {
@@ -234,6 +313,37 @@ impl Conference {
         Ok(())
     }
 
+    fn let_speak(&mut self, call: CallId, now: DateTime<Utc>) -> Result<(), Refusal> {
+        let floor = self.floor;
+        let row = self.roster.get_mut(call).ok_or(Refusal::Unknown)?;
+        if !row.can_be_let_speak(floor) {
+            return Err(Refusal::NothingToDo);
+        }
+        row.give_floor();
+        self.route(call);
+        self.play_to_call(call, About::Hand, [Prompt::YouMaySpeak], now);
+        Ok(())
+    }
+
+    /// The name that the books and the roster show from now on.
+    pub(super) fn name_call(
+        &mut self,
+        by: Actor,
+        call: CallId,
+        name: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        let name = Owner::check_name(name).map_err(|_| Refusal::NotAName)?;
+        let row = self.roster.get_mut(call).ok_or(Refusal::Unknown)?;
+        if row.holder.as_deref() == Some(name) {
+            return Err(Refusal::NothingToDo);
+        }
+        let name = name.to_owned();
+        row.holder = Some(name.clone());
+        self.record(Fact::Named { by, call, name }, now);
+        Ok(())
+    }
+
     fn help(&mut self, call: CallId, now: DateTime<Utc>) -> Result<(), Refusal> {
         let keys = if self.is_host(call) {
             Prompt::HelpHost
@@ -261,6 +371,15 @@ impl Conference {
     }
 }
 
+/// `*5`: open, lecture, strict lecture, open.
+fn next_floor(floor: Floor) -> Floor {
+    match floor {
+        Floor::Open => Floor::Lecture,
+        Floor::Lecture => Floor::StrictLecture,
+        Floor::StrictLecture => Floor::Open,
+    }
+}
+
 impl Command {
     /// Whether only a Host may give it.
     fn is_hosts(self) -> bool {
@@ -273,6 +392,10 @@ impl Command {
             | Self::Consent
             | Self::Quiet
             | Self::Recording
+            | Self::SetLock { .. }
+            | Self::SetFloor { .. }
+            | Self::QuietCall { .. }
+            | Self::LetSpeak { .. }
             | Self::MuteCall { .. }
             | Self::Remove { .. }
             | Self::Admit { .. } => true,
@@ -290,6 +413,10 @@ impl Command {
             | Self::Consent
             | Self::Quiet
             | Self::Recording
+            | Self::SetLock { .. }
+            | Self::SetFloor { .. }
+            | Self::QuietCall { .. }
+            | Self::LetSpeak { .. }
             | Self::Hand
             | Self::Help
             | Self::Admit { .. } => false,

@@ -18,7 +18,7 @@ impl Conference {
     pub(super) fn end_for_all(&mut self, by: Actor, now: DateTime<Utc>) -> Result<(), Refusal> {
         let why = match by {
             Actor::Caller(_) => EndReason::HostEnded,
-            Actor::Operator => EndReason::Operator,
+            Actor::Operator(_) => EndReason::Operator,
         };
         self.announce_end(Prompt::HostEnded, why, now);
         Ok(())
@@ -103,7 +103,7 @@ impl Conference {
         self.forget(names);
         self.cut_recording(RecordingEnd::ConferenceEnded, now);
         self.phase = Phase::Over { why };
-        if self.started {
+        if self.started.is_some() {
             self.record(Fact::Ended { reason: why }, now);
         }
     }

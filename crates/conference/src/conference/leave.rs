@@ -194,6 +194,7 @@ impl Conference {
         if !someone && matches!(self.phase, Phase::Open | Phase::HostAway { until: None }) {
             self.phase = Phase::AwaitingHost;
             self.locked = false;
+            self.turned_away = 0;
             self.floor = Floor::Open;
             self.entering = None;
             self.leaving = None;

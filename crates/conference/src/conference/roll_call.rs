@@ -52,6 +52,17 @@ impl Conference {
         Ok(())
     }
 
+    /// An operator has no ear: the Hosts who are in hear it.
+    pub(super) fn call_the_roll_to_hosts(&mut self, now: DateTime<Utc>) -> Result<(), Refusal> {
+        let hosts = self.roster.hosts_in();
+        if hosts.is_empty() {
+            return Err(Refusal::NothingToDo);
+        }
+        hosts
+            .into_iter()
+            .try_for_each(|host| self.call_the_roll(host, now))
+    }
+
     /// A play is over: if it was a roll call's, the next name follows.
     pub(super) fn roll_call_goes_on(&mut self, ended: PlayId, now: DateTime<Utc>) {
         let host = self

@@ -360,13 +360,18 @@ impl Model {
                     done
                 }
             },
-            Command::Lock if !self.terms.lock => Err(Refusal::NotAllowed),
-            Command::Lock if !self.locked && self.mode != Mode::Open => nothing,
-            Command::Lock => {
+            Command::Lock | Command::SetLock { .. } if !self.terms.lock => Err(Refusal::NotAllowed),
+            Command::SetLock { locked } if locked == self.locked => nothing,
+            Command::Lock | Command::SetLock { .. } if !self.locked && self.mode != Mode::Open => {
+                nothing
+            }
+            Command::Lock | Command::SetLock { .. } => {
                 self.locked = !self.locked;
                 done
             }
-            Command::RollCall | Command::Help => by.map(|_| ()).ok_or(Refusal::NothingToDo),
+            Command::RollCall if by.is_none() && !self.host_in() => nothing,
+            Command::RollCall => done,
+            Command::Help => by.map(|_| ()).ok_or(Refusal::NothingToDo),
             Command::EndForAll => {
                 if self.people.iter().any(|person| person.state == State::In) {
                     self.mode = Mode::Ending;
@@ -394,6 +399,39 @@ impl Model {
                 for person in &mut self.people {
                     person.may_speak = false;
                 }
+                done
+            }
+            Command::SetFloor { floor } if floor == self.floor => nothing,
+            Command::SetFloor { floor } => {
+                self.floor = floor;
+                for person in &mut self.people {
+                    person.may_speak = false;
+                }
+                done
+            }
+            Command::QuietCall { call, quieted } => {
+                let person = self.person_mut(call).ok_or(Refusal::Unknown)?;
+                if person.quieted.is_some() == quieted || person.state != State::In {
+                    return nothing;
+                }
+                person.host_mute = false;
+                person.quieted = quieted.then_some(turn);
+                done
+            }
+            Command::LetSpeak { call } => {
+                let lecture = self.floor != Floor::Open;
+                let person = self.person_mut(call).ok_or(Refusal::Unknown)?;
+                let silenced = person.host_mute || person.quieted.is_some();
+                let muted = silenced || person.own_mute;
+                let lectured = lecture && !person.host && !person.may_speak && !muted;
+                if person.state != State::In || person.hand.is_none() && !lectured {
+                    return nothing;
+                }
+                person.hand = None;
+                person.own_mute = false;
+                person.host_mute = false;
+                person.quieted = None;
+                person.may_speak = true;
                 done
             }
             Command::Quiet => self.quiet(turn, now),

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use conclave_accounts::{CallId, Role};
 use conclave_conference::{
     Action, Actor, Caller, Clip, Command, Conference, ConferenceId, Event, LeaveReason, NameId,
-    PlayId, Prompt, RecordingId, Refusal,
+    OperatorId, PlayId, Prompt, RecordingId, Refusal,
     invariants::{Violation, Watched},
 };
 
@@ -122,7 +122,9 @@ impl World {
             Step::Press { call, command } => {
                 return self.execute(Actor::Caller(CallId(call)), command);
             }
-            Step::Operator(command) => return self.execute(Actor::Operator, command),
+            Step::Operator(command) => {
+                return self.execute(Actor::Operator(OperatorId::BRIDGE), command);
+            }
             Step::PlayEnds(which) => {
                 let play = self.playing.keys().nth(which % self.playing.len().max(1));
                 if let Some(play) = play.copied() {

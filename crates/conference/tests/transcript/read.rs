@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use conclave_accounts::{Announce, CallId, HostLeaves, Role, Terms};
-use conclave_conference::{Command, LeaveReason};
+use conclave_conference::{Command, Floor, LeaveReason};
 
 use crate::support::START;
 
@@ -38,6 +38,10 @@ pub(crate) enum Input {
         command: Command,
     },
     Operator(Command),
+    Rename {
+        call: CallId,
+        name: String,
+    },
     PeerHold {
         call: CallId,
         held: bool,
@@ -83,6 +87,7 @@ pub(crate) fn settings(transcript: &str) -> Result<Settings, String> {
             "lock" => terms.lock = yes(value)?,
             "recording" => terms.recording = yes(value)?,
             "recording tone" => terms.recording_tone = span(value)?,
+            "noisy lines are quieted" => terms.quieting = yes(value)?,
             "places" => terms.max_participants = number(value)?,
             "longest wait" => terms.longest_wait = span(value)?,
             "longest time alone" => terms.alone = span(value)?,
@@ -131,6 +136,10 @@ fn what(line: &str) -> Result<Input, String> {
         ["call", call, "arrives", "as", role, rest @ ..] => {
             arrive(vec![CallId(number(call)?)], role, rest)?
         }
+        ["operator", "names", "call", call, name @ ..] => Input::Rename {
+            call: CallId(number(call)?),
+            name: name.join(" "),
+        },
         ["operator", words @ ..] => Input::Operator(operator(words)?),
         ["call", call, words @ ..] => of_call(CallId(number(call)?), words)?,
         _ => return Err(format!("not understood: {line}")),
@@ -202,6 +211,7 @@ fn of_call(call: CallId, words: &[&str]) -> Result<Input, String> {
 
 fn operator(words: &[&str]) -> Result<Command, String> {
     let call = |call: &str| number(call).map(CallId);
+    let floor = |floor| Command::SetFloor { floor };
     Ok(match words {
         ["mutes", "call", n] => Command::MuteCall {
             call: call(n)?,
@@ -220,7 +230,22 @@ fn operator(words: &[&str]) -> Result<Command, String> {
             call: call(n)?,
             welcome: false,
         },
-        ["locks"] | ["unlocks"] => Command::Lock,
+        ["locks"] => Command::SetLock { locked: true },
+        ["unlocks"] => Command::SetLock { locked: false },
+        ["turns", "the", "key"] => Command::Lock,
+        ["quiets", "call", n] => Command::QuietCall {
+            call: call(n)?,
+            quieted: true,
+        },
+        ["restores", "call", n] => Command::QuietCall {
+            call: call(n)?,
+            quieted: false,
+        },
+        ["lets", "call", n, "speak"] => Command::LetSpeak { call: call(n)? },
+        ["begins", "a", "lecture"] => floor(Floor::Lecture),
+        ["begins", "a", "strict", "lecture"] => floor(Floor::StrictLecture),
+        ["ends", "the", "lecture"] => floor(Floor::Open),
+        ["calls", "the", "roll"] => Command::RollCall,
         ["records"] | ["stops", "recording"] => Command::Recording,
         ["ends", "it"] => Command::EndForAll,
         ["takes", "that", "back"] => Command::Star,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use conclave_conference::{
-    Action, Actor, Audience, CallId, Caller, Conference, ConferenceId, Event, NameId, PlayId,
-    RecordingId, Timer,
+    Action, Actor, Audience, CallId, Caller, Conference, ConferenceId, Event, NameId, OperatorId,
+    PlayId, RecordingId, Timer,
     invariants::{Violation, Watched},
 };
 
@@ -14,6 +14,9 @@ use super::{
     words,
 };
 use crate::support::{Doors, START};
+
+/// A user of the portal.
+const OPERATOR: Actor = Actor::Operator(OperatorId(1));
 
 pub(crate) struct Stage {
     doors: Doors,
@@ -117,7 +120,15 @@ impl Stage {
             }
             Input::Leave { call, reason } => self.event(Event::Left { call, reason }),
             Input::Press { call, command } => self.execute(Actor::Caller(call), command)?,
-            Input::Operator(command) => self.execute(Actor::Operator, command)?,
+            Input::Operator(command) => self.execute(OPERATOR, command)?,
+            Input::Rename { call, name } => {
+                let now = self.now;
+                let (answer, actions) = held(self.running()?.rename(OPERATOR, call, &name, now));
+                if let Err(why) = answer {
+                    self.answers.push(format!("refused: {why}"));
+                }
+                self.tell(actions);
+            }
             Input::PeerHold { call, held } => self.event(Event::PeerHold { call, held }),
             Input::Level { call, dbfs } => self.event(Event::Level { call, dbfs }),
             Input::Noisy { call, noisy } => self.event(Event::Noisy { call, noisy }),

@@ -108,7 +108,7 @@ fn books(record: &Record) -> String {
         } => {
             let by = match by {
                 Actor::Caller(call) => call.to_string(),
-                Actor::Operator => "the operator".to_owned(),
+                Actor::Operator(_) => "the operator".to_owned(),
             };
             let refused = refused.map_or(String::new(), |why| format!(", refused: {why}"));
             format!("{by} commanded {}{refused}", command.as_str())
@@ -117,6 +117,7 @@ fn books(record: &Record) -> String {
         Fact::RecordingStopped { recording, why } => {
             format!("recording {} ended ({})", recording.0, why.as_str())
         }
+        Fact::Named { call, name, .. } => format!("{call} is {name}"),
         Fact::Departed { call, reason } => format!("{call} left ({})", reason.as_str()),
         Fact::Ended { reason } => format!("ended ({})", reason.as_str()),
         other => format!("{other:?}"),

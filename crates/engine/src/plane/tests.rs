@@ -7,8 +7,21 @@ use conclave_mixer::{Rate, tone::Tone};
 
 use super::*;
 use crate::{
-    EventReceiver, OpusSettings, Pcm, encoding::Alike, fade::add, leg::StreamStart, port::PortKey,
+    EventReceiver, OpusSettings, Pcm,
+    encoding::Alike,
+    fade::add,
+    leg::StreamStart,
+    port::PortKey,
+    sums::{Exchange, MOST_UNDERWAY},
 };
+
+impl Plane {
+    /// A tick of a thread that is alone.
+    fn tick(&mut self, wire: &mut impl Wire) {
+        self.listen(&mut Outgoing::default());
+        self.speak(wire);
+    }
+}
 
 /// What went out, in order: RTP alone.
 #[derive(Default)]
@@ -397,6 +410,102 @@ fn moving_between_threads_breaks_no_sequence_and_does_not_click() {
 }
 
 #[test]
+fn a_room_in_two_threads_is_one_room() {
+    let mut rig = Rig::new(2);
+    let (a, b) = (rig.leg(500.0, -20.0), rig.leg_of(Codec::G722, 700.0, -20.0));
+    let (c, d) = (rig.leg(0.0, 0.0), rig.leg(0.0, 0.0));
+    for (place, plane) in rig.planes.iter_mut().enumerate() {
+        plane.open_room(RoomId(1));
+        plane.spread_room(RoomId(1), Threads::one(1 - place));
+    }
+    for leg in [b, d] {
+        let moved = rig.planes[0].depart(leg).unwrap();
+        rig.planes[1].admit(moved, &mut rig.sent);
+    }
+    for leg in [a, b, c, d] {
+        rig.room(leg, 1, true);
+    }
+    let (peers, inboxes): (Vec<_>, Vec<_>) = (0..2)
+        .map(|_| crossbeam_channel::bounded(MOST_UNDERWAY))
+        .unzip();
+    let mut exchanges: Vec<_> = (0..2)
+        .zip(inboxes)
+        .map(|(me, inbox)| Exchange::new(me, peers.clone(), inbox, Arc::default()))
+        .collect();
+    let mut ticks = |rig: &mut Rig, count| {
+        for _ in 0..count {
+            rig.talk();
+            let tick = rig.planes[0].next_tick();
+            for (plane, exchange) in rig.planes.iter_mut().zip(&mut exchanges) {
+                plane.listen(exchange.outgoing());
+                exchange.send(tick);
+            }
+            for (plane, exchange) in rig.planes.iter_mut().zip(&mut exchanges) {
+                exchange.gather(tick, || Duration::ZERO, |bundle| plane.hear(bundle));
+                plane.speak(&mut rig.sent);
+            }
+            rig.deliver();
+        }
+    };
+    // Who is heard: a, b, and what is played to all but d, in the other thread.
+    let mut check = |rig: &mut Rig, expected: [[bool; 3]; 4]| {
+        ticks(rig, 20);
+        let legs = [a, b, c, d];
+        legs.iter().for_each(|&leg| drop(rig.heard(leg)));
+        ticks(rig, 20);
+        for (leg, expected) in legs.into_iter().zip(expected) {
+            let heard = rig.heard(leg);
+            let rate = Rate::from_hz(rig.phones[leg.0 as usize].codec.sample_rate()).unwrap();
+            let level = |hz| conclave_mixer::tone::strength_dbfs(&heard, hz, rate.hz());
+            let levels = [500.0, 700.0, 1_100.0].map(level);
+            let found = levels.map(|level| level > -25.0);
+            assert_eq!(found, expected, "{leg}: {levels:?}");
+            let quiet = levels
+                .iter()
+                .zip(expected)
+                .all(|(&l, heard)| heard || l < -55.0);
+            assert!(quiet, "{leg}: {levels:?}");
+        }
+    };
+    let all_but_oneself = [
+        [false, true, false],
+        [true, false, false],
+        [true, true, false],
+        [true, true, false],
+    ];
+    check(&mut rig, all_but_oneself);
+    let play = Play {
+        id: PlayId(1),
+        clips: vec![clip(1_100.0, 810)],
+        except: Some(d),
+        named: false,
+    };
+    rig.planes[0].play_to_room(RoomId(1), play);
+    check(
+        &mut rig,
+        [
+            [false, true, true],
+            [true, false, true],
+            [true, true, true],
+            [true, true, false],
+        ],
+    );
+    assert_eq!(rig.ended(), []);
+    check(&mut rig, all_but_oneself);
+    assert_eq!(rig.ended(), [1], "it ends once");
+    rig.room(a, 1, false);
+    check(
+        &mut rig,
+        [
+            [false, true, false],
+            [false; 3],
+            [false, true, false],
+            [false, true, false],
+        ],
+    );
+}
+
+#[test]
 fn ticks_that_were_left_out_show_in_the_timestamp_alone() {
     let mut rig = Rig::new(1);
     rig.leg(0.0, 0.0);
@@ -520,6 +629,7 @@ fn pressed(rig: &Rig) -> Vec<(Way, char)> {
         Event::PlayEnded { .. }
         | Event::NameRecorded { .. }
         | Event::Level { .. }
+        | Event::Reception { .. }
         | Event::Noisy { .. }
         | Event::Quiet { .. }
         | Event::Stopped { .. } => None,
@@ -1108,7 +1218,7 @@ fn a_tap_hears_what_all_may_hear_and_nothing_else() {
     rig.room(bob, 1, false);
     rig.ticks(10);
     let tapped = Tapped::default();
-    rig.planes[0].tap(RoomId(1), Some(Box::new(tapped.clone())));
+    rig.planes[0].tap(RoomId(1), Some(Ear::Here(Box::new(tapped.clone()))));
     let clip = |value| {
         let cell = OnceLock::new();
         let samples = vec![value; 800].into();
@@ -1147,7 +1257,168 @@ fn a_tap_hears_what_all_may_hear_and_nothing_else() {
     rig.ticks(5);
     assert_eq!(tapped.0.lock().unwrap().len(), 0);
     assert_eq!(Arc::strong_count(&tapped.0), 1, "the tap is dropped");
-    rig.planes[0].tap(RoomId(1), Some(Box::new(tapped.clone())));
+    rig.planes[0].tap(RoomId(1), Some(Ear::Here(Box::new(tapped.clone()))));
     rig.planes[0].close_room(RoomId(1));
     assert_eq!(Arc::strong_count(&tapped.0), 1, "and with its room");
+}
+
+#[test]
+fn talkers_are_told_more_often_while_somebody_looks_and_how_a_leg_fares_when_asked() {
+    let mut rig = Rig::new(1);
+    let (a, b) = (rig.leg(500.0, -20.0), rig.leg(0.0, 0.0));
+    rig.planes[0].open_room(RoomId(1));
+    rig.room(a, 1, true);
+    rig.room(b, 1, true);
+    let told = |rig: &Rig| {
+        let levels = rig.events.try_iter().filter_map(|event| match event {
+            Event::Level { leg, .. } => Some(leg),
+            _ => None,
+        });
+        levels.collect::<Vec<_>>()
+    };
+    // A steady tone is a talker for some seconds; then it is noise.
+    rig.ticks(50);
+    told(&rig);
+    rig.ticks(100);
+    assert_eq!(told(&rig), [a; 2], "once a second");
+    rig.planes[0].watch(RoomId(1));
+    rig.planes[0].watch(RoomId(2));
+    rig.ticks(13);
+    assert_eq!(told(&rig), [a], "a quarter of a second later at most");
+    rig.ticks(104);
+    assert_eq!(told(&rig), [a; 8]);
+    let is_watched = |rig: &Rig| {
+        let plane = &rig.planes[0];
+        plane.rooms[0].as_ref().unwrap().is_watched(plane.tick)
+    };
+    rig.ticks(132);
+    assert!(is_watched(&rig));
+    rig.ticks(1);
+    assert!(!is_watched(&rig), "nobody has said it again");
+    told(&rig);
+
+    rig.order(a, LegOrder::Ask);
+    rig.order(LegId(99), LegOrder::Ask);
+    let [Event::Reception { leg, stats }] = rig.events.try_iter().collect::<Vec<_>>()[..] else {
+        panic!("not one answer");
+    };
+    assert_eq!((leg, stats.lost), (a, 0));
+    // All 400 but the first few, by which it latched.
+    assert!((390..=400).contains(&stats.packets_in), "{stats:?}");
+}
+
+/// A telephone that wishes other packets gets them: each of its length, in one sequence, and the sound is the same.
+#[test]
+fn packets_have_the_length_that_the_peer_wishes() {
+    for (wished, bytes) in [(10, 80), (20, 160), (30, 160), (40, 320), (60, 480)] {
+        let mut rig = Rig::new(1);
+        let (a, b) = (rig.leg(440.0, -20.0), rig.leg(0.0, 0.0));
+        rig.planes[0].open_room(RoomId(1));
+        rig.room(a, 1, true);
+        rig.room(b, 1, true);
+        let media = LegMedia {
+            ptime: Duration::from_millis(wished),
+            ..LegMedia::new(PEER.into(), Codec::Pcmu)
+        };
+        let direction = Direction::SendRecv;
+        rig.order(b, LegOrder::Update { media, direction });
+        let (mut timestamps, mut heard) = (Vec::new(), Vec::new());
+        for _ in 0..60 {
+            rig.talk();
+            rig.planes[0].tick(&mut rig.sent);
+            for (port, datagram) in rig.sent.0.drain(..) {
+                let packet = RtpPacket::parse(&datagram).unwrap();
+                if port.0 == b.0 {
+                    assert_eq!(packet.payload().len(), bytes, "{wished}");
+                    timestamps.push((packet.sequence(), packet.timestamp()));
+                    let mut samples = vec![0; bytes];
+                    Codec::Pcmu.decoder().decode(packet.payload(), &mut samples);
+                    heard.extend(samples);
+                }
+            }
+        }
+        assert_eq!(timestamps.len(), 60 * 160 / bytes, "{wished}");
+        assert!(timestamps.windows(2).all(|pair| {
+            pair[1].0 == pair[0].0.wrapping_add(1)
+                && pair[1].1 == pair[0].1.wrapping_add(bytes as u32)
+        }));
+        let strength = level(&heard[heard.len() - 3_200..], 440.0);
+        assert!((strength + 20.0).abs() < 0.5, "{wished}: {strength}");
+        assert!(step(&heard) < 1_700, "{wished}: {}", step(&heard));
+    }
+}
+
+/// What waits for its packet when the line is put on hold is not sent, and its time has passed all the same.
+#[test]
+fn a_half_packet_is_forgotten_on_hold() {
+    let mut rig = Rig::new(1);
+    let a = rig.leg(0.0, 0.0);
+    let mut media = LegMedia {
+        ptime: Duration::from_millis(60),
+        ..LegMedia::new(PEER.into(), Codec::Pcmu)
+    };
+    let update = |media: &LegMedia, direction| LegOrder::Update {
+        media: media.clone(),
+        direction,
+    };
+    rig.order(a, update(&media, Direction::SendRecv));
+    let mut stamps = Vec::new();
+    let mut tick = |rig: &mut Rig, count: usize| {
+        for _ in 0..count {
+            rig.planes[0].tick(&mut rig.sent);
+            for (_, datagram) in rig.sent.0.drain(..) {
+                stamps.push(RtpPacket::parse(&datagram).unwrap().timestamp());
+            }
+        }
+    };
+    tick(&mut rig, 4);
+    rig.order(a, update(&media, Direction::Inactive));
+    tick(&mut rig, 10);
+    rig.order(a, update(&media, Direction::SendRecv));
+    tick(&mut rig, 4);
+    media.ptime = Duration::from_millis(20);
+    rig.order(a, update(&media, Direction::SendRecv));
+    tick(&mut rig, 1);
+    let since: Vec<u32> = stamps
+        .iter()
+        .map(|s| s.wrapping_sub(stamps[0]) / 160)
+        .collect();
+    assert_eq!(since, [0, 14, 18]);
+}
+
+#[test]
+fn comfort_noise_is_heard_in_the_room_and_is_nobodys_voice() {
+    let mut rig = Rig::new(1);
+    let (a, b) = (rig.leg(0.0, 0.0), rig.leg(0.0, 0.0));
+    rig.planes[0].open_room(RoomId(1));
+    rig.room(a, 1, true);
+    rig.room(b, 1, true);
+    let media = LegMedia {
+        comfort_payload_type: Some(13),
+        ..LegMedia::new(PEER.into(), Codec::Pcmu)
+    };
+    let direction = Direction::SendRecv;
+    rig.order(a, LegOrder::Update { media, direction });
+    let mut writer = RtpWriter::new(77, 1, 1);
+    for tick in 0..600 {
+        let mut datagram = [0; 13];
+        if tick % 20 == 0 {
+            writer.write(13, false, 160, &[40], &mut datagram);
+            rig.datagram(0, &datagram);
+        } else {
+            writer.skip(160);
+        }
+        rig.planes[0].tick(&mut rig.sent);
+        rig.deliver();
+    }
+    let heard = rig.heard(b);
+    let power = heard[48_000..]
+        .iter()
+        .map(|&s| f64::from(s).powi(2))
+        .sum::<f64>();
+    let dbfs = 10.0 * (power / (heard.len() - 48_000) as f64 / 32_768f64.powi(2)).log10();
+    assert!((dbfs + 40.0).abs() < 1.5, "{dbfs}");
+    // Twelve seconds of it are neither somebody who talks nor a noisy line.
+    let said: Vec<Event> = rig.events.try_iter().collect();
+    assert!(said.is_empty(), "{said:?}");
 }

@@ -6,13 +6,15 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use conclave_accounts::{Account, AccountId, AccountState, Announce, Booking, HostLeaves};
-use conclave_store::{BookingFilter, ConferenceRow, Find, Page, ReportFilter, Store};
+use conclave_store::{BookingFilter, ConferenceRow, Find, Page, ReportFilter, Store, UserRole};
 
+use super::account_forms::OWN_ACCOUNTS;
+use super::bookings::spaced;
 use super::conferences::Held;
 use super::{Turning, and_one, number};
 use crate::guard::Visitor;
 use crate::look::{self, Frame, Month, length};
-use crate::portal::{Portal, is_own, sees_all};
+use crate::portal::{Portal, changes, is_own, sees_all, sees_pins};
 use crate::problem::Problem;
 
 const PATH: &str = "/accounts";
@@ -27,6 +29,11 @@ struct List<'a> {
     find: &'a str,
     email: &'a str,
     more: Option<u64>,
+    /// Whether this user makes accounts, may have a further one of their own, books.
+    makes: bool,
+    further: bool,
+    books: bool,
+    once: String,
 }
 
 impl List<'_> {
@@ -45,10 +52,19 @@ struct One {
     bookings: Vec<Booked>,
     conferences: Vec<Held>,
     turning: Turning,
+    /// What may be dialled, and where.
+    numbers: Vec<(String, String)>,
+    guest_pin: Option<String>,
+    /// What this user may do here.
+    changeable: bool,
+    sees_pins: bool,
+    administers: bool,
+    may_book: bool,
 }
 
 /// A booking, as the page of its account shows it.
 struct Booked {
+    id: u64,
     title: String,
     when: String,
     invited: String,
@@ -71,8 +87,17 @@ pub(crate) async fn list(
     accounts.truncate(page.limit as usize - 1);
     let more = accounts.last().filter(|_| longer).map(|last| last.id.0);
     accounts.retain(|account| all || is_own(user, account));
+    let host = user.role == UserRole::Host;
+    let active = accounts
+        .iter()
+        .filter(|account| account.state == AccountState::Active);
+    let active = active.count();
     let shown = List {
         frame: Frame::new(&visitor, PATH),
+        makes: matches!(user.role, UserRole::Service | UserRole::Administrator),
+        further: host && (1..OWN_ACCOUNTS).contains(&active),
+        books: host && active > 0,
+        once: portal.draw_token().expose().to_string(),
         accounts,
         all,
         find: text,
@@ -88,7 +113,17 @@ pub(crate) async fn one(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = AccountId(number(&id).ok_or(Problem::NotFound)?);
-    let account = portal.account(visitor.user()?, id).await?;
+    let user = visitor.user()?;
+    let account = portal.account(user, id).await?;
+    let (open, sees) = (
+        account.state != AccountState::Closed,
+        sees_pins(user, &account),
+    );
+    let guest_pin = if open && sees {
+        portal.desk().guest_pin(id).await?
+    } else {
+        None
+    };
     let filter = BookingFilter {
         account: Some(id),
         from: Some(portal.now()),
@@ -107,12 +142,26 @@ pub(crate) async fn one(
         frame: Frame::new(&visitor, PATH),
         state: state(account.state),
         terms: terms(&account),
+        numbers: numbers(&portal),
+        guest_pin: guest_pin.as_ref().map(spaced),
+        changeable: open && changes(user.role),
+        sees_pins: sees,
+        administers: open && matches!(user.role, UserRole::Service | UserRole::Administrator),
+        may_book: open && sees && account.bookings && changes(user.role),
         account,
         bookings: bookings.iter().map(booked).collect(),
         conferences: conferences.into_iter().map(Held::from).collect(),
         turning,
     };
     Ok(look::page(StatusCode::OK, &shown))
+}
+
+/// What may be dialled: the number, and where.
+pub(super) fn numbers(portal: &Portal) -> Vec<(String, String)> {
+    let numbers = portal.desk().rules().numbers.iter();
+    numbers
+        .map(|number| (number.number().to_owned(), number.place()))
+        .collect()
 }
 
 fn state(state: AccountState) -> &'static str {
@@ -158,6 +207,15 @@ fn terms(account: &Account) -> Vec<(&'static str, String)> {
                 "when a Host is in".to_owned()
             },
         ),
+        ("Noisy lines are quieted by themselves", on(terms.quieting)),
+        ("Voices are levelled", on(terms.levelling)),
+        (
+            "Heard at once",
+            terms.most_talkers.map_or_else(
+                || "all who speak".to_owned(),
+                |most| format!("the {most} loudest who speak"),
+            ),
+        ),
         ("Bookings", on(account.bookings)),
     ]
 }
@@ -172,6 +230,7 @@ fn booked(booking: &Booking) -> Booked {
         .map(|invitee| invitee.name.as_str())
         .collect();
     Booked {
+        id: booking.id.0,
         title: booking.title.as_str().to_owned(),
         when: format!(
             "{} {}, {}{repeats}",

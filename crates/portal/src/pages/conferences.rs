@@ -160,9 +160,10 @@ fn caller(call: &CallRow, visit: &Visit, full: bool) -> Caller {
 }
 
 /// Who a call was, as far as a reader of the events can tell it from others.
-fn who(id: Option<u64>, calls: &[CallRow]) -> String {
-    let Some(id) = id else {
-        return "The operator".to_owned();
+fn who(event: &EventRow, calls: &[CallRow]) -> String {
+    let Some(id) = event.call else {
+        let operator = event.operator.as_deref();
+        return operator.unwrap_or("The operator").to_owned();
     };
     let call = calls.iter().find(|call| call.id == id);
     let visit = call.and_then(|call| call.visit.as_ref());
@@ -176,7 +177,7 @@ fn who(id: Option<u64>, calls: &[CallRow]) -> String {
 }
 
 fn happened(event: &EventRow, calls: &[CallRow]) -> Event {
-    let who = who(event.call, calls);
+    let who = who(event, calls);
     let mut what = match (event.what.as_str(), &event.command) {
         ("command", Some(command)) => format!("{who}: {}", words(command)),
         ("refused", _) => format!("{who} was refused"),

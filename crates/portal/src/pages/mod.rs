@@ -1,11 +1,18 @@
 //! What is behind the entrances. Whoever comes here was let in by the guard.
 
+pub(crate) mod account_forms;
 pub(crate) mod accounts;
 pub(crate) mod assets;
 pub(crate) mod audit;
+pub(crate) mod bookings;
 pub(crate) mod conferences;
+pub(crate) mod import;
+pub(crate) mod live;
+pub(crate) mod policies;
 pub(crate) mod reports;
 pub(crate) mod sign_in;
+pub(crate) mod tokens;
+pub(crate) mod users;
 
 use axum::response::Redirect;
 use conclave_store::Page;
@@ -50,7 +57,7 @@ impl Turning {
 }
 
 /// What is in the last segment of an address: a number of the database's, or nothing that there is.
-fn number(segment: &str) -> Option<u64> {
+pub(crate) fn number(segment: &str) -> Option<u64> {
     let number = segment.parse::<i64>().ok()?;
     u64::try_from(number)
         .ok()

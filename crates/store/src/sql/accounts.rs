@@ -7,7 +7,7 @@ use conclave_accounts::{
 };
 
 use super::audit::{Deed, Note};
-use super::{Row, SqlStore, Turn, args, bookings, watch};
+use super::{Row, SqlStore, Turn, args, bookings, tokens, watch};
 use crate::error::{Result, bad};
 use crate::store::{Found, KNOWN_FOR, PIN_REST, Totals};
 use crate::{
@@ -158,6 +158,9 @@ impl SqlStore {
         let mut added = Vec::with_capacity(new.len());
         for account in new {
             added.push(add_one(&mut deed, account, act).await?);
+        }
+        if let Some(first) = added.first() {
+            tokens::once(&mut deed, act, first.id.0).await?;
         }
         deed.commit().await?;
         Ok(added)

@@ -144,7 +144,7 @@ impl Note {
     }
 
     /// Whoever works on the bridge: a commitment stands for it.
-    fn by(self, operator: &str) -> Self {
+    pub(super) fn by(self, operator: &str) -> Self {
         let operator = operator.to_owned();
         self.committed("by", SubjectKind::Operator, String::new(), operator)
     }

@@ -8,7 +8,7 @@ use conclave_accounts::{
 
 use super::accounts::{self, add_pin, open_account, role_from};
 use super::audit::{Deed, Note};
-use super::{Row, SqlStore, args, outbox};
+use super::{Row, SqlStore, args, outbox, tokens};
 use crate::error::{Result, bad};
 use crate::{
     Act, BookingChange, BookingFilter, LetterKind, NewBooking, NewInvitee, Page, SealedGuestPin,
@@ -115,6 +115,7 @@ impl SqlStore {
             outbox::put(&mut deed.turn, id, None, LetterKind::Invitation, act.at).await?;
         }
         deed.note(note).await?;
+        tokens::once(&mut deed, act, id.0).await?;
         let booking = read(&mut deed, id).await?;
         deed.commit().await?;
         Ok(booking)

@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use conclave_accounts::{Alert, CallId, Ceiling, ConferenceKey};
-use conclave_conference::{Actor, Command, Fact, Record, Refusal, WaitFor};
+use conclave_conference::{Actor, Command, Fact, Floor, OperatorId, Record, Refusal, WaitFor};
 
 use super::accounts::role_word;
 use super::audit::{Deed, Note};
-use super::{Arg, SqlStore, Turn, args};
+use super::{Arg, SqlStore, Turn, args, recordings};
 use crate::error::{Result, bad};
 use crate::store::{Books, KNOWN_FOR};
 use crate::{CallMedia, Entry, RunId};
@@ -66,18 +66,22 @@ pub(super) const KNOWN: &str = "INSERT INTO known_numbers (account, number, last
     WHERE c.run = $1 AND c.conference = $2 AND k.run = $1 AND k.call = $3 AND k.number IS NOT NULL
     ON CONFLICT (account, number) DO UPDATE SET last_at =
         CASE WHEN known_numbers.last_at < excluded.last_at THEN excluded.last_at ELSE known_numbers.last_at END";
+pub(super) const NAMED: &str = "UPDATE attendances SET holder = $4
+    WHERE call = (SELECT id FROM calls WHERE run = $1 AND call = $3)
+    AND conference = (SELECT id FROM conferences WHERE run = $1 AND conference = $2) AND departed_at IS NULL";
 pub(super) const DEPARTED: &str = "UPDATE attendances SET departed_at = $4, reason = $5
     WHERE call = (SELECT id FROM calls WHERE run = $1 AND call = $3)
     AND conference = (SELECT id FROM conferences WHERE run = $1 AND conference = $2) AND departed_at IS NULL";
 pub(super) const ENDED: &str = "UPDATE conferences SET ended_at = $3, reason = $4
     WHERE run = $1 AND conference = $2 AND ended_at IS NULL";
 pub(super) const EVENT: &str =
-    "INSERT INTO events (conference, at, what, call, command, about, refusal)
+    "INSERT INTO events (conference, at, what, call, command, about, refusal, operator)
     SELECT id, $3, $4, (SELECT id FROM calls WHERE run = $1 AND call = $5), $6,
-        (SELECT id FROM calls WHERE run = $1 AND call = $7), $8
+        (SELECT id FROM calls WHERE run = $1 AND call = $7), $8, (SELECT id FROM users WHERE id = $9)
     FROM conferences WHERE run = $1 AND conference = $2";
 
 pub(super) const CALL: &str = "SELECT id, number FROM calls WHERE run = $1 AND call = $2";
+pub(super) const USER: &str = "SELECT email FROM users WHERE id = $1";
 pub(super) const CONFERENCE: &str = "SELECT id FROM conferences WHERE run = $1 AND conference = $2";
 
 impl Books for SqlStore {
@@ -179,6 +183,25 @@ impl Pen {
                 }
                 Ok(written)
             }
+            Entry::RecordingFile {
+                conference,
+                recording,
+                call,
+                file,
+                at,
+            } => {
+                let args = args![run, conference.0, recording.0, *call, file, *at];
+                self.done(recordings::FILE, args).await
+            }
+            Entry::RecordingOver {
+                conference,
+                recording,
+                length,
+            } => {
+                let length = i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
+                let args = args![run, conference.0, recording.0, length];
+                self.done(recordings::OVER, args).await
+            }
             Entry::Alert { alert, at } => {
                 self.deed.note(alarm(alert, *at)).await?;
                 Ok(true)
@@ -227,6 +250,17 @@ impl Pen {
                 self.done(KNOWN, args).await?;
                 self.done(ADMITTED, args).await
             }
+            Fact::Named { by, call, name } => {
+                let named = self
+                    .done(NAMED, args![run, conference, *call, &**name])
+                    .await?;
+                let happened = Happened {
+                    command: Some("name"),
+                    about: Some(*call),
+                    ..Happened::by(*by)
+                };
+                Ok(named && self.event(record, "command", happened).await?)
+            }
             Fact::Departed { call, reason } => {
                 let args = args![run, conference, *call, at, reason.as_str()];
                 self.done(DEPARTED, args).await
@@ -241,11 +275,11 @@ impl Pen {
                     .await
             }
             Fact::RecordingStarted { .. } => {
-                self.event(record, "recording-started", Happened::BY_ITSELF)
+                self.event(record, "recording-started", Happened::default())
                     .await
             }
             Fact::RecordingStopped { .. } => {
-                self.event(record, "recording-stopped", Happened::BY_ITSELF)
+                self.event(record, "recording-stopped", Happened::default())
                     .await
             }
             Fact::Refused { call, why } => {
@@ -261,15 +295,11 @@ impl Pen {
                 refused,
             } => {
                 let (command, about) = command_words(*command);
-                let by = match by {
-                    Actor::Caller(call) => Some(*call),
-                    Actor::Operator => None,
-                };
                 let happened = Happened {
-                    by,
                     command: Some(command),
                     about,
                     refusal: refused.map(refusal_word),
+                    ..Happened::by(*by)
                 };
                 self.event(record, "command", happened).await
             }
@@ -315,7 +345,15 @@ impl Pen {
                 }
                 match by {
                     Actor::Caller(call) => self.about_call(note, *call).await?,
-                    Actor::Operator => note.word("by", "operator"),
+                    Actor::Operator(by) => self.by_operator(note, *by).await?,
+                }
+            }
+            Fact::Named { by, call, .. } => {
+                let (about, _) = self.call(*call).await?;
+                let note = note("command.name").number("about", about);
+                match by {
+                    Actor::Caller(call) => self.about_call(note, *call).await?,
+                    Actor::Operator(by) => self.by_operator(note, *by).await?,
                 }
             }
             Fact::RecordingStarted { recording } => {
@@ -328,6 +366,15 @@ impl Pen {
             _ => return Ok(()),
         };
         self.deed.note(note).await
+    }
+
+    /// Who works on the bridge: the user of that number, if there is one.
+    async fn by_operator(&mut self, note: Note, by: OperatorId) -> Result<Note> {
+        let user = self.deed.turn.one(USER, args![by.0]).await?;
+        Ok(match user {
+            Some(user) => note.by(&user.text("email")?),
+            None => note.word("by", "operator"),
+        })
     }
 
     async fn about_call(&mut self, note: Note, call: CallId) -> Result<Note> {
@@ -361,12 +408,16 @@ impl Pen {
     ) -> Result<bool> {
         let (run, conference, at) = (self.run, record.conference.0, record.at);
         let Happened {
-            by,
+            call,
+            operator,
             command,
             about,
             refusal,
         } = happened;
-        let args = args![run, conference, at, what, by, command, about, refusal];
+        let operator = operator.map(|OperatorId(user)| user);
+        let args = args![
+            run, conference, at, what, call, command, about, refusal, operator
+        ];
         self.done(EVENT, args).await
     }
 
@@ -376,27 +427,30 @@ impl Pen {
 }
 
 /// The columns of an event.
+#[derive(Default)]
 struct Happened {
-    by: Option<CallId>,
+    call: Option<CallId>,
+    operator: Option<OperatorId>,
     command: Option<&'static str>,
     about: Option<CallId>,
     refusal: Option<&'static str>,
 }
 
 impl Happened {
-    const BY_ITSELF: Self = Self {
-        by: None,
-        command: None,
-        about: None,
-        refusal: None,
-    };
-
     fn to(call: CallId) -> Self {
         Self {
-            by: Some(call),
-            command: None,
-            about: None,
-            refusal: None,
+            call: Some(call),
+            ..Self::default()
+        }
+    }
+
+    fn by(actor: Actor) -> Self {
+        match actor {
+            Actor::Caller(call) => Self::to(call),
+            Actor::Operator(by) => Self {
+                operator: Some(by),
+                ..Self::default()
+            },
         }
     }
 }
@@ -430,6 +484,22 @@ fn command_words(command: Command) -> (&'static str, Option<CallId>) {
         Command::Hand => ("hand", None),
         Command::Help => ("help", None),
         Command::Star => ("star", None),
+        Command::SetLock { locked: true } => ("set-locked", None),
+        Command::SetLock { locked: false } => ("set-unlocked", None),
+        Command::SetFloor { floor } => match floor {
+            Floor::Open => ("set-open", None),
+            Floor::Lecture => ("set-lecture", None),
+            Floor::StrictLecture => ("set-strict-lecture", None),
+        },
+        Command::QuietCall {
+            call,
+            quieted: true,
+        } => ("quiet-call", Some(call)),
+        Command::QuietCall {
+            call,
+            quieted: false,
+        } => ("restore-call", Some(call)),
+        Command::LetSpeak { call } => ("let-speak", Some(call)),
         Command::MuteCall { call, muted: true } => ("mute-call", Some(call)),
         Command::MuteCall { call, muted: false } => ("unmute-call", Some(call)),
         Command::Remove { call } => ("remove", Some(call)),

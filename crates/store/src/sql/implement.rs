@@ -1,5 +1,7 @@
 //! The trait, method by method: what each does is in the file of its subject.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use conclave_accounts::{
     Account, AccountId, AccountState, Booking, BookingId, DoorkeeperState, InviteeId, Notice,
@@ -9,11 +11,11 @@ use conclave_accounts::{
 use super::SqlStore;
 use crate::error::Result;
 use crate::{
-    AccountChange, Act, AuditPage, AuditRow, BookingChange, BookingFilter, CallRow, ConferenceRow,
-    EventRow, Find, Found, Hint, Keep, Letter, LetterProblem, NewAccount, NewBooking, NewInvitee,
-    NewSession, Page, PasswordHash, Period, Person, PinCount, ReportFilter, SealedGuestPin,
-    Session, Store, StoredPin, Swept, TokenHash, Totals, UsageRow, User, UserEmail, UserId,
-    UserRole, Verified,
+    AccountChange, Act, ApiToken, ApiTokenId, AuditPage, AuditRow, BookingChange, BookingFilter,
+    CallRow, ConferenceRow, Done, EventRow, Find, Found, Hint, Keep, Letter, LetterProblem,
+    NewAccount, NewApiToken, NewBooking, NewInvitee, NewSession, Once, Page, PasswordHash, Period,
+    Person, PinCount, RecordingRow, ReportFilter, SealedGuestPin, Session, Store, StoredPin, Swept,
+    TokenHash, Totals, UsageRow, User, UserEmail, UserId, UserRole, Verified,
 };
 
 impl Store for SqlStore {
@@ -198,6 +200,34 @@ impl Store for SqlStore {
         self.hints_in(period, numbers).await
     }
 
+    async fn recordings(&self, filter: &ReportFilter) -> Result<Vec<RecordingRow>> {
+        self.recordings_of(filter).await
+    }
+
+    async fn recording(&self, id: u64) -> Result<RecordingRow> {
+        self.recording_of(id).await
+    }
+
+    async fn open_recordings(&self) -> Result<Vec<RecordingRow>> {
+        self.open_recordings_of().await
+    }
+
+    async fn close_recording(&self, id: u64, length: Duration) -> Result<()> {
+        self.close_one(id, length).await
+    }
+
+    async fn delete_recording(&self, id: u64, act: &Act) -> Result<RecordingRow> {
+        self.order_deletion(id, act).await
+    }
+
+    async fn due_recordings(&self, before: DateTime<Utc>, limit: u32) -> Result<Vec<RecordingRow>> {
+        self.due_recordings_of(before, limit).await
+    }
+
+    async fn recording_gone(&self, id: u64, now: DateTime<Utc>) -> Result<()> {
+        self.drop_recording(id, now).await
+    }
+
     async fn add_user(&self, email: &UserEmail, role: UserRole, act: &Act) -> Result<User> {
         self.new_user(email, role, act).await
     }
@@ -264,6 +294,30 @@ impl Store for SqlStore {
 
     async fn end_sessions(&self, id: UserId, act: &Act) -> Result<u64> {
         self.drop_sessions(id, act).await
+    }
+
+    async fn add_api_token(&self, new: &NewApiToken, act: &Act) -> Result<ApiToken> {
+        self.new_api_token(new, act).await
+    }
+
+    async fn api_tokens(&self, of: Option<UserId>, page: Page) -> Result<Vec<ApiToken>> {
+        self.all_api_tokens(of, page).await
+    }
+
+    async fn api_token(&self, token: &TokenHash, now: DateTime<Utc>) -> Result<Option<ApiToken>> {
+        self.api_token_of(token, now).await
+    }
+
+    async fn api_token_used(&self, id: ApiTokenId, now: DateTime<Utc>) -> Result<()> {
+        self.note_use(id, now).await
+    }
+
+    async fn revoke_api_token(&self, id: ApiTokenId, act: &Act) -> Result<()> {
+        self.drop_api_token(id, act).await
+    }
+
+    async fn done(&self, once: &Once) -> Result<Option<Done>> {
+        self.done_under(once).await
     }
 
     async fn note(&self, kind: &str, body: &serde_json::Value, act: &Act) -> Result<()> {

@@ -10,12 +10,14 @@ mod implement;
 mod outbox;
 mod person;
 mod postgres;
+mod recordings;
 mod reports;
 mod row;
 mod sqlite;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod users;
 mod watch;
 

@@ -101,8 +101,9 @@ pub(super) const CALLS_OF_CONFERENCE: &str =
     calls!("k.id IN (SELECT y.call FROM attendances y WHERE y.conference = $8)");
 pub(super) const CALLS_OF_NUMBER: &str = calls!("k.number = $9");
 
-pub(super) const EVENTS: &str = "SELECT conference, at, what, call, command, about, refusal
-    FROM events WHERE conference = $1 ORDER BY at, id";
+pub(super) const EVENTS: &str =
+    "SELECT e.conference, e.at, e.what, e.call, e.command, e.about, e.refusal, u.email AS operator
+    FROM events e LEFT JOIN users u ON u.id = e.operator WHERE e.conference = $1 ORDER BY e.at, e.id";
 
 pub(super) const USAGE: &str = "
     SELECT c.account, a.name AS owner, a.email, a.department, a.cost_code,
@@ -282,6 +283,7 @@ fn event_from(row: &Row) -> Result<EventRow> {
         at: row.moment("at")?,
         what: row.text("what")?,
         call: row.id_opt("call")?,
+        operator: row.text_opt("operator")?,
         command: row.text_opt("command")?,
         about: row.id_opt("about")?,
         refusal: row.text_opt("refusal")?,

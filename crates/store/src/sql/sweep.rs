@@ -10,8 +10,11 @@ use crate::error::Result;
 use crate::store::{KNOWN_FOR, PIN_REST};
 use crate::{Keep, StoreError, SubjectKind, Swept};
 
-pub(super) const OLD_CONFERENCES: &str = "SELECT id FROM conferences
-    WHERE started_at < $1 AND ended_at IS NOT NULL ORDER BY started_at LIMIT $2";
+// One with a recording is kept with it.
+pub(super) const OLD_CONFERENCES: &str = "SELECT c.id FROM conferences c
+    WHERE c.started_at < $1 AND c.ended_at IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM recordings r WHERE r.conference = c.id)
+    ORDER BY c.started_at LIMIT $2";
 pub(super) const DROP_EVENTS: &str = "DELETE FROM events WHERE conference = $1";
 pub(super) const DROP_ATTENDANCES: &str = "DELETE FROM attendances WHERE conference = $1";
 pub(super) const DROP_CONFERENCE: &str = "DELETE FROM conferences WHERE id = $1";
@@ -54,7 +57,8 @@ impl SqlStore {
         let (calls, more_calls) = self.drop_calls(keep, now).await?;
         let (masked, more_masks) = self.mask(keep, now).await?;
         let more_old = self.drop_bookings(keep, now).await?;
-        let more_sessions = self.drop_old_sessions(STEP, now).await?;
+        let more_sessions =
+            self.drop_old_sessions(STEP, now).await? | self.drop_old_tokens(STEP, now).await?;
         let (audit, more_audit, broken) = match self.shorten_audit(keep, now).await {
             Ok((cut, more)) => (cut, more, None),
             // Vouching for the entries that are left would cover up what was done to those that go.

@@ -10,7 +10,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
 use super::sqlite::MIGRATIONS;
 use super::*;
-use super::{accounts, audit, bookings, books, outbox, person, reports, sweep, users, watch};
+use super::{
+    accounts, audit, bookings, books, outbox, person, reports, sweep, tokens, users, watch,
+};
 use crate::{
     Books as _, Find, FreshKeys, Keys, Page, Period, ReportFilter, Store as _, StoreError,
 };
@@ -110,10 +112,12 @@ const STATEMENTS: &[(&str, &str, &str)] = statements! {
         ARRIVED "iiitttii",
         ADMITTED "iiii",
         KNOWN "iiii",
+        NAMED "iiit",
         DEPARTED "iiiit",
         ENDED "iiit",
-        EVENT "iiititit",
+        EVENT "iiitititi",
         CALL "ii",
+        USER "i",
         CONFERENCE "ii",
     }
     outbox {
@@ -145,6 +149,20 @@ const STATEMENTS: &[(&str, &str, &str)] = statements! {
         ERASE_KNOWN_NUMBER "it",
         ERASE_LETTERS "i",
         ERASE_OWNERS_LETTERS "i",
+    }
+    recordings {
+        BY_ID "i",
+        ALL "iiiiiii",
+        OPEN "t",
+        ORDERED "ti",
+        OLD "tii",
+        OF_CALL "i",
+        OF_ACCOUNT "i",
+        FILE "iiiiti",
+        OVER "iiii",
+        CLOSE "ii",
+        ORDER "ii",
+        DROP "i",
     }
     reports {
         CONFERENCE "i",
@@ -179,6 +197,21 @@ const STATEMENTS: &[(&str, &str, &str)] = statements! {
         DROP_OCCURRENCES "i",
         DROP_BOOKING "i",
         RESTED_PINS "ii",
+    }
+    tokens {
+        ADD "itbtii",
+        OF_USER "iii",
+        ALL "ii",
+        BY_ID "i",
+        BY_HASH "bi",
+        USED "ii",
+        DROP "i",
+        DROP_OF_USER "i",
+        OLD "ii",
+        ADD_ONCE "ibbii",
+        DONE "ib",
+        DROP_ONCE_OF_USER "i",
+        OLD_ONCE "ii",
     }
     users {
         ADD "tti",
@@ -230,8 +263,10 @@ fn every_statement_is_listed() {
         ("books", include_str!("books.rs")),
         ("outbox", include_str!("outbox.rs")),
         ("person", include_str!("person.rs")),
+        ("recordings", include_str!("recordings.rs")),
         ("reports", include_str!("reports.rs")),
         ("sweep", include_str!("sweep.rs")),
+        ("tokens", include_str!("tokens.rs")),
         ("users", include_str!("users.rs")),
         ("watch", include_str!("watch.rs")),
     ];
@@ -440,8 +475,11 @@ async fn every_released_schema_goes_forward_in_sqlite() {
         &[ADA, COUNTED],
         &[ADA, COUNTED],
         &[ADA, COUNTED, USER],
+        &[ADA, COUNTED, USER, TOKEN],
+        &[ADA, COUNTED, USER, TOKEN],
     ];
-    for (version, rows) in (1..).zip(ROWS) {
+    let versions = MIGRATIONS.iter().map(|migration| migration.version);
+    for (version, rows) in versions.zip(ROWS) {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join(DATABASE);
         let options = SqliteConnectOptions::new()
@@ -479,9 +517,14 @@ async fn every_released_schema_goes_forward_in_postgres() {
         &[ADA, COUNTED],
         &[ADA, COUNTED],
         &[ADA, COUNTED, USER],
+        &[ADA, COUNTED, USER, TOKEN],
+        &[ADA, COUNTED, USER, TOKEN],
     ];
     let server = conclave_testbed::Postgres::shared();
-    for (version, rows) in (1..).zip(ROWS) {
+    let versions = postgres::MIGRATIONS
+        .iter()
+        .map(|migration| migration.version);
+    for (version, rows) in versions.zip(ROWS) {
         let database = database(&server);
         let pool = sqlx::PgPool::connect(&database.url).await.unwrap();
         postgres::MIGRATIONS.run_to(version, &pool).await.unwrap();
@@ -501,6 +544,9 @@ async fn every_released_schema_goes_forward_in_postgres() {
 const COUNTED: &str = "INSERT INTO pin_counts VALUES (8, 0, 'host', 0, 1, 0, 1);";
 const USER: &str =
     "INSERT INTO users (email, role, state, made_at) VALUES ('a@b.org', 'host', 'active', 0);";
+// Some bytes, in the words of both databases.
+const TOKEN: &str = "INSERT INTO api_tokens (user_id, name, hash, scopes, made_at)
+    VALUES (1, 'n', (SELECT lookup FROM pins WHERE account = 1), 'accounts:read', 0);";
 const NO_ROWS: &str = "a version has no rows here to be brought forward";
 
 async fn came_forward(store: &SqlStore, version: i64) {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::audit::{Deed, Note};
-use super::{Row, SqlStore, Turn, args};
+use super::{Row, SqlStore, Turn, args, tokens};
 use crate::error::{Result, bad};
 use crate::{
     Act, NewSession, Page, PasswordHash, Session, StoreError, TokenHash, User, UserEmail, UserId,
@@ -70,6 +70,7 @@ impl SqlStore {
             .word("role", role.word())
             .address("email", email.as_str());
         deed.note(note).await?;
+        tokens::once(&mut deed, act, id.0).await?;
         deed.commit().await?;
         Ok(User {
             id,
@@ -257,6 +258,7 @@ pub(super) async fn erase(deed: &mut Deed, email: &str) -> Result<bool> {
     };
     let id = UserId(row.id("id")?);
     shut_out(deed, id).await?;
+    tokens::drop_of_user(deed, id).await?;
     deed.turn.run(DROP, args![id]).await?;
     Ok(true)
 }
@@ -269,12 +271,12 @@ async fn shut_out(deed: &mut Deed, id: UserId) -> Result<()> {
     Ok(())
 }
 
-async fn there_is(turn: &mut Turn, id: UserId) -> Result<User> {
+pub(super) async fn there_is(turn: &mut Turn, id: UserId) -> Result<User> {
     let row = turn.one(BY_ID, args![id]).await?;
     user_from(&row.ok_or(StoreError::NoSuchUser(id))?)
 }
 
-fn user_from(row: &Row) -> Result<User> {
+pub(super) fn user_from(row: &Row) -> Result<User> {
     let (role, state) = (row.text("role")?, row.text("state")?);
     Ok(User {
         id: UserId(row.id("id")?),

@@ -1,8 +1,10 @@
 //! What goes into the audit log, how it is shown, and how it is cut.
 
 use conclave_accounts::{AccountState, Alert, CallId, Ceiling, Role};
-use conclave_conference::{Actor, Command, Fact, LeaveReason, Refusal};
-use conclave_store::{AuditPage, Entry, Keep, NewBooking, Period, Store, StoreError};
+use conclave_conference::{Actor, Command, Fact, LeaveReason, OperatorId, Refusal};
+use conclave_store::{
+    AuditPage, Entry, Keep, NewBooking, Period, Store, StoreError, UserEmail, UserRole,
+};
 use serde_json::json;
 
 use crate::common::{Asked, Bed, Told, act, at, caller, databases, days};
@@ -127,6 +129,9 @@ async fn an_operators_deeds_are_told(bed: Bed) {
 async fn what_befalls_conferences_is_told(bed: Bed) {
     let store = bed.serve().await;
     let ada = store.add_account(bed.account("Ada"), at(0)).await.unwrap();
+    let zoe = UserEmail::parse("zoe@example.org").unwrap();
+    let zoe = store.add_user(&zoe, UserRole::Service, &act(at(0))).await;
+    let zoe = zoe.unwrap();
     let mut told = Told::new(store).await;
     told.answered(1, 1, caller());
     told.answered(2, 1, caller());
@@ -148,7 +153,8 @@ async fn what_befalls_conferences_is_told(bed: Bed) {
     told.fact(1, 3, Fact::AnotherHost { call: CallId(1) });
     for (by, refused) in [
         (Actor::Caller(CallId(1)), Some(Refusal::NotAllowed)),
-        (Actor::Operator, None),
+        (Actor::Operator(OperatorId::BRIDGE), None),
+        (Actor::Operator(OperatorId(zoe.id.0)), None),
     ] {
         let command = Command::Remove { call: CallId(2) };
         told.fact(
@@ -161,6 +167,15 @@ async fn what_befalls_conferences_is_told(bed: Bed) {
             },
         );
     }
+    told.fact(
+        1,
+        4,
+        Fact::Named {
+            by: Actor::Operator(OperatorId(zoe.id.0)),
+            call: CallId(1),
+            name: "Ada Byron".to_owned(),
+        },
+    );
     let ceiling = Ceiling::WrongPins;
     let alert = Alert::CeilingReached { ceiling, at: at(4) };
     told.entries.push(Entry::Alert { alert, at: at(4) });
@@ -172,6 +187,7 @@ async fn what_befalls_conferences_is_told(bed: Bed) {
     let kinds: Vec<_> = entries.iter().map(|entry| entry.kind.as_str()).collect();
     let expected = [
         "account.added",
+        "user.added",
         "pin.mistyped",
         "pin.wrong",
         "conference.started",
@@ -180,15 +196,33 @@ async fn what_befalls_conferences_is_told(bed: Bed) {
         "conference.another-host",
         "command.remove",
         "command.remove",
+        "command.remove",
+        "command.name",
         "alarm.reached",
         "conference.ended",
     ];
     assert_eq!(kinds, expected);
-    assert_eq!(entries[5].body["why"], "locked");
-    assert_eq!(entries[5].body["number"], "+4930123456");
-    assert_eq!(entries[7].body["refused"], "not-allowed");
-    assert_eq!(entries[8].body["by"], "operator");
-    assert_eq!(entries[9].body["ceiling"], "wrong-pins");
+    assert_eq!(entries[6].body["why"], "locked");
+    assert_eq!(entries[6].body["number"], "+4930123456");
+    assert_eq!(entries[8].body["refused"], "not-allowed");
+    assert_eq!(entries[9].body["by"], "operator");
+    for by_zoe in &entries[10..12] {
+        assert_eq!(by_zoe.body["by"], "zoe@example.org");
+    }
+    let named = entries[11].body.to_string();
+    assert!(!named.contains("Byron"), "no name in the log: {named}");
+    assert_eq!(entries[12].body["ceiling"], "wrong-pins");
+    let calls = told.store.all_calls().await;
+    let holder = calls[0].visit.as_ref().unwrap().holder.as_deref();
+    assert_eq!(holder, Some("Ada Byron"));
+    let events = told.store.events(1).await.unwrap();
+    let by: Vec<_> = events
+        .iter()
+        .filter(|event| event.what == "command")
+        .map(|event| event.operator.as_deref())
+        .collect();
+    let zoe = Some("zoe@example.org");
+    assert_eq!(by, [None, None, zoe, zoe]);
     told.store.verify_audit().await.unwrap();
 }
 

@@ -1,40 +1,27 @@
-//! What a person wishes of an account, and `account change`, which applies it to one that is there.
+//! `account change`: what a person wishes of an account, applied to one that is there.
 
-use std::time::Duration;
-
-use conclave_accounts::{Account, Announce, HostLeaves, Owner, Terms};
+use conclave_accounts::{Account, Announce, Owner};
+use conclave_desk::{Leaving, Wishes, checked_word};
 use conclave_store::Store;
 
-use super::{checked_word, existing, find, show};
+use super::{existing, find, show};
 use crate::{
     cli::{self, AccountAdd, AccountChange, Switch},
     output::{Failure, warn},
 };
 
-/// What is said of an account's terms; what is `None` stays.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Wishes {
-    pub(super) lock: Option<Switch>,
-    pub(super) consent: Option<Switch>,
-    pub(super) recording: Option<Switch>,
-    pub(super) entry: Option<cli::Announce>,
-    pub(super) exit: Option<cli::Announce>,
-    pub(super) host_leaves: Option<cli::HostLeaves>,
-    pub(super) host_grace: Option<u64>,
-    pub(super) max_callers: Option<u32>,
-    /// In minutes.
-    pub(super) longest_wait: Option<u64>,
-}
-
 impl From<&AccountAdd> for Wishes {
     fn from(add: &AccountAdd) -> Self {
         Self {
-            lock: Some(add.lock),
-            consent: Some(add.consent),
-            recording: Some(add.recording),
-            entry: Some(add.entry),
-            exit: Some(add.exit),
-            host_leaves: Some(add.host_leaves),
+            lock: Some(add.lock.is_on()),
+            consent: Some(add.consent.is_on()),
+            recording: Some(add.recording.is_on()),
+            quieting: Some(add.quieting.is_on()),
+            levelling: Some(add.levelling.is_on()),
+            max_talkers: Some(add.max_talkers),
+            entry: Some(add.entry.into()),
+            exit: Some(add.exit.into()),
+            host_leaves: Some(add.host_leaves.into()),
             host_grace: Some(add.host_grace).filter(|grace| *grace > 0),
             max_callers: add.max_callers,
             longest_wait: add.longest_wait,
@@ -45,12 +32,15 @@ impl From<&AccountAdd> for Wishes {
 impl From<&AccountChange> for Wishes {
     fn from(change: &AccountChange) -> Self {
         Self {
-            lock: change.lock,
-            consent: change.consent,
-            recording: change.recording,
-            entry: change.entry,
-            exit: change.exit,
-            host_leaves: change.host_leaves,
+            lock: change.lock.map(Switch::is_on),
+            consent: change.consent.map(Switch::is_on),
+            recording: change.recording.map(Switch::is_on),
+            quieting: change.quieting.map(Switch::is_on),
+            levelling: change.levelling.map(Switch::is_on),
+            max_talkers: change.max_talkers,
+            entry: change.entry.map(Into::into),
+            exit: change.exit.map(Into::into),
+            host_leaves: change.host_leaves.map(Into::into),
             host_grace: change.host_grace,
             max_callers: change.max_callers,
             longest_wait: change.longest_wait,
@@ -58,53 +48,22 @@ impl From<&AccountChange> for Wishes {
     }
 }
 
-impl Wishes {
-    /// The terms with these wishes fulfilled.
-    pub(super) fn of(self, before: &Terms) -> Result<Terms, String> {
-        let announce = |how| match how {
-            cli::Announce::None => Announce::None,
-            cli::Announce::Tone => Announce::Tone,
-            cli::Announce::Name => Announce::Name,
-        };
-        let switch = |wish: Option<Switch>, before| wish.map_or(before, Switch::is_on);
-        let terms = Terms {
-            lock: switch(self.lock, before.lock),
-            consent: switch(self.consent, before.consent),
-            recording: switch(self.recording, before.recording),
-            entry: self.entry.map_or(before.entry, announce),
-            exit: self.exit.map_or(before.exit, announce),
-            host_leaves: self.host_leaves(before.host_leaves)?,
-            max_participants: self.max_callers.unwrap_or(before.max_participants),
-            longest_wait: self.longest_wait.map_or(before.longest_wait, |minutes| {
-                Duration::from_secs(minutes.saturating_mul(60))
-            }),
-            ..before.clone()
-        };
-        terms.validate().map_err(|error| error.to_string())?;
-        Ok(terms)
+impl From<cli::Announce> for Announce {
+    fn from(how: cli::Announce) -> Self {
+        match how {
+            cli::Announce::None => Self::None,
+            cli::Announce::Tone => Self::Tone,
+            cli::Announce::Name => Self::Name,
+        }
     }
+}
 
-    fn host_leaves(self, before: HostLeaves) -> Result<HostLeaves, String> {
-        let kept = match before {
-            HostLeaves::Hangup { grace } => grace,
-            HostLeaves::Continue | HostLeaves::Hold => Duration::ZERO,
-        };
-        let grace = self.host_grace.map_or(kept, Duration::from_secs);
-        let leaves = match self.host_leaves {
-            None => before,
-            Some(cli::HostLeaves::Continue) => HostLeaves::Continue,
-            Some(cli::HostLeaves::Hold) => HostLeaves::Hold,
-            Some(cli::HostLeaves::Hangup) => HostLeaves::Hangup { grace },
-        };
+impl From<cli::HostLeaves> for Leaving {
+    fn from(leaves: cli::HostLeaves) -> Self {
         match leaves {
-            HostLeaves::Hangup { .. } => {
-                HostLeaves::hangup(grace).map_err(|error| error.to_string())
-            }
-            _ if self.host_grace.is_some_and(|grace| grace > 0) => Err(
-                "--host-grace works with --host-leaves hangup: without it nobody is disconnected"
-                    .into(),
-            ),
-            other => Ok(other),
+            cli::HostLeaves::Continue => Self::Continue,
+            cli::HostLeaves::Hold => Self::Hold,
+            cli::HostLeaves::Hangup => Self::Hangup,
         }
     }
 }

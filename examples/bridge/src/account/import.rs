@@ -6,20 +6,15 @@ use std::{
     path::Path,
 };
 
-use conclave_accounts::{Account, Source};
-use conclave_store::Store;
+use conclave_accounts::Account;
+use conclave_desk::{AccountPins, MOST_BYTES, Wanted};
 use serde_json::json;
 
-use super::make::{Pins, Wanted, wanted_accounts};
 use super::show::to_json;
-use super::table::{self, MOST_BYTES};
 use super::{existing, open};
 use crate::{
     cli::AccountImport,
-    clock,
-    data::Data,
     output::{Failure, at, create_private, csv_row, print, warn},
-    pins::Draw,
 };
 
 /// So many wrong lines are told: whoever has more has made one mistake many times.
@@ -33,9 +28,11 @@ pub(super) async fn run(import: AccountImport) -> Result<(), Failure> {
     } else {
         open(&import.place).await?
     };
-    let mut draw = Draw::new(&data, &config.pins.policy()).await?;
-    let mut table = table::read(&text, &mut draw, import.force_weak_pin)?;
-    taken(&data, &table.wanted, &mut table.errors).await?;
+    let (desk, act) = (data.desk(&config), data.act());
+    let mut draw = desk.draw().await?;
+    let table = desk
+        .read_table(&text, &mut draw, import.force_weak_pin, &act)
+        .await?;
     table.doubts.iter().for_each(warn);
     if !table.errors.is_empty() {
         table.errors.iter().take(MOST_TOLD).for_each(warn);
@@ -60,25 +57,25 @@ pub(super) async fn run(import: AccountImport) -> Result<(), Failure> {
     }
     // Before the accounts: PINs that can't be written down would be lost.
     let out = import.out.as_deref().map(create_private).transpose()?;
-    let made = wanted_accounts(&data, &mut draw, &wanted).await;
-    let (accounts, pins) = match (made, &import.out) {
+    let made = desk.open_accounts(&mut draw, &wanted, &act).await;
+    let made = match (made, &import.out) {
         (Ok(made), _) => made,
-        (Err(failure), Some(path)) => {
+        (Err(error), Some(path)) => {
             let _ = std::fs::remove_file(path);
-            return Err(failure);
+            return Err(error.into());
         }
-        (Err(failure), None) => return Err(failure),
+        (Err(error), None) => return Err(error.into()),
     };
     let lines = if import.json {
-        json_of(&accounts, &pins)
+        json_of(&made)
     } else {
-        csv_of(&accounts, &pins)?
+        csv_of(&made)?
     };
     match (out, &import.out) {
         (Some(mut file), Some(path)) => {
             let written = writeln!(file, "{lines}").and_then(|()| file.sync_all());
             written.map_err(at(path)).map_err(|failure| {
-                let all = accounts.len();
+                let all = made.len();
                 Failure::machine(format!(
                     "{}; {all} accounts were made, but their PINs are lost: `account reset-pin` draws new ones",
                     failure.message
@@ -86,7 +83,7 @@ pub(super) async fn run(import: AccountImport) -> Result<(), Failure> {
             })?;
             print(&format!(
                 "{} accounts were made; their PINs are in {}",
-                accounts.len(),
+                made.len(),
                 path.display()
             ))
         }
@@ -108,48 +105,26 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(text)
 }
 
-/// Names the lines whose PINs are another's already.
-async fn taken(
-    data: &Data,
-    wanted: &[(u64, Wanted)],
-    errors: &mut Vec<String>,
-) -> Result<(), Failure> {
-    let nobody = Source::withheld("");
-    for (line, wanted) in wanted {
-        for (column, brought) in [("host_pin", &wanted.host), ("guest_pin", &wanted.guest)] {
-            let Some(brought) = brought else { continue };
-            let lookups = data.keys.lookups(&brought.pin);
-            let lookups: Vec<_> = lookups.iter().map(|under| under.lookup).collect();
-            let found = data.store.door(&lookups, &nobody, clock::wall()).await?;
-            if found.is_some() {
-                errors.push(format!(
-                    "line {line}: {column}: this PIN is in use already: leave it out, and one is drawn"
-                ));
-            }
-        }
-    }
-    Ok(())
-}
+type Made = [(Account, AccountPins)];
 
-fn json_of(accounts: &[Account], pins: &[Pins]) -> String {
-    let accounts: Vec<_> = accounts
+fn json_of(made: &Made) -> String {
+    let accounts: Vec<_> = made
         .iter()
-        .zip(pins)
-        .map(|(account, (host, guest))| to_json(account, Some(host), Some(guest)))
+        .map(|(account, pins)| to_json(account, Some(&pins.host), Some(&pins.guest)))
         .collect();
     json!({ "accounts": accounts }).to_string()
 }
 
-fn csv_of(accounts: &[Account], pins: &[Pins]) -> Result<String, Failure> {
+fn csv_of(made: &Made) -> Result<String, Failure> {
     let mut rows = vec![csv_row(["id", "name", "email", "host_pin", "guest_pin"])?];
-    for (account, (host, guest)) in accounts.iter().zip(pins) {
+    for (account, pins) in made {
         let (id, owner) = (account.id.0.to_string(), &account.owner);
         let cells = [
             &id,
             owner.name(),
             owner.email(),
-            host.expose(),
-            guest.expose(),
+            pins.host.expose(),
+            pins.guest.expose(),
         ];
         rows.push(csv_row(cells)?);
     }

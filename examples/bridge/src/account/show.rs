@@ -50,6 +50,13 @@ pub(super) fn show(
         on(terms.recording),
         on(account.bookings)
     ))?;
+    let talkers = terms.most_talkers;
+    print(&format!(
+        "Sound       noisy lines quieted {}, voices levelled {}, {} heard at once",
+        on(terms.quieting),
+        on(terms.levelling),
+        talkers.map_or("all".to_owned(), |most| most.to_string())
+    ))?;
     print(&format!(
         "Limits      {} callers, a Guest waits {} min for a Host",
         terms.max_participants,

@@ -3,13 +3,11 @@
 use std::path::Path;
 
 use conclave_accounts::{Booking, InviteeId};
+use conclave_desk::Desk;
 use conclave_store::LetterKind;
 
 use crate::{
     clock,
-    config::Config,
-    data::Data,
-    invitation,
     output::{Failure, replace_private, warn},
 };
 
@@ -24,37 +22,25 @@ pub(super) fn addressees(booking: &Booking) -> Vec<Option<InviteeId>> {
 
 /// All invitations of a booking.
 pub(super) async fn invitations(
-    data: &Data,
-    config: &Config,
+    desk: &Desk,
     booking: &Booking,
     directory: &Path,
 ) -> Result<(), Failure> {
     for invitee in addressees(booking) {
         let kind = LetterKind::Invitation;
-        write(data, config, booking, invitee, kind, directory).await?;
+        write(desk, booking, invitee, kind, directory).await?;
     }
     Ok(())
 }
 
 pub(super) async fn write(
-    data: &Data,
-    config: &Config,
+    desk: &Desk,
     booking: &Booking,
     invitee: Option<InviteeId>,
     kind: LetterKind,
     directory: &Path,
 ) -> Result<(), Failure> {
-    let (numbers, now) = (&config.access_numbers, clock::wall());
-    let rendered = invitation::render(
-        &data.store,
-        &data.keys,
-        numbers,
-        booking,
-        invitee,
-        kind,
-        now,
-    )
-    .await?;
+    let rendered = desk.render(booking, invitee, kind, clock::wall()).await?;
     let name = match invitee {
         Some(invitee) => format!("booking-{}-invitee-{}.ics", booking.id.0, invitee.0),
         None => format!("booking-{}.ics", booking.id.0),

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use conclave_desk::Talkers;
+
 use super::{Common, Part, Place, Switch};
 
 #[derive(Debug, Subcommand)]
@@ -15,7 +17,7 @@ pub(crate) enum Account {
     Add(Box<AccountAdd>),
     /// Make the accounts of a CSV file, all or none
     #[command(
-        after_help = "Example:\n  conclave-bridge account import staff.csv --dry-run\n  conclave-bridge account import staff.csv --out pins.csv\n\nThe first row names the columns: name and email, and if you like department, cost_code, lock, entry, exit,\nhost_leaves, host_grace, consent, recording, bookings, max_callers, longest_wait, host_pin, guest_pin.\nA cell means what the option of `account add` means; an empty one is the default. PINs that aren't in the file are\ndrawn. Let a spreadsheet read the columns of PINs as text: as numbers they lose their zeros."
+        after_help = "Example:\n  conclave-bridge account import staff.csv --dry-run\n  conclave-bridge account import staff.csv --out pins.csv\n\nThe first row names the columns: name and email, and if you like department, cost_code, lock, entry, exit,\nhost_leaves, host_grace, consent, recording, quieting, levelling, max_talkers, bookings, max_callers, longest_wait, host_pin, guest_pin.\nA cell means what the option of `account add` means; an empty one is the default. PINs that aren't in the file are\ndrawn. Let a spreadsheet read the columns of PINs as text: as numbers they lose their zeros."
     )]
     Import(AccountImport),
     /// Change an account: only what is given changes
@@ -94,6 +96,15 @@ pub(crate) struct AccountAdd {
     /// Whether the Host may record the conference, with *2
     #[arg(long, value_name = "on|off", default_value = "off")]
     pub(crate) recording: Switch,
+    /// Whether lines that play music or noise are quieted without a Host's `*3`
+    #[arg(long, value_name = "on|off", default_value = "off")]
+    pub(crate) quieting: Switch,
+    /// Whether every voice is brought to the same loudness
+    #[arg(long, value_name = "on|off", default_value = "off")]
+    pub(crate) levelling: Switch,
+    /// How many are heard at once, the loudest who speak (8 or more, or all)
+    #[arg(long, value_name = "N|all", default_value = "all")]
+    pub(crate) max_talkers: Talkers,
     /// Whether the account may book single-use conferences
     #[arg(long, value_name = "on|off", default_value = "on")]
     pub(crate) bookings: Switch,
@@ -145,6 +156,15 @@ pub(crate) struct AccountChange {
     /// Whether the Host may record the conference, with *2
     #[arg(long, value_name = "on|off")]
     pub(crate) recording: Option<Switch>,
+    /// Whether lines that play music or noise are quieted without a Host's `*3`
+    #[arg(long, value_name = "on|off")]
+    pub(crate) quieting: Option<Switch>,
+    /// Whether every voice is brought to the same loudness
+    #[arg(long, value_name = "on|off")]
+    pub(crate) levelling: Option<Switch>,
+    /// How many are heard at once, the loudest who speak (8 or more, or all)
+    #[arg(long, value_name = "N|all")]
+    pub(crate) max_talkers: Option<Talkers>,
     /// Whether the account may book single-use conferences
     #[arg(long, value_name = "on|off")]
     pub(crate) bookings: Option<Switch>,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use conclave_accounts::Invitee;
+use conclave_desk::Guest;
 
 use super::{Common, Part, Switch};
 
@@ -188,13 +189,6 @@ pub(crate) struct BookingWithdraw {
     pub(crate) ics: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) common: Common,
-}
-
-/// Somebody who is to be invited by name.
-#[derive(Debug, Clone)]
-pub(crate) struct Guest {
-    pub(crate) name: String,
-    pub(crate) email: String,
 }
 
 /// The last equals sign counts: an e-mail address has none after it, a name might.

@@ -3,6 +3,8 @@
 
 mod accounts;
 mod bookings;
+#[path = "../common/browser.rs"]
+mod browser;
 mod import;
 mod portal;
 mod reports;

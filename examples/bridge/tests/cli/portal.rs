@@ -1,79 +1,19 @@
 //! The web portal of the real binary, by a plain HTTP client.
 
-use std::{
-    fs,
-    io::{Read, Write},
-    net::{TcpListener, TcpStream},
-    path::Path,
-    time::Duration,
-};
+use std::{fs, net::TcpListener, path::Path};
 
 use crate::{
+    browser::Browser,
     serving::Serving,
     support::{ADA, json, refused, run},
 };
-
-/// A browser that has one host and keeps cookies.
-struct Browser {
-    at: String,
-    cookies: Vec<String>,
-}
-
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
-}
-
-impl Browser {
-    fn ask(&mut self, request: &str, body: &str) -> Answer {
-        let mut stream = TcpStream::connect(&self.at).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(20)))
-            .unwrap();
-        let (host, cookies, length) = (&self.at, self.cookies.join("; "), body.len());
-        write!(
-            stream,
-            "{request} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookies}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        for line in head.lines() {
-            if let Some(cookie) = line.strip_prefix("set-cookie: ") {
-                let pair = cookie.split(';').next().unwrap();
-                let name = pair.split('=').next().unwrap();
-                self.cookies.retain(|kept| !kept.starts_with(name));
-                self.cookies.push(pair.to_owned());
-            }
-        }
-        Answer {
-            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
-            head: head.to_owned(),
-            body: body.to_owned(),
-        }
-    }
-
-    fn get(&mut self, path: &str) -> Answer {
-        self.ask(&format!("GET {path}"), "")
-    }
-
-    fn send(&mut self, path: &str, fields: &str) -> Answer {
-        let page = self.get(path).body;
-        let (_, rest) = page.split_once("name=\"form\" value=\"").unwrap();
-        let form = rest.split('"').next().unwrap();
-        self.ask(&format!("POST {path}"), &format!("form={form}&{fields}"))
-    }
-}
 
 fn serve(directory: &Path) -> (Serving, Browser) {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let at = free.local_addr().unwrap().to_string();
     drop(free);
     let serving = Serving::start_with(directory, "info", &["--http", &at]);
-    let cookies = Vec::new();
-    (serving, Browser { at, cookies })
+    (serving, Browser::at(at))
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn a_caller_needs_nothing_but_tones(offer: Offer) {
 }
 
 /// For how many ms each stretch of sound lasts that is within 40 dB of the keys' level (two tones, each with an amplitude
-/// of 4,000).
+/// of 4,000). A sample or two of it, as Opus rings when a key is let go, are none.
 fn loud(heard: &[i16]) -> Vec<usize> {
     let mut stretches: Vec<(usize, usize)> = Vec::new();
     for (at, _) in heard.iter().enumerate().filter(|(_, s)| s.abs() > 80) {
@@ -80,5 +80,6 @@ fn loud(heard: &[i16]) -> Vec<usize> {
     stretches
         .iter()
         .map(|(first, last)| (last - first) / 8)
+        .filter(|ms| *ms > 1)
         .collect()
 }

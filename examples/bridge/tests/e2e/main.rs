@@ -5,7 +5,11 @@
 mod baresip;
 mod bookings;
 mod bridge;
+#[path = "../common/browser.rs"]
+mod browser;
+mod console;
 mod demo;
+mod desk;
 mod ear;
 mod foreign;
 mod g711;
@@ -18,6 +22,7 @@ mod load;
 mod mail;
 mod phone;
 mod postgres;
+mod quality;
 mod recording;
 mod refusals;
 mod room;

@@ -30,6 +30,14 @@ pub(crate) struct Packet {
     loud: bool,
 }
 
+/// Packets that are sent as they are, each at its time.
+pub(crate) struct Script {
+    /// After the beginning; the number of the packet; its payload. In order of time.
+    pub(crate) packets: VecDeque<(Duration, u16, Vec<u8>)>,
+    /// How many frames of 20 ms it takes the place of.
+    pub(crate) frames: u16,
+}
+
 #[derive(Default)]
 struct Line {
     /// What the telephone says: a tone and how loud, or nothing.
@@ -41,6 +49,12 @@ struct Line {
     /// Digits yet to be sent as tones, 80 ms each with 80 ms after it.
     tone_digits: VecDeque<u8>,
     sound: Sound,
+    script: Option<Script>,
+    /// When the last script began.
+    began: Option<Instant>,
+    /// Whether payloads are kept as they come in, and those that were.
+    keeps: bool,
+    kept: Vec<(Instant, Vec<u8>)>,
     /// No RTP at all is sent while true.
     mute: bool,
     heard: Vec<i16>,
@@ -117,6 +131,28 @@ impl Phone {
     /// Begins to press keys, and returns.
     pub(crate) fn begin_press(&self, keys: &str) {
         self.line.lock().unwrap().digits.extend(keys.bytes());
+    }
+
+    /// Sends these packets in place of its own.
+    pub(crate) fn play(&self, script: Script) {
+        let mut line = self.line.lock().unwrap();
+        line.began = None;
+        line.script = Some(script);
+    }
+
+    /// Keeps the payloads that come in from now on.
+    pub(crate) fn keep(&self) {
+        self.line.lock().unwrap().keeps = true;
+    }
+
+    /// What was kept, each with when it came.
+    pub(crate) fn kept(&self) -> Vec<(Instant, Vec<u8>)> {
+        std::mem::take(&mut self.line.lock().unwrap().kept)
+    }
+
+    /// When the script began.
+    pub(crate) fn began(&self) -> Option<Instant> {
+        self.line.lock().unwrap().began
     }
 
     /// Says its tone from now on, or nothing.
@@ -226,6 +262,7 @@ fn talk(socket: &UdpSocket, line: &Mutex<Line>, stop: &AtomicBool, ssrc: u32) {
     let mut next = Instant::now();
     let mut phase = 0.0;
     let mut key_frames = 0;
+    let mut script: Option<(Instant, Script)> = None;
     while !stop.load(Ordering::Relaxed) {
         let mut buffer = [0; 2048];
         while let Ok((length, from)) = socket.recv_from(&mut buffer) {
@@ -233,13 +270,46 @@ fn talk(socket: &UdpSocket, line: &Mutex<Line>, stop: &AtomicBool, ssrc: u32) {
             keep(&buffer[..length], &mut line.lock().unwrap());
         }
         let now = Instant::now();
+        if let Some((began, running)) = &mut script {
+            let state = line.lock().unwrap();
+            let units = state.sound.units();
+            let due = |packet: &(Duration, u16, Vec<u8>)| *began + packet.0 <= now;
+            while let Some((_, number, payload)) =
+                running.packets.pop_front_if(|packet| due(packet))
+            {
+                let at = timestamp.wrapping_add(u32::from(number) * 160);
+                let mut packet = vec![0x80, state.sound.payload_type()];
+                packet.extend(sequence.wrapping_add(number).to_be_bytes());
+                packet.extend(at.wrapping_mul(units).to_be_bytes());
+                packet.extend(ssrc.to_be_bytes());
+                packet.extend(payload);
+                let _ = socket.send_to(&packet, bridge.unwrap());
+            }
+            drop(state);
+            let ends = *began + Duration::from_millis(20) * u32::from(running.frames);
+            if now < ends || !running.packets.is_empty() {
+                std::thread::sleep(Duration::from_micros(500));
+                continue;
+            }
+            sequence = sequence.wrapping_add(running.frames);
+            timestamp = timestamp.wrapping_add(u32::from(running.frames) * 160);
+            next = ends;
+            script = None;
+        }
         if now < next {
             std::thread::sleep((next - now).min(Duration::from_millis(4)));
             continue;
         }
+        let mut state = line.lock().unwrap();
+        if bridge.is_some()
+            && let Some(begins) = state.script.take()
+        {
+            state.began = Some(next);
+            script = Some((next, begins));
+            continue;
+        }
         next += Duration::from_millis(20);
         let Some(bridge) = bridge else { continue };
-        let mut state = line.lock().unwrap();
         if state.mute {
             continue;
         }
@@ -337,6 +407,9 @@ fn keep(packet: &[u8], line: &mut Line) {
     };
     let payload_type = line.sound.payload_type();
     assert_eq!(packet[1] & 0x7f, payload_type, "another codec");
+    if line.keeps {
+        line.kept.push((Instant::now(), packet[12..].to_vec()));
+    }
     let samples = line.sound.decode(&packet[12..]);
     let loud = samples.iter().any(|sample| sample.unsigned_abs() > 500);
     line.packets.push(Packet {

@@ -264,6 +264,52 @@ fn a_line_that_plays_music_is_quieted_rather_than_one_who_speaks() {
 }
 
 #[test]
+fn an_account_may_have_noisy_lines_quieted_by_themselves() {
+    let bridge = Bridge::start();
+    let account = bridge.account(&["--quieting", "on"]);
+    let mut host = first_host(&bridge, &account, 0);
+    let mut plays = joining_guest(&bridge, &account, 1, &[]);
+    plays.say(Some(1_500.0));
+    check_hears(&host, &[&plays]);
+    std::thread::sleep(Duration::from_secs(9));
+    host.hears(Prompt::LineQuieted);
+    plays.hears(Prompt::LineQuieted);
+    check_hears(&host, &[]);
+    // Somebody is back at the telephone.
+    plays.say(None);
+    plays.babble(true);
+    std::thread::sleep(Duration::from_secs(9));
+    host.hears(Prompt::LineRestored);
+    plays.hears(Prompt::LineRestored);
+}
+
+/// What a Guest says, loud at first, comes to −19 dBm0, at 8 dB a second and then 2.
+#[test]
+fn an_account_may_have_voices_levelled() {
+    for (switch, least, most) in [("on", 2.5, 14.0), ("off", -1.0, 1.0)] {
+        let bridge = Bridge::start();
+        let account = bridge.account(&["--levelling", switch, "--max-talkers", "8"]);
+        let (host, guest) = two(&bridge, &account);
+        std::thread::sleep(Duration::from_millis(500));
+        let heard = |seconds: u64| {
+            let from = host.samples();
+            std::thread::sleep(Duration::from_secs(seconds));
+            let samples = host.heard_from(from);
+            let power: f64 = samples.iter().map(|s| f64::from(*s).powi(2)).sum();
+            10.0 * (power / samples.len() as f64).log10()
+        };
+        guest.babble(true);
+        let at_first = heard(1);
+        std::thread::sleep(Duration::from_secs(5));
+        let softer = at_first - heard(3);
+        assert!(
+            (least..most).contains(&softer),
+            "{switch}: {softer} dB softer"
+        );
+    }
+}
+
+#[test]
 fn digits_are_never_heard_by_others() {
     let bridge = Bridge::start();
     let account = bridge.account(&[]);

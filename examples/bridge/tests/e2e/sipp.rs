@@ -38,6 +38,8 @@ pub(crate) enum Offer {
     Delayed,
     /// In the INVITE, A-law alone.
     ALaw,
+    /// In the INVITE, G.722 alone.
+    G722,
     /// In the INVITE, Opus alone, and events in its clock.
     Opus,
 }
@@ -218,11 +220,12 @@ fn sdp(offer: Offer, version: u32, rtp_port: u16, direction: &str) -> String {
     let (codecs, events) = match offer {
         Offer::Early | Offer::Delayed => ("0 8", 8_000),
         Offer::ALaw => ("8", 8_000),
+        Offer::G722 => ("9", 8_000),
         Offer::Opus => ("111", 48_000),
     };
     format!(
         "v=0\no=phone 1 {version} IN IP4 [local_ip]\ns=-\nc=IN IP4 [local_ip]\nt=0 0\n\
-         m=audio {rtp_port} RTP/AVP {codecs} 101\na=rtpmap:0 PCMU/8000\na=rtpmap:8 PCMA/8000\n\
+         m=audio {rtp_port} RTP/AVP {codecs} 101\na=rtpmap:0 PCMU/8000\na=rtpmap:8 PCMA/8000\na=rtpmap:9 G722/8000\n\
          a=rtpmap:111 opus/48000/2\na=fmtp:111 useinbandfec=1\na=rtpmap:101 telephone-event/{events}\na=fmtp:101 0-15\na=ptime:20\na={direction}\n"
     )
 }
@@ -268,7 +271,7 @@ fn scenario(to: &str, from: &str, rtp_port: u16, offer: Offer, steps: &[Step]) -
     );
     xml += &say("ready");
     match offer {
-        Offer::Early | Offer::ALaw | Offer::Opus => {
+        Offer::Early | Offer::ALaw | Offer::G722 | Offer::Opus => {
             xml += &request(
                 "INVITE",
                 &first,
@@ -282,7 +285,7 @@ fn scenario(to: &str, from: &str, rtp_port: u16, offer: Offer, steps: &[Step]) -
     }
     xml += "<recv response=\"100\" optional=\"true\"/><recv response=\"180\" optional=\"true\"/><recv response=\"200\" rrs=\"true\"/>\n";
     match offer {
-        Offer::Early | Offer::ALaw | Offer::Opus => {
+        Offer::Early | Offer::ALaw | Offer::G722 | Offer::Opus => {
             xml += &request("ACK", "[next_url]", "1", "[peer_tag_param]", "", "")
         }
         Offer::Delayed => {

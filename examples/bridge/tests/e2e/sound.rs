@@ -4,12 +4,10 @@ use conclave_media::{Codec, Decoder, Encoder};
 
 use crate::{g711::Law, sipp::Offer};
 
-/// Samples of a frame that stand for one at 8 kHz in Opus.
-const SIX: usize = 6;
-
 pub(crate) enum Sound {
     G711(Law),
-    Opus {
+    Wide {
+        codec: Codec,
         encoder: Box<dyn Encoder>,
         decoder: Box<dyn Decoder>,
         last: f32,
@@ -27,18 +25,24 @@ impl Sound {
         match offer {
             Offer::Early | Offer::Delayed => Self::G711(Law::Mu),
             Offer::ALaw => Self::G711(Law::A),
-            Offer::Opus => Self::Opus {
-                encoder: Codec::Opus.encoder(),
-                decoder: Codec::Opus.decoder(),
-                last: 0.0,
-            },
+            Offer::G722 => Self::wide(Codec::G722),
+            Offer::Opus => Self::wide(Codec::Opus),
+        }
+    }
+
+    fn wide(codec: Codec) -> Self {
+        Self::Wide {
+            codec,
+            encoder: codec.encoder(),
+            decoder: codec.decoder(),
+            last: 0.0,
         }
     }
 
     pub(crate) fn payload_type(&self) -> u8 {
         match self {
             Self::G711(law) => law.payload_type(),
-            Self::Opus { .. } => 111,
+            Self::Wide { codec, .. } => codec.static_payload_type().unwrap_or(111),
         }
     }
 
@@ -46,18 +50,25 @@ impl Sound {
     pub(crate) fn units(&self) -> u32 {
         match self {
             Self::G711(_) => 1,
-            Self::Opus { .. } => SIX as u32,
+            Self::Wide { codec, .. } => codec.clock_rate() / 8_000,
         }
     }
 
     pub(crate) fn encode(&mut self, frame: [i16; 160]) -> Vec<u8> {
         match self {
             Self::G711(law) => frame.map(|sample| law.encode(sample)).to_vec(),
-            Self::Opus { encoder, last, .. } => {
-                let mut samples = Vec::with_capacity(160 * SIX);
+            Self::Wide {
+                codec,
+                encoder,
+                last,
+                ..
+            } => {
+                // Samples that stand for one at 8 kHz.
+                let times = codec.frame_samples() / 160;
+                let mut samples = Vec::with_capacity(160 * times);
                 for sample in frame.map(f32::from) {
-                    let step = (sample - *last) / SIX as f32;
-                    samples.extend((1..=SIX).map(|n| (*last + step * n as f32) as i16));
+                    let step = (sample - *last) / times as f32;
+                    samples.extend((1..=times).map(|n| (*last + step * n as f32) as i16));
                     *last = sample;
                 }
                 let mut payload = vec![0; 1_275];
@@ -71,11 +82,15 @@ impl Sound {
     pub(crate) fn decode(&mut self, payload: &[u8]) -> Vec<i16> {
         match self {
             Self::G711(law) => payload.iter().map(|byte| law.decode(*byte)).collect(),
-            Self::Opus { decoder, .. } => {
-                let mut samples = [0; 160 * SIX];
+            Self::Wide { codec, decoder, .. } => {
+                let mut samples = vec![0; codec.frame_samples()];
                 assert_eq!(decoder.decode(payload, &mut samples), samples.len());
-                let mean = |six: &[i16]| six.iter().map(|s| i32::from(*s)).sum::<i32>() / 6;
-                samples.chunks(SIX).map(|six| mean(six) as i16).collect()
+                let times = samples.len() / 160;
+                let mean = |part: &[i16]| {
+                    let sum: i32 = part.iter().map(|s| i32::from(*s)).sum();
+                    (sum / times as i32) as i16
+                };
+                samples.chunks(times).map(mean).collect()
             }
         }
     }
