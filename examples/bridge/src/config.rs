@@ -244,6 +244,7 @@ pub(crate) struct Keep {
     pub(crate) calls_days: u32,
     pub(crate) numbers_days: u32,
     pub(crate) audit_days: u32,
+    pub(crate) recordings_days: u32,
 }
 
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -469,6 +470,7 @@ impl Default for Keep {
             calls_days: days(keep.calls),
             numbers_days: days(keep.numbers),
             audit_days: days(keep.audit),
+            recordings_days: days(keep.recordings),
         }
     }
 }
@@ -480,6 +482,7 @@ impl Keep {
             calls: days(self.calls_days),
             numbers: days(self.numbers_days),
             audit: days(self.audit_days),
+            recordings: days(self.recordings_days),
         }
     }
 }
@@ -646,6 +649,7 @@ impl Config {
             ("keep.calls-days", self.keep.calls_days),
             ("keep.numbers-days", self.keep.numbers_days),
             ("keep.audit-days", self.keep.audit_days),
+            ("keep.recordings-days", self.keep.recordings_days),
         ] {
             if !(1..=36_500).contains(&days) {
                 return wrong(key, "from 1 to 36500 days".into());

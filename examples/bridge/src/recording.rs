@@ -1,23 +1,31 @@
 //! Recordings: what the machine wants recorded goes from the room's tap to files, and what becomes of them comes back.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+mod command;
+mod shelf;
+
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use chrono::{DateTime, Utc};
+use conclave_accounts::CallId;
 use conclave_conference::{ConferenceId, RecordingId};
 use conclave_engine::{LegId, Tap};
 use conclave_record::{Feed, Origin, Plan, Recorder, Told};
+use conclave_store::Entry;
 use rand::RngExt;
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
 use crate::config;
 
+pub(crate) use command::run;
+pub(crate) use shelf::Shelf;
+
 /// One recording, by its conference and its number there.
 pub(crate) type Key = (ConferenceId, RecordingId);
 
 /// The recordings that go on.
 pub(crate) struct Recordings {
-    folder: PathBuf,
+    shelf: Shelf,
     settings: config::Recordings,
     going: BTreeMap<Key, Recorder>,
     tell: mpsc::UnboundedSender<(Key, Told)>,
@@ -40,12 +48,12 @@ impl Tap for Ear {
 impl Recordings {
     /// What becomes of the recordings comes out of the receiver.
     pub(crate) fn new(
-        folder: PathBuf,
+        shelf: Shelf,
         settings: config::Recordings,
     ) -> (Self, mpsc::UnboundedReceiver<(Key, Told)>) {
         let (tell, told) = mpsc::unbounded_channel();
         let recordings = Self {
-            folder,
+            shelf,
             settings,
             going: BTreeMap::new(),
             tell,
@@ -65,13 +73,8 @@ impl Recordings {
         }
         let mut random = rand::rng();
         let plan = Plan {
-            folder: self.folder.clone(),
-            // Nobody guesses 128 bits.
-            name: format!(
-                "{}-{:032x}",
-                now.format("%Y%m%dT%H%M%SZ"),
-                random.random::<u128>()
-            ),
+            folder: self.shelf.folder().to_owned(),
+            name: shelf::name(now, random.random()),
             tracks: self.settings.tracks,
             bitrate: self.settings.bitrate,
             serial: random.random(),
@@ -102,6 +105,34 @@ impl Recordings {
         if let Err(problem) = written.await {
             error!("the last recordings may be unfinished: {problem}");
         }
+    }
+}
+
+/// What of it belongs into the books.
+pub(crate) fn entry(key: Key, told: &Told, now: DateTime<Utc>) -> Option<Entry> {
+    let (conference, recording) = key;
+    let file = |call, file: &Path| Entry::RecordingFile {
+        conference,
+        recording,
+        call,
+        file: file
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
+        at: now,
+    };
+    let over = |length| Entry::RecordingOver {
+        conference,
+        recording,
+        length,
+    };
+    match told {
+        Told::Begun { file: mix } => Some(file(None, mix)),
+        Told::Track { voice, file: track } => Some(file(Some(CallId(*voice)), track)),
+        Told::Progress { .. } => None,
+        Told::Over(summary) => Some(over(summary.time)),
+        Told::Failed { time, .. } => Some(over(*time)),
     }
 }
 

@@ -176,6 +176,9 @@ impl Shell {
         recordings.finish().await;
         while let Ok((key, told)) = recorded.try_recv() {
             recording::log(key, &told);
+            if let Some(entry) = recording::entry(key, &told, clock.now()) {
+                recorder.record(entry);
+            }
         }
         if let Err(problem) = porter.save(true, clock.now()).await {
             warn!(
@@ -393,6 +396,9 @@ impl Shell {
 
     fn on_recording(&mut self, key: recording::Key, told: Told) {
         recording::log(key, &told);
+        if let Some(entry) = recording::entry(key, &told, self.parts.clock.now()) {
+            self.parts.recorder.record(entry);
+        }
         let (conference, recording) = key;
         match told {
             Told::Begun { .. } => self.tell(Event::RecordingBegan {

@@ -200,7 +200,9 @@ impl Pen {
             } => {
                 let length = i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
                 let args = args![run, conference.0, recording.0, length];
-                self.done(recordings::OVER, args).await
+                // One that failed before it began has no file.
+                self.done(recordings::OVER, args).await?;
+                Ok(true)
             }
             Entry::Alert { alert, at } => {
                 self.deed.note(alarm(alert, *at)).await?;

@@ -140,6 +140,79 @@ fn a_recording_holds_what_all_could_hear_and_nothing_else() {
     assert!(loudest(end, voices[2]) > -30.0);
 }
 
+/// What `recording list` shows, once that is so many files, all of them whole.
+fn listed(bridge: &Bridge, count: usize) -> Vec<serde_json::Value> {
+    let began = Instant::now();
+    loop {
+        let list = bridge.run(&["recording", "list", "--format", "json"]);
+        let rows: Vec<serde_json::Value> = serde_json::from_slice(&list.stdout).unwrap();
+        let whole = rows.iter().filter(|row| row["seconds"].is_number());
+        if (rows.len(), whole.count()) == (count, count) {
+            return rows;
+        }
+        assert!(began.elapsed() < PATIENCE, "{rows:?}");
+        sleep(Duration::from_millis(50));
+    }
+}
+
+/// Records two seconds of a host who speaks.
+fn record(bridge: &Bridge, host: &mut Ear) {
+    host.press("*2");
+    host.hears(Prompt::RecordingStarted);
+    host.speak(true);
+    host.listen(Duration::from_secs(2));
+    host.press("*2");
+    host.hears(Prompt::RecordingStopped);
+    host.speak(false);
+    assert!(bridge.log().contains("recording"), "{}", bridge.log());
+}
+
+#[test]
+fn recordings_are_listed_copied_out_and_deleted() {
+    let bridge = Bridge::start_configured("[recordings]\ntracks = true\n");
+    let account = bridge.account(RECORDING);
+    let mut host = first_host(&bridge, &account, 0);
+    record(&bridge, &mut host);
+    let rows = listed(&bridge, 2);
+    assert!(rows[0]["call"].is_null() && rows[1]["call"].is_u64());
+    let seconds = rows[0]["seconds"].as_f64().unwrap();
+    assert!((2.0..8.0).contains(&seconds), "{rows:?}");
+
+    let out = bridge.directory.path().join("board.opus");
+    let ids = [0, 1].map(|n: usize| rows[n]["id"].to_string());
+    let export = [
+        "recording",
+        "export",
+        &*ids[0],
+        "--out",
+        out.to_str().unwrap(),
+    ];
+    let copied = bridge.json(&export);
+    assert_eq!(copied["bytes"], rows[0]["bytes"]);
+    assert!(loudest(&play(&out), host.voice()) > -30.0);
+    let again = bridge.run(&export);
+    assert_eq!(again.status.code(), Some(2), "it is there already");
+
+    let deleted = bridge.json(&["recording", "delete", &ids[1]]);
+    assert_eq!(deleted["deleted"].as_array().unwrap().len(), 1);
+    assert_eq!(listed(&bridge, 1)[0]["id"], rows[0]["id"]);
+    assert_eq!(files(bridge.directory.path()).len(), 1);
+    let unknown = bridge.run(&["recording", "export", &ids[1], "--out", "x.opus"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&unknown.stderr).into_owned();
+    assert!(said.contains("recording list"), "{said}");
+    let audit = format!("{:?}", bridge.report("audit"));
+    for word in ["recording.exported", "recording.deleted"] {
+        assert!(audit.contains(word), "{word}: {audit}");
+    }
+
+    // The other one goes with its owner.
+    let erased = bridge.run(&["person", "erase", "ada@example.org", "--yes"]);
+    assert!(erased.status.success(), "{erased:?}");
+    assert_eq!(files(bridge.directory.path()), Vec::<PathBuf>::new());
+    assert!(listed(&bridge, 0).is_empty());
+}
+
 #[test]
 fn who_may_not_record_hears_so_and_no_file_is_made() {
     let bridge = Bridge::start();
@@ -185,6 +258,15 @@ fn a_kill_loses_less_than_a_second() {
     let passed = measured.elapsed();
     let directory = bridge.kill();
     let heard = play(&files(directory.path())[0]);
+    // The next start ends the file and says how long it is.
+    let bridge = Bridge::start_in(directory, &[]);
+    let rows = listed(&bridge, 1);
+    let seconds = rows[0]["seconds"].as_f64().unwrap();
+    assert!(
+        (seconds - heard.len() as f64 / 8_000.0).abs() < 0.1,
+        "{seconds}"
+    );
+    assert!(bridge.log().contains("cut off"), "{}", bridge.log());
     let grew = (heard.len() - before) as f64 / 8_000.0;
     assert!(grew > passed.as_secs_f64() - 1.0, "{grew} s of {passed:?}");
     assert!(loudest(&heard[heard.len() - 4_000..], guest.voice()) > -30.0);
