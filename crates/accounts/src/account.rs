@@ -278,6 +278,10 @@ pub struct Terms {
     pub consent: bool,
     /// The Host may record. Off by default.
     pub recording: bool,
+    /// How often a soft tone reminds those in the room that they are recorded: every 10 s or more seldom, or zero, the default,
+    /// for no tone. Seconds where serialised.
+    #[serde(with = "seconds")]
+    pub recording_tone: Duration,
     /// Lines that are flagged as playing music or noise are quieted without a Host's word, and restored when they have
     /// ceased to. Off by default.
     pub quieting: bool,
@@ -307,6 +311,7 @@ impl Default for Terms {
             lock: true,
             consent: false,
             recording: false,
+            recording_tone: Duration::ZERO,
             quieting: false,
             levelling: false,
             most_talkers: None,
@@ -329,6 +334,9 @@ pub enum TermsError {
     /// Fewer than two participants, or more than 10,000.
     #[error("a conference takes 2 to 10000 participants")]
     MaxParticipants,
+    /// A tone more often than every 10 s, or more seldom than every hour.
+    #[error("the tone of a recording comes every 10 s to 1 h, or never (0)")]
+    RecordingTone,
     /// A bound below eight.
     #[error("at least 8 talkers are heard at once")]
     MostTalkers,
@@ -350,6 +358,11 @@ impl Terms {
         }
         if !(2..=10_000).contains(&self.max_participants) {
             return Err(TermsError::MaxParticipants);
+        }
+        let tone = self.recording_tone;
+        let tones = Duration::from_secs(10)..=Duration::from_secs(3600);
+        if !tone.is_zero() && !tones.contains(&tone) {
+            return Err(TermsError::RecordingTone);
         }
         if self.most_talkers.is_some_and(|most| most < FEWEST_TALKERS) {
             return Err(TermsError::MostTalkers);

@@ -1,7 +1,7 @@
 //! What the bridge wants done.
 
 use conclave_accounts::{AccountId, CallId, Pin, Source, Terms};
-use conclave_conference::{Clip, ConferenceId, LeaveReason, NameId, PlayId};
+use conclave_conference::{Clip, ConferenceId, LeaveReason, NameId, PlayId, RecordingId};
 
 use crate::Report;
 
@@ -70,6 +70,22 @@ pub enum Action {
     ForgetName {
         /// Which.
         name: NameId,
+    },
+    /// Record what is said in that conference's room from now on: what its participants say while they are heard, and what is
+    /// played to all, but for spoken names. Answered by one [`Event::RecordingBegan`](crate::Event::RecordingBegan) or
+    /// [`Event::RecordingFailed`](crate::Event::RecordingFailed).
+    StartRecording {
+        /// Whose room.
+        conference: ConferenceId,
+        /// Which of its recordings.
+        recording: RecordingId,
+    },
+    /// Record no more, if that recording goes on or is about to begin.
+    StopRecording {
+        /// Whose room.
+        conference: ConferenceId,
+        /// Which of its recordings.
+        recording: RecordingId,
     },
     /// The line is silent: ask the peer whether it is still there. Answered by [`Event::Probed`](crate::Event::Probed).
     Probe {

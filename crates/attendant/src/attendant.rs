@@ -245,6 +245,22 @@ impl Attendant {
                     self.tell(id, ConferenceEvent::Rescheduled { ends_at }, now);
                 }
             }
+            Event::RecordingBegan {
+                conference,
+                recording,
+            } => self.tell(
+                conference,
+                ConferenceEvent::RecordingBegan { recording },
+                now,
+            ),
+            Event::RecordingFailed {
+                conference,
+                recording,
+            } => self.tell(
+                conference,
+                ConferenceEvent::RecordingFailed { recording },
+                now,
+            ),
             Event::HungUp { call } => self.end_call(call, LeaveReason::HungUp, Ended::ByPeer, now),
         }
     }
@@ -683,6 +699,18 @@ impl Attendant {
             } => self.advance(call, now, |journey, context| {
                 journey.take_leave(farewell.as_slice(), reason, context)
             }),
+            ConferenceAction::StartRecording { recording } => {
+                self.desk.order(Action::StartRecording {
+                    conference: id,
+                    recording,
+                });
+            }
+            ConferenceAction::StopRecording { recording } => {
+                self.desk.order(Action::StopRecording {
+                    conference: id,
+                    recording,
+                });
+            }
             ConferenceAction::ForgetName { name } => self.desk.forget_name(name),
             ConferenceAction::Record(record) => self.desk.report(Report::Conference(record)),
         }

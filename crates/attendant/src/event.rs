@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use conclave_accounts::{AccountId, BookingId, CallId, LONGEST_PIN, Source, Verdict};
-use conclave_conference::{NameId, PlayId};
+use conclave_conference::{ConferenceId, NameId, PlayId, RecordingId};
 use conclave_dtmf::{Digit, KeyMap, Way};
 
 /// A fact that the machine is told. Facts that come late or name nobody are no-ops.
@@ -87,6 +87,20 @@ pub enum Event {
         booking: BookingId,
         /// Its end; one that has passed ends the conference now.
         ends_at: DateTime<Utc>,
+    },
+    /// It is recorded now.
+    RecordingBegan {
+        /// Which conference.
+        conference: ConferenceId,
+        /// Which of its recordings.
+        recording: RecordingId,
+    },
+    /// It can't be recorded, or not any more.
+    RecordingFailed {
+        /// Which conference.
+        conference: ConferenceId,
+        /// Which of its recordings.
+        recording: RecordingId,
     },
     /// The peer ended the call, or its dialog is lost.
     HungUp {

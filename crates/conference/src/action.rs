@@ -1,6 +1,6 @@
 //! What a conference wants done.
 
-use crate::{CallId, LeaveReason, Prompt, Record};
+use crate::{CallId, LeaveReason, Prompt, Record, RecordingId};
 
 /// One order to the shell. Orders come out in one queue and are carried out in that order: prompts,
 /// routes and hang-ups must not overtake each other.
@@ -44,6 +44,18 @@ pub enum Action {
     ForgetName {
         /// Which.
         name: NameId,
+    },
+    /// Record what is said in the room from now on: what its participants say while they are heard, and what is played to all,
+    /// but for spoken names. Answered by one [`Event::RecordingBegan`](crate::Event::RecordingBegan) or
+    /// [`Event::RecordingFailed`](crate::Event::RecordingFailed).
+    StartRecording {
+        /// Its name.
+        recording: RecordingId,
+    },
+    /// Record no more, if that recording goes on or is about to begin.
+    StopRecording {
+        /// Which.
+        recording: RecordingId,
     },
     /// For the books.
     Record(Record),

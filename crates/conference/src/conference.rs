@@ -8,6 +8,7 @@ mod command;
 mod consent;
 mod end;
 mod leave;
+mod recording;
 mod roll_call;
 mod say;
 
@@ -20,6 +21,7 @@ use self::{
     announce::Gathering,
     booking::{Booked, Booking},
     consent::Dialogue,
+    recording::Tape,
     roll_call::RollCall,
 };
 use crate::{
@@ -71,7 +73,8 @@ use crate::{
 ///             Action::Route { .. } | Action::Stop { .. } => { /* to the media plane */ }
 ///             Action::Play { clips, .. } => told.extend(clips), // to the media plane, too
 ///             Action::Release { .. } => { /* the farewell, then a BYE */ }
-///             Action::ForgetName { .. } => { /* wipe the recording */ }
+///             Action::ForgetName { .. } => { /* wipe the recorded name */ }
+///             Action::StartRecording { .. } | Action::StopRecording { .. } => { /* to the recorder */ }
 ///             Action::Record(_) => { /* to the books */ }
 ///         }
 ///     }
@@ -108,6 +111,7 @@ pub struct Conference {
     leaving: Option<Gathering>,
     roll_calls: BTreeMap<CallId, RollCall>,
     dialogues: BTreeMap<CallId, Dialogue>,
+    tape: Tape,
     /// Where the last consent dialogue stood in the queue: the next one asks about the one behind.
     last_asked: Option<Arrival>,
     plays: Plays,
@@ -174,6 +178,7 @@ impl Conference {
             leaving: None,
             roll_calls: BTreeMap::new(),
             dialogues: BTreeMap::new(),
+            tape: Tape::default(),
             last_asked: None,
             plays: Plays::new(id.0),
             parting: BTreeSet::new(),
@@ -215,6 +220,11 @@ impl Conference {
     /// Whether it is locked.
     pub fn is_locked(&self) -> bool {
         self.locked
+    }
+
+    /// Whether what is said in the room is being recorded.
+    pub fn is_recorded(&self) -> bool {
+        self.tape.is_on()
     }
 
     /// How many callers the lock has turned away since it was locked last.
@@ -314,6 +324,8 @@ impl Conference {
                     self.restore_line(call, now);
                 }
             }
+            Event::RecordingBegan { recording } => self.recording_began(recording, now),
+            Event::RecordingFailed { recording } => self.recording_failed(recording, now),
             Event::Rescheduled { ends_at } => self.reschedule(ends_at, now),
             Event::ShutDown => self.shut_down(now),
         }
@@ -420,6 +432,12 @@ impl Conference {
             .chain(waits)
             .chain(dialogues)
             .chain(
+                self.tape
+                    .answer_due()
+                    .map(|at| (at, Timer::RecordingAnswer)),
+            )
+            .chain(self.tape.tone_due().map(|at| (at, Timer::RecordingTone)))
+            .chain(
                 self.plays
                     .first_overdue()
                     .map(|(at, play)| (at, Timer::PlayEnd(play))),
@@ -441,6 +459,8 @@ impl Conference {
             Timer::ConsentAnswer(host) => {
                 self.dialogues.remove(&host);
             }
+            Timer::RecordingAnswer => self.no_word_of_the_recorder(now),
+            Timer::RecordingTone => self.recording_tone(now),
             Timer::PlayEnd(play) => {
                 self.actions.push_back(Action::Stop { play });
                 self.play_ended(play, now);
@@ -459,6 +479,7 @@ impl Conference {
         }
         self.roll_call_goes_on(play, now);
         self.dialogue_listens(play, now);
+        self.notice_is_over(play, now);
         self.forget_names();
     }
 

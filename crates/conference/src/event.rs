@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use conclave_accounts::Ticket;
 
-use crate::{CallId, Floor, LeaveReason, NameId, PlayId, Prompt};
+use crate::{CallId, Floor, LeaveReason, NameId, PlayId, Prompt, RecordingId};
 
 /// A fact that a conference is told. Facts that come late or name nobody are no-ops.
 #[derive(Debug, Clone)]
@@ -50,6 +50,16 @@ pub enum Event {
         call: CallId,
         /// True while it does.
         noisy: bool,
+    },
+    /// The answer to [`Action::StartRecording`](crate::Action::StartRecording): from now on it is recorded.
+    RecordingBegan {
+        /// Which.
+        recording: RecordingId,
+    },
+    /// The other answer to it, or a word that nothing is recorded any more: no disk, no room on it, no right.
+    RecordingFailed {
+        /// Which.
+        recording: RecordingId,
     },
     /// The booking was changed while the conference runs. What it was told already changes nothing, and so
     /// does this of a conference that is no booking's.
@@ -217,9 +227,6 @@ pub enum Refusal {
     /// There is nothing that the command could act on now.
     #[error("there is nothing to do")]
     NothingToDo,
-    /// The account may record, but this bridge can't.
-    #[error("this bridge has no recorder")]
-    NoRecorder,
     /// What was typed is no name that a roster could show.
     #[error("a name has 1 to 100 printable characters, at least one of them a letter")]
     NotAName,
@@ -236,7 +243,6 @@ impl Refusal {
             | Self::NotAllowed
             | Self::Ending
             | Self::NothingToDo
-            | Self::NoRecorder
             | Self::NotAName => Prompt::Goodbye,
         }
     }
@@ -251,7 +257,6 @@ impl Refusal {
             | Self::NotAllowed
             | Self::Ending
             | Self::NothingToDo
-            | Self::NoRecorder
             | Self::NotAName => LeaveReason::Ending,
         }
     }

@@ -11,6 +11,7 @@
 //! - Every call leaves once, for one reason; the books say the same.
 //! - What plays is heard by somebody who is there, is told by one name and at most once, uses no wiped name, and
 //!   never piles up.
+//! - Nothing is recorded unless a Host is in, nor without a word to those who are in; who comes later is told before.
 //! - A spoken name is kept as long as its caller is in, and is wiped once.
 //! - After the end nobody is left, nothing is playing, no name is kept, and nothing more is said.
 //!
@@ -24,7 +25,7 @@ use conclave_accounts::{HostLeaves, Role, Ticket};
 
 use crate::{
     Action, Actor, Audience, CallId, Clip, Command, Conference, Event, Fact, LeaveReason, NameId,
-    Phase, PlayId, Record, Refusal, Route, WaitFor,
+    Phase, PlayId, Prompt, Record, RecordingId, Refusal, Route, WaitFor,
 };
 
 /// More plays than that for one pair of ears, or for the room, have piled up.
@@ -130,13 +131,22 @@ pub struct Watch {
     asking: BTreeSet<CallId>,
     /// A Host gave that word in this step, to one of them.
     welcomed: bool,
-    /// Came into the room in this step.
-    came: Vec<CallId>,
+    /// Came into the room in this step, and whether a Host was in then.
+    came: Vec<(CallId, bool)>,
     plays: BTreeMap<PlayId, Audience>,
     last_play: Option<PlayId>,
     names: BTreeSet<NameId>,
     /// A Host has been in since the room was last empty.
     opened: bool,
+    /// The recorder was told to record.
+    recorder: Option<RecordingId>,
+    /// By the books it is recorded.
+    recorded: bool,
+    /// What tells somebody so, and those who have been told since it began.
+    notices: BTreeMap<PlayId, CallId>,
+    told: BTreeSet<CallId>,
+    /// The word to all is still to come.
+    untold: bool,
     /// As the last check saw it.
     before: Before,
     ended: u32,
@@ -187,11 +197,16 @@ impl Watch {
             }
             Event::PlayEnded { play } => {
                 self.plays.remove(play);
+                self.told.extend(self.notices.remove(play));
+            }
+            Event::RecordingFailed { recording } => {
+                self.recorder.take_if(|asked| asked == recording);
             }
             Event::PeerHold { .. }
             | Event::Level { .. }
             | Event::Noisy { .. }
             | Event::Rescheduled { .. }
+            | Event::RecordingBegan { .. }
             | Event::ShutDown => {}
         }
     }
@@ -205,9 +220,23 @@ impl Watch {
         match action {
             Action::Route { call, route } => self.routed(*call, *route),
             Action::Play { play, to, clips } => self.played(*play, *to, clips),
-            Action::Stop { play } => ensure(self.plays.remove(play).is_some(), || {
-                format!("{play:?} is stopped and isn't playing")
-            }),
+            Action::Stop { play } => {
+                // Also where its end was never told.
+                self.told.extend(self.notices.remove(play));
+                ensure(self.plays.remove(play).is_some(), || {
+                    format!("{play:?} is stopped and isn't playing")
+                })
+            }
+            Action::StartRecording { recording } => {
+                let before = self.recorder.replace(*recording);
+                ensure(before.is_none() && self.host_is_in(), || {
+                    format!("{recording:?} begins without a Host or beside {before:?}")
+                })
+            }
+            Action::StopRecording { recording } => {
+                self.recorder.take_if(|asked| asked == recording);
+                Ok(())
+            }
             Action::Release { call, reason, .. } => {
                 ensure(self.present.remove(call).is_some(), || {
                     format!("{call} is released and isn't there")
@@ -232,6 +261,7 @@ impl Watch {
         self.check_host(conference)?;
         self.check_lock(conference)?;
         self.check_ears(conference)?;
+        self.check_recording(conference)?;
         let unbooked = self.left.keys().next();
         ensure(unbooked.is_none(), || {
             format!("{unbooked:?} left, and the books don't say so")
@@ -258,6 +288,7 @@ impl Watch {
     }
 
     fn routed(&mut self, call: CallId, route: Route) -> Result<(), Violation> {
+        let host_in = self.host_is_in();
         let Some(seen) = self.present.get_mut(&call) else {
             return broken(format!("{call} is routed and isn't there"));
         };
@@ -267,8 +298,11 @@ impl Watch {
             ensure(!self.asking.contains(&call), || {
                 format!("{call} is in the room and still waits for consent")
             })?;
+            ensure(!self.recorded || self.told.contains(&call), || {
+                format!("{call} is in the room and doesn't know that it is recorded")
+            })?;
             self.opened |= seen.role == Role::Host;
-            self.came.push(call);
+            self.came.push((call, host_in));
             ensure(self.opened, || {
                 format!("{call} is in the room before any Host")
             })?;
@@ -289,6 +323,18 @@ impl Watch {
         };
         ensure(heard, || format!("{play:?} to {to:?} is heard by nobody"))?;
         for clip in clips {
+            match (to, clip) {
+                (Audience::Call(call), Clip::Prompt(Prompt::ConferenceIsRecorded)) => {
+                    if std::mem::take(&mut self.welcomed) {
+                        self.asking.remove(&call);
+                    }
+                    self.notices.insert(play, call);
+                }
+                (Audience::Room { except: None }, Clip::Prompt(Prompt::RecordingStarted)) => {
+                    self.untold = false;
+                }
+                _ => {}
+            }
             if let Clip::Name(name) = clip {
                 ensure(self.names.contains(name), || {
                     format!("{play:?} plays {name:?}, which is wiped")
@@ -360,6 +406,18 @@ impl Watch {
                     format!("{call} left for {told:?}, the books say {reason:?}")
                 })
             }
+            Fact::RecordingStarted { recording } => {
+                self.told.clear();
+                (self.recorded, self.untold) = (true, true);
+                ensure(self.recorder == Some(*recording), || {
+                    format!("{recording:?} is in the books alone")
+                })
+            }
+            Fact::RecordingStopped { recording, .. } => {
+                ensure(std::mem::take(&mut self.recorded), || {
+                    format!("{recording:?} stops and hadn't begun")
+                })
+            }
             Fact::Ended { .. } => {
                 self.ended += 1;
                 ensure(self.ended == 1, || "it ends twice".to_owned())
@@ -407,11 +465,12 @@ impl Watch {
 
     fn check_lock(&mut self, conference: &Conference) -> Result<(), Violation> {
         let locked = self.before.locked && conference.is_locked();
-        for call in &self.came {
+        for (call, host_in) in &self.came {
             let Some(seen) = self.present.get_mut(call) else {
                 continue;
             };
-            let may = seen.been_in || (seen.role == Role::Host && !self.before.host_in);
+            let host_wanted = !(self.before.host_in && *host_in);
+            let may = seen.been_in || (seen.role == Role::Host && host_wanted);
             ensure(!locked || may, || {
                 format!("{call} is in although it is locked")
             })?;
@@ -433,12 +492,28 @@ impl Watch {
         })
     }
 
+    fn check_recording(&self, conference: &Conference) -> Result<(), Violation> {
+        ensure(conference.is_recorded() == self.recorded, || {
+            "the books and the conference differ on whether it is recorded".to_owned()
+        })?;
+        let may = self.host_is_in() || matches!(conference.phase(), Phase::Ending { .. });
+        ensure(!self.recorded || (may && self.recorder.is_some()), || {
+            "it is recorded without a Host, or without a recorder".to_owned()
+        })?;
+        ensure(!self.recorded || !self.untold, || {
+            "it is recorded and nobody was told".to_owned()
+        })
+    }
+
     fn check_over(&self) -> Result<(), Violation> {
         ensure(self.present.is_empty(), || {
             format!("it is over, and {:?} are left", self.present.keys())
         })?;
         ensure(self.plays.is_empty(), || {
             format!("it is over, and {:?} play", self.plays.keys())
+        })?;
+        ensure(self.recorder.is_none(), || {
+            format!("it is over, and {:?} goes on", self.recorder)
         })?;
         ensure(self.names.is_empty(), || {
             format!("it is over, and {:?} are kept", self.names)

@@ -38,7 +38,9 @@ pub use conclave_accounts::CallId;
 pub use conference::{Conference, Phase};
 pub use event::{Actor, Caller, Command, Event, OperatorId, Refusal};
 pub use prompt::Prompt;
-pub use record::{ConferenceId, EndReason, Fact, LeaveReason, Record, WaitFor};
+pub use record::{
+    ConferenceId, EndReason, Fact, LeaveReason, Record, RecordingEnd, RecordingId, WaitFor,
+};
 pub use roster::{Floor, Muted, Participant, Place};
 pub use timer::Timer;
 

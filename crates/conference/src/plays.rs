@@ -31,6 +31,8 @@ pub(crate) enum About {
     Hand,
     Help,
     RollCall,
+    Recording,
+    RecordingTone,
     End,
     TimeLeft,
 }

@@ -9,6 +9,35 @@ use crate::{Actor, CallId, Command, Refusal};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConferenceId(pub u32);
 
+/// One recording of a conference, numbered from 1 in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordingId(pub u32);
+
+/// Why a recording ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordingEnd {
+    /// A Host or the portal stopped it.
+    ByCommand,
+    /// The last Host left.
+    HostLeft,
+    /// The conference ended.
+    ConferenceEnded,
+    /// The recorder gave up.
+    Failed,
+}
+
+impl RecordingEnd {
+    /// The word that reports use, such as `by-command`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ByCommand => "by-command",
+            Self::HostLeft => "host-left",
+            Self::ConferenceEnded => "conference-ended",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// A fact for the books.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
@@ -75,6 +104,18 @@ pub enum Fact {
         /// Why it was refused, if it was.
         refused: Option<Refusal>,
     },
+    /// From now on it is recorded.
+    RecordingStarted {
+        /// Its number in the conference.
+        recording: RecordingId,
+    },
+    /// It is recorded no more.
+    RecordingStopped {
+        /// Its number in the conference.
+        recording: RecordingId,
+        /// Why.
+        why: RecordingEnd,
+    },
     /// The roster shows a call by another name from now on.
     Named {
         /// By whom.
@@ -105,6 +146,8 @@ pub enum WaitFor {
     Host,
     /// A Host's consent.
     Consent,
+    /// The end of the notice that the conference is recorded.
+    Notice,
 }
 
 /// The one reason for which a call ended.

@@ -29,6 +29,10 @@ pub enum Timer {
     ExitList,
     /// A Host has not said what becomes of the caller who waits for consent.
     ConsentAnswer(CallId),
+    /// The recorder hasn't said whether it records: it is told to stop, and the Hosts that it failed.
+    RecordingAnswer,
+    /// The tone that reminds of the recording is due.
+    RecordingTone,
     /// The end of a play was never told: it is taken for over, so that nothing waits for it for ever.
     PlayEnd(PlayId),
 }

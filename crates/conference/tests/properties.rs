@@ -12,7 +12,7 @@ use conclave_conference::{Command, Floor, Phase, Place, WaitFor};
 use proptest::prelude::*;
 
 use property::{
-    model::{Mode, Model, State},
+    model::{Mode, Model, State, Tape},
     world::{Step, World},
 };
 use support::{Doors, START};
@@ -92,7 +92,14 @@ fn in_step(world: &mut World, model: &mut Option<Model>, step: &Step) -> Result<
     let broken = |violation| TestCaseError::fail(format!("{step:?}: {violation}"));
     if let Step::Wait(seconds) = *step {
         for _ in 0..seconds {
+            let began = world.recorder_answers(true).map_err(broken)?;
+            if let Some(model) = model.as_mut().filter(|_| began) {
+                model.recorder_answers(true, world.now);
+            }
             let ended = world.finish_plays().map_err(broken)?;
+            if let Some(model) = model {
+                model.notices_are_over(world.now);
+            }
             world.now += TimeDelta::seconds(1);
             world.timeout().map_err(broken)?;
             if let Some(model) = model {
@@ -174,6 +181,11 @@ fn tell(
             model.noisy(CallId(call), noisy);
             None
         }
+        // The world asks the recorder each second; here it fails.
+        Step::Recorder(works) => {
+            model.recorder_answers(works, now);
+            None
+        }
         Step::PlayEnds(_) | Step::StrayPlayEnds(_) | Step::Wait(_) | Step::ShutDown => None,
     }
 }
@@ -202,6 +214,10 @@ fn compare(world: &World, model: &mut Option<Model>, step: &Step) -> Result<(), 
                     what: WaitFor::Consent,
                     ..
                 } => State::WaitsForConsent,
+                Place::Waiting {
+                    what: WaitFor::Notice,
+                    ..
+                } => State::HearsNotice,
                 Place::Room => State::In,
                 Place::Held { .. } => State::Held,
             };
@@ -219,6 +235,8 @@ fn compare(world: &World, model: &mut Option<Model>, step: &Step) -> Result<(), 
     prop_assert_eq!(mode, model.mode, "after {:?}", step);
     prop_assert_eq!(conference.is_locked(), model.locked, "after {:?}", step);
     prop_assert_eq!(conference.floor(), model.floor, "after {:?}", step);
+    let recorded = model.tape == Tape::On;
+    prop_assert_eq!(conference.is_recorded(), recorded, "after {:?}", step);
     Ok(())
 }
 
@@ -246,7 +264,7 @@ fn terms() -> impl Strategy<Value = Terms> {
         (
             prop::bool::weighted(0.9),
             prop::bool::weighted(0.2),
-            any::<bool>(),
+            prop::bool::weighted(0.7),
         ),
         (announce(), announce()),
         host_leaves,
@@ -259,6 +277,7 @@ fn terms() -> impl Strategy<Value = Terms> {
                     lock,
                     consent,
                     recording,
+                    recording_tone: Duration::from_secs(if lock { 15 } else { 0 }),
                     quieting: false,
                     levelling: false,
                     most_talkers: None,
@@ -298,6 +317,7 @@ fn modelled_step() -> impl Strategy<Value = Step> {
         Just(Command::Lecture),
         Just(Command::Quiet),
         Just(Command::Recording),
+        Just(Command::Recording),
         Just(Command::Hand),
         Just(Command::Help),
     ];
@@ -326,6 +346,7 @@ fn modelled_step() -> impl Strategy<Value = Step> {
         1 => (call(), -60_i8..=0).prop_map(|(call, dbfs)| Step::Level { call, dbfs }),
         1 => (call(), any::<bool>()).prop_map(|(call, noisy)| Step::Noisy { call, noisy }),
         3 => (1_u32..30).prop_map(Step::Wait),
+        1 => Just(Step::Recorder(false)),
         1 => (-60_i64..600, any::<bool>()).prop_map(|(ends_in, told)| Step::Move { ends_in, told }),
         1 => prop::bool::weighted(0.2).prop_map(|yes| if yes { Step::Unbound } else { Step::Wait(1) }),
     ]
@@ -343,6 +364,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         8 => any::<usize>().prop_map(Step::PlayEnds),
         1 => any::<u32>().prop_map(Step::StrayPlayEnds),
         1 => (0_u32..2000).prop_map(Step::Wait),
+        4 => Just(Step::Recorder(true)),
         1 => Just(Step::ShutDown),
     ]
 }

@@ -195,6 +195,8 @@ pub struct Wishes {
     pub consent: Option<bool>,
     /// The Host may record.
     pub recording: Option<bool>,
+    /// How often a soft tone reminds those who are recorded, in seconds; 0 for never.
+    pub recording_tone: Option<u64>,
     /// A line that plays music or steady noise is quieted by itself.
     pub quieting: Option<bool>,
     /// All voices are brought to one loudness.
@@ -276,6 +278,9 @@ impl Wishes {
             lock: self.lock.unwrap_or(before.lock),
             consent: self.consent.unwrap_or(before.consent),
             recording: self.recording.unwrap_or(before.recording),
+            recording_tone: self
+                .recording_tone
+                .map_or(before.recording_tone, Duration::from_secs),
             quieting: self.quieting.unwrap_or(before.quieting),
             levelling: self.levelling.unwrap_or(before.levelling),
             most_talkers: self.max_talkers.map_or(before.most_talkers, Talkers::bound),

@@ -12,7 +12,7 @@ use crate::{Brought, Desk, DeskError, Draw, Leaving, Talkers, Wanted, Wishes};
 pub const MOST_BYTES: u64 = 10_000_000;
 const MOST_ACCOUNTS: usize = 100_000;
 
-const COLUMNS: [&str; 19] = [
+const COLUMNS: [&str; 20] = [
     "name",
     "email",
     "department",
@@ -24,6 +24,7 @@ const COLUMNS: [&str; 19] = [
     "host_grace",
     "consent",
     "recording",
+    "recording_tone",
     "quieting",
     "levelling",
     "max_talkers",
@@ -167,6 +168,7 @@ fn wanted(
         lock: choice(cell("lock"), "lock", SWITCH)?,
         consent: choice(cell("consent"), "consent", SWITCH)?,
         recording: choice(cell("recording"), "recording", SWITCH)?,
+        recording_tone: number(cell("recording_tone"), "recording_tone")?,
         quieting: choice(cell("quieting"), "quieting", SWITCH)?,
         levelling: choice(cell("levelling"), "levelling", SWITCH)?,
         max_talkers: talkers(cell("max_talkers"))?,

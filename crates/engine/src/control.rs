@@ -13,7 +13,7 @@ use std::{
 
 use crate::{
     Audience, ClipId, Command, EngineConfig, EngineError, Event, LegId, LegMedia, LegStats, PlayId,
-    Port, RoomId, Route, Sound,
+    Port, RoomId, Route, Sound, Tap,
     events::Events,
     leg::{Leg, StreamStart},
     local::Peer,
@@ -21,6 +21,7 @@ use crate::{
     plane::LegOrder,
     play::{ClipCell, Play},
     port::{PortPair, PortPool},
+    room::Ear,
     shard::Message,
     sums::Threads,
 };
@@ -45,6 +46,8 @@ pub(crate) struct Control {
     legs: HashMap<LegId, Entry>,
     rooms: HashMap<RoomId, RoomEntry>,
     clips: HashMap<ClipId, ClipCell>,
+    /// Those that are recorded names.
+    names: HashSet<ClipId>,
     /// How many legs live in each thread.
     load: Vec<usize>,
 }
@@ -78,6 +81,8 @@ struct RoomEntry {
     threads: Threads,
     legs: usize,
     sound: Sound,
+    /// Somebody hears it.
+    tapped: bool,
 }
 
 /// The legs of a room are together in one thread up to here, so that each frame is encoded once for all of them; those that come
@@ -107,6 +112,7 @@ impl Control {
             legs: HashMap::new(),
             rooms: HashMap::new(),
             clips: HashMap::new(),
+            names: HashSet::new(),
         }
     }
 
@@ -189,6 +195,7 @@ impl Control {
                 if self.legs.get(&leg).is_some_and(|entry| entry.started) {
                     let cell = ClipCell::default();
                     self.clips.insert(clip, Arc::clone(&cell));
+                    self.names.insert(clip);
                     self.order(leg, LegOrder::RecordName { clip, cell, rules });
                 } else {
                     let usable = false;
@@ -198,12 +205,24 @@ impl Control {
             Command::FinishName { leg } => self.order(leg, LegOrder::FinishName),
             Command::DropClip { clip } => {
                 self.clips.remove(&clip);
+                self.names.remove(&clip);
             }
         }
     }
 
     pub(crate) fn add_clip(&mut self, id: ClipId, clip: Clip) {
         self.clips.insert(id, Arc::new(clip.into()));
+    }
+
+    pub(crate) fn tap(&mut self, room: RoomId, tap: Option<Box<dyn Tap>>) {
+        let Some(entry) = self.rooms.get_mut(&room) else {
+            return;
+        };
+        let (at, threads, tapped) = (entry.thread, entry.threads, tap.is_some());
+        entry.tapped = tapped;
+        let there = || tapped.then_some(Ear::There(at));
+        self.tell_each(threads.without(at), || Message::Tap(room, there()));
+        self.tell(at, Message::Tap(room, tap.map(Ear::Here)));
     }
 
     pub(crate) fn tell_all(&self, message: impl Fn() -> Message) {
@@ -332,6 +351,7 @@ impl Control {
     }
 
     fn play(&mut self, id: PlayId, to: Audience, clips: &[ClipId]) {
+        let named = clips.iter().any(|clip| self.names.contains(clip));
         let clips = clips
             .iter()
             .filter_map(|clip| self.clips.get(clip).cloned())
@@ -342,13 +362,19 @@ impl Control {
                     id,
                     clips,
                     except: None,
+                    named,
                 };
                 let entry = self.legs.get(&leg).filter(|entry| entry.started);
                 let thread = entry.map(|entry| entry.lives_at);
                 (thread, Message::Leg(leg, LegOrder::Play(play)))
             }
             Audience::Room { room, except } => {
-                let play = Play { id, clips, except };
+                let play = Play {
+                    id,
+                    clips,
+                    except,
+                    named,
+                };
                 let thread = self.rooms.get(&room).map(|entry| entry.thread);
                 (thread, Message::PlayToRoom(room, play))
             }
@@ -371,7 +397,9 @@ impl Control {
             }
             entry.threads = entry.threads.and(Threads::one(lives_at));
             let (threads, sound) = (entry.threads, entry.sound);
+            let ear = entry.tapped.then_some(Ear::There(entry.thread));
             self.tell(lives_at, Message::OpenRoom(room));
+            self.tell(lives_at, Message::Tap(room, ear));
             self.tell(lives_at, Message::Tune(room, sound));
             self.tell_each(threads, || Message::SpreadRoom(room, threads));
             return lives_at;
@@ -382,6 +410,7 @@ impl Control {
             threads: Threads::one(thread),
             legs: 1,
             sound: Sound::default(),
+            tapped: false,
         };
         self.rooms.insert(room, entry);
         self.tell(thread, Message::OpenRoom(room));

@@ -9,6 +9,7 @@ use std::{
 
 use crate::{
     ClipId, Command, EngineConfig, EngineError, EngineStats, EventReceiver, LegId, Pcm, Port,
+    RoomId, Tap,
     control::Control,
     events::Events,
     local::{Local, Peer},
@@ -120,6 +121,17 @@ impl Engine {
     pub fn add_clip(&self, id: ClipId, pcm: Pcm) {
         let clip = Clip::new(pcm);
         self.control().add_clip(id, clip);
+    }
+
+    /// Lets somebody hear all that is said in a room, from the next frame on: in place of who heard it before. Where nobody is in that
+    /// room, and when its last leg leaves, the tap is dropped.
+    pub fn tap(&self, room: RoomId, tap: Box<dyn Tap>) {
+        self.control().tap(room, Some(tap));
+    }
+
+    /// Ends that: the tap is dropped.
+    pub fn untap(&self, room: RoomId) {
+        self.control().tap(room, None);
     }
 
     /// Sets the hold music, which is played round and round. Without it there is silence.

@@ -47,6 +47,7 @@ mod post;
 mod room;
 mod shard;
 mod sums;
+mod tap;
 mod udp;
 
 pub use command::{
@@ -60,6 +61,7 @@ pub use event::{EngineStats, Event, Lateness, LegStats};
 pub use events::EventReceiver;
 pub use ids::{ClipId, LegId, PlayId, RoomId};
 pub use pcm::Pcm;
+pub use tap::Tap;
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

@@ -18,7 +18,7 @@ use crate::{
     pcm::Clip,
     play::{ClipCell, Play},
     port::{Channel, PortKey},
-    room::{LONGEST_FRAME, Room},
+    room::{Ear, LONGEST_FRAME, Room},
     sums::{Bundle, Outgoing, Threads, Told},
 };
 
@@ -275,6 +275,13 @@ impl Plane {
         }
     }
 
+    /// Somebody hears all of a room from now on, or nobody any more.
+    pub(crate) fn tap(&mut self, room: RoomId, ear: Option<Ear>) {
+        if let Some(room) = self.room_mut(room) {
+            room.set_tap(ear);
+        }
+    }
+
     /// Somebody looks at a room.
     pub(crate) fn watch(&mut self, room: RoomId) {
         let until = self.tick;
@@ -327,11 +334,14 @@ impl Plane {
             let says = leg.hear(now, frame, |digit| {
                 events.say(digit_of(id, Way::Tone, digit));
             });
-            if let Seat::Room { room, slot, .. } = leg.seat
+            if let Seat::Room { room, slot, heard } = leg.seat
                 && says != Says::Nothing
                 && let Some(Some(room)) = self.rooms.get_mut(room)
             {
                 room.write(slot, frame, says == Says::Sound);
+                if heard && says == Says::Sound {
+                    room.tap(id, leg.rate(), frame, outgoing);
+                }
             }
             if says == Says::Noise {
                 // The others hear that the line is open; it is nobody's voice, and no noise that comes over the line.
@@ -372,7 +382,7 @@ impl Plane {
             };
             let except = match told {
                 Told::Prompt { except } => except.and_then(|leg| self.slot(leg, place)),
-                Told::Speech { .. } | Told::Rate => None,
+                Told::Speech { .. } | Told::Voice { .. } | Told::Rate => None,
             };
             if let Some(Some(room)) = self.rooms.get_mut(place) {
                 room.hear(told, rate, samples, except);
@@ -395,7 +405,7 @@ impl Plane {
         let events = &self.events;
         let ended = |play| events.say(Event::PlayEnded { play });
         for room in self.rooms.iter_mut().flatten() {
-            room.mix();
+            room.mix(tick);
         }
         let mut sounds = Sounds {
             tick,

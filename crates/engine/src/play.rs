@@ -26,6 +26,8 @@ pub(crate) struct Play {
     pub(crate) clips: Vec<ClipCell>,
     /// Of a room's play: who does not hear it.
     pub(crate) except: Option<LegId>,
+    /// Somebody's recorded name is in it.
+    pub(crate) named: bool,
 }
 
 /// What a frame of a [`PlayQueue`] is.
@@ -34,7 +36,7 @@ pub(crate) enum Played {
     /// Nothing plays: the frame is zero.
     Nothing,
     /// Some of the frame is a play's, that `except` must not hear.
-    Something { except: Option<LegId> },
+    Something { except: Option<LegId>, named: bool },
 }
 
 #[derive(Debug, Default)]
@@ -86,7 +88,7 @@ impl PlayQueue {
 
     /// Writes the next frame and tells `ended` of each play that ends in it.
     ///
-    /// A play follows the one before within the frame, unless it is kept from somebody else.
+    /// A play follows the one before within the frame, unless it is kept from somebody else, or from a [tap](crate::Tap).
     pub(crate) fn fill(
         &mut self,
         rate: Rate,
@@ -95,12 +97,13 @@ impl PlayQueue {
     ) -> Played {
         frame.fill(0);
         self.follow(rate);
-        let Some(except) = self.plays.front().map(|play| play.except) else {
+        let kept_from = |play: &Play| (play.except, play.named);
+        let Some((except, named)) = self.plays.front().map(kept_from) else {
             return Played::Nothing;
         };
         let mut filled = 0;
         while let Some(play) = self.plays.front() {
-            if play.except != except || (filled == frame.len() && !self.at_end(rate)) {
+            if kept_from(play) != (except, named) || (filled == frame.len() && !self.at_end(rate)) {
                 break;
             }
             filled += self.take(rate, &mut frame[filled..]);
@@ -118,7 +121,7 @@ impl PlayQueue {
                 break;
             }
         }
-        Played::Something { except }
+        Played::Something { except, named }
     }
 
     /// Copies as much of the first play as fits.
@@ -188,6 +191,7 @@ mod tests {
             id: PlayId(id),
             clips,
             except: None,
+            named: false,
         }
     }
 
@@ -199,7 +203,10 @@ mod tests {
         (frame.to_vec(), played, ended)
     }
 
-    const SOME: Played = Played::Something { except: None };
+    const SOME: Played = Played::Something {
+        except: None,
+        named: false,
+    };
 
     #[test]
     fn clips_and_plays_follow_each_other_without_a_gap() {
@@ -270,8 +277,11 @@ mod tests {
         let (frame, played, _) = next(&mut queue);
         assert_eq!((frame[100], played), (0, SOME));
         let (frame, played, _) = next(&mut queue);
-        let except = Some(LegId(4));
-        assert_eq!((frame[0], played), (20, Played::Something { except }));
+        let (except, named) = (Some(LegId(4)), false);
+        assert_eq!(
+            (frame[0], played),
+            (20, Played::Something { except, named })
+        );
     }
 
     #[test]

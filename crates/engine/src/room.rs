@@ -3,7 +3,7 @@
 use conclave_mixer::{Heard, Level, Rate, RoomMixer, SlotId, Sum};
 
 use crate::{
-    LegId, PlayId, RoomId, Sound,
+    LegId, PlayId, RoomId, Sound, Tap,
     encoding::SharedEncoding,
     play::{Play, PlayQueue, Played},
     sums::{Outgoing, Threads, Told},
@@ -25,12 +25,20 @@ pub(crate) struct Room {
     /// The other threads that have legs of it, and the highest rate that one of those legs has.
     elsewhere: Threads,
     rate_elsewhere: Rate,
+    ear: Option<Ear>,
 }
 
 /// What is played to a room in a tick: a frame of that rate, which one leg must not hear.
 pub(crate) struct Prompt {
     pub(crate) rate: Rate,
     pub(crate) except: Option<LegId>,
+}
+
+/// Where the tap of a room is.
+pub(crate) enum Ear {
+    Here(Box<dyn Tap>),
+    /// In the thread of that number.
+    There(usize),
 }
 
 impl Room {
@@ -44,6 +52,7 @@ impl Room {
             watched_until: 0,
             elsewhere: Threads::default(),
             rate_elsewhere: Rate::Hz8000,
+            ear: None,
         }
     }
 
@@ -83,6 +92,25 @@ impl Room {
         }
     }
 
+    /// Somebody hears it all from now on, or nobody any more.
+    pub(crate) fn set_tap(&mut self, ear: Option<Ear>) {
+        self.ear = ear;
+    }
+
+    /// Lets the tap hear what a leg says.
+    pub(crate) fn tap(&mut self, leg: LegId, rate: Rate, frame: &[i16], outgoing: &mut Outgoing) {
+        match &mut self.ear {
+            Some(Ear::Here(tap)) => tap.hear(Some(leg), frame),
+            Some(Ear::There(thread)) => {
+                for bundle in outgoing.to(Threads::one(*thread)) {
+                    let samples = frame.iter().map(|&x| i32::from(x));
+                    bundle.push(self.id, Told::Voice { leg }, rate, samples);
+                }
+            }
+            None => {}
+        }
+    }
+
     /// Queues a play to all, or gives it back where too many wait.
     pub(crate) fn play(&mut self, play: Play) -> Result<(), PlayId> {
         self.plays.push(play)
@@ -104,7 +132,12 @@ impl Room {
         }
         let rate = self.mixer.rate().max(self.rate_elsewhere);
         match self.plays.fill(rate, &mut frame[..rate.frame_len()], ended) {
-            Played::Something { except } => Some(Prompt { rate, except }),
+            Played::Something { except, named } => {
+                if let Some(Ear::Here(tap)) = self.ear.as_mut().filter(|_| !named) {
+                    tap.hear(None, &frame[..rate.frame_len()]);
+                }
+                Some(Prompt { rate, except })
+            }
             Played::Nothing => None,
         }
     }
@@ -142,19 +175,28 @@ impl Room {
                 voices,
                 samples,
             }),
-            Told::Prompt { .. } => {
+            Told::Prompt { .. } | Told::Voice { .. } => {
                 let mut frame = [0; LONGEST_FRAME];
+                let frame = &mut frame[..rate.frame_len()];
                 for (to, &from) in frame.iter_mut().zip(samples) {
                     *to = from as i16;
                 }
-                self.announce(rate, &frame[..rate.frame_len()], except);
+                match (told, &mut self.ear) {
+                    (Told::Voice { leg }, Some(Ear::Here(tap))) => tap.hear(Some(leg), frame),
+                    // It was taken away meanwhile.
+                    (Told::Voice { .. }, _) => {}
+                    _ => self.announce(rate, frame, except),
+                }
             }
             Told::Rate => self.rate_elsewhere = self.rate_elsewhere.max(rate),
         }
     }
 
     /// What was said and played becomes the mix.
-    pub(crate) fn mix(&mut self) {
+    pub(crate) fn mix(&mut self, tick: u64) {
+        if let Some(Ear::Here(tap)) = &mut self.ear {
+            tap.end_tick(tick);
+        }
         self.mixer.mix();
     }
 

@@ -23,6 +23,7 @@ use crate::{
     plane::LegOrder,
     play::Play,
     port::{Channel, PortKey, PortPair},
+    room::Ear,
     sums::{Exchange, Threads},
     udp::{BATCH, Inbound},
 };
@@ -79,6 +80,7 @@ pub(crate) enum Message {
     SpreadRoom(RoomId, Threads),
     Tune(RoomId, Sound),
     PlayToRoom(RoomId, Play),
+    Tap(RoomId, Option<Ear>),
     Watch(RoomId),
     /// To all threads: whoever has it ends it.
     StopPlay(PlayId),
@@ -217,6 +219,7 @@ impl Shard {
             }
             Message::Tune(room, sound) => local.plane.tune(room, sound),
             Message::PlayToRoom(room, play) => local.plane.play_to_room(room, play),
+            Message::Tap(room, ear) => local.plane.tap(room, ear),
             Message::Watch(room) => local.plane.watch(room),
             Message::StopPlay(play) => local.stop_play(play),
             Message::Music(clip) => local.plane.set_music(clip),

@@ -43,6 +43,8 @@ pub(crate) enum Told {
     Speech { voices: usize },
     /// This is played to all in the room but `except`.
     Prompt { except: Option<LegId> },
+    /// One of its legs says this, for the room's tap alone.
+    Voice { leg: LegId },
     /// The highest rate of its legs.
     Rate,
 }

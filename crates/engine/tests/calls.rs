@@ -2,12 +2,17 @@
 
 mod common;
 
-use std::{sync::atomic::Ordering::SeqCst, thread, time::Instant};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, atomic::Ordering::SeqCst},
+    thread,
+    time::Instant,
+};
 
 use common::*;
 use conclave_engine::{
     Audience, ClipId, Codec, Command, Direction, EngineConfig, Event, LegId, LegMedia, NameRules,
-    Pcm, PlayId, Port, RoomId, Route, Rtcp,
+    Pcm, PlayId, Port, RoomId, Route, Rtcp, Tap,
 };
 use conclave_media::{MAX_REPORT, Reception, RtcpSession, RtpWriter};
 use conclave_mixer::{Rate, tone::Tone};
@@ -272,6 +277,23 @@ fn a_leg_that_moves_between_threads_loses_no_packet() {
     assert_eq!((stats.legs, stats.rooms, stats.dropped), (0, 0, 0));
 }
 
+/// What a tap heard of each leg, and of plays: frames, and the highest peak. And the ticks.
+#[derive(Clone, Default)]
+struct Tapped(Arc<Mutex<(BTreeMap<Option<LegId>, (usize, i16)>, Vec<u64>)>>);
+
+impl Tap for Tapped {
+    fn hear(&mut self, from: Option<LegId>, frame: &[i16]) {
+        let peak = frame.iter().map(|x| x.saturating_abs()).max().unwrap_or(0);
+        let heard = &mut self.0.lock().unwrap().0;
+        let (frames, highest) = heard.entry(from).or_default();
+        (*frames, *highest) = (*frames + 1, peak.max(*highest));
+    }
+
+    fn end_tick(&mut self, tick: u64) {
+        self.0.lock().unwrap().1.push(tick);
+    }
+}
+
 #[test]
 fn a_large_room_is_one_room_though_two_threads_have_it() {
     let (engine, events) = start_with(EngineConfig {
@@ -289,7 +311,13 @@ fn a_large_room_is_one_room_though_two_threads_have_it() {
     let phones: Vec<_> = (0..60)
         .map(|n| Phone::call(&engine, n, Port::Shared, Codec::Pcmu, tone_of(n)))
         .collect();
-    for phone in &phones {
+    let (first, last) = phones.split_at(50);
+    for phone in first {
+        room(&engine, phone.leg, 1);
+    }
+    let tapped = Tapped::default();
+    engine.tap(RoomId(1), Box::new(tapped.clone()));
+    for phone in last {
         room(&engine, phone.leg, 1);
     }
     thread::sleep(millis(400));
@@ -303,7 +331,19 @@ fn a_large_room_is_one_room_though_two_threads_have_it() {
     });
     thread::sleep(millis(200));
     phones.iter().for_each(|phone| drop(phone.take()));
+    *tapped.0.lock().unwrap() = Default::default();
     thread::sleep(millis(1_000));
+    engine.untap(RoomId(1));
+    let (heard, ticks) = std::mem::take(&mut *tapped.0.lock().unwrap());
+    assert!(ticks.len() > 40, "{ticks:?}");
+    assert!(ticks.windows(2).all(|w| w[1] == w[0] + 1), "{ticks:?}");
+    for n in 0..60 {
+        let (frames, peak) = heard[&Some(LegId(n))];
+        assert!(frames.abs_diff(ticks.len()) <= 1, "leg {n}: {frames}");
+        assert_eq!(peak > 2_000, tone_of(n) != 0, "leg {n}: {peak}");
+    }
+    let (frames, peak) = heard[&None];
+    assert!(frames.abs_diff(ticks.len()) <= 1 && peak > 2_000);
     for (n, phone) in (0..).zip(&phones) {
         let got = phone.take();
         assert_unbroken(&got);

@@ -109,6 +109,11 @@ impl RecordError {
         &self.path
     }
 
+    /// Whether there is no such file.
+    pub fn is_missing(&self) -> bool {
+        self.source.kind() == io::ErrorKind::NotFound
+    }
+
     /// Whether the disk, or what this user may have of it, is full.
     pub fn is_full(&self) -> bool {
         matches!(

@@ -218,6 +218,8 @@ fn faults(bits: u8) -> Faults {
         late_digit: every(32),
         doubled_digit: every(64),
         lost_probe: every(128),
+        slow_recorder: every(32),
+        failing_recorder: if bits & 64 == 0 { 0 } else { 50 },
     }
 }
 

@@ -114,6 +114,8 @@ impl Story {
             late_digit: often(10),
             doubled_digit: often(30),
             lost_probe: often(60),
+            slow_recorder: often(60),
+            failing_recorder: often(60),
         };
         let crowd = 2 + chance.below(12);
         let booked = chance.percent(40);
@@ -363,7 +365,7 @@ impl Story {
             false => *self.chance.pick(&rooms),
         };
         let yes = self.chance.percent(50);
-        let command = match self.chance.below(14) {
+        let command = match self.chance.below(15) {
             0 => Command::Lock,
             1 => Command::EndForAll,
             2 => Command::Lecture,
@@ -380,6 +382,7 @@ impl Story {
                     .pick(&[Floor::Open, Floor::Lecture, Floor::StrictLecture]),
             },
             11 => Command::RollCall,
+            12 => Command::Recording,
             _ => Command::Admit { call, welcome: yes },
         };
         // A refusal is as good as any answer.
@@ -421,7 +424,8 @@ fn some_terms(chance: &mut Chance) -> Terms {
     Terms {
         lock: chance.percent(80),
         consent: chance.percent(25),
-        recording: chance.percent(20),
+        recording: chance.percent(50),
+        recording_tone: Duration::from_secs(chance.below(3) * 15),
         quieting: chance.percent(30),
         levelling: chance.percent(30),
         most_talkers: chance.percent(30).then_some(8),

@@ -99,7 +99,11 @@ impl Media {
 fn length(clip: Clip) -> Duration {
     Duration::from_secs(match clip {
         Clip::Prompt(
-            Prompt::EntryTone | Prompt::ExitTone | Prompt::RefusedTone | Prompt::RecordTone,
+            Prompt::EntryTone
+            | Prompt::ExitTone
+            | Prompt::RefusedTone
+            | Prompt::RecordTone
+            | Prompt::RecordingTone,
         ) => 1,
         Clip::Prompt(_) | Clip::Name(_) => 2,
     })

@@ -7,6 +7,7 @@
 //! - Whose peer holds the line is not heard.
 //! - Every call ends once, by one hang-up, for one reason; afterwards nothing is ordered for it.
 //! - After the end of a conference nobody is left in it and nothing of it is playing.
+//! - Nothing is recorded before a Host is in, nor after the end.
 //! - No two calls are in with one invitee's personal PIN.
 //! - Plays have names of their own, something to play, and somebody to play it to; a wiped name is never played.
 //!
@@ -18,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use conclave_accounts::{CallId, HostLeaves, InviteeId, Outcome, Role};
 use conclave_attendant::{Action, Attendant, Audience, Event, Report, Route, Step};
 use conclave_conference::{
-    Clip, Conference, ConferenceId, Fact, LeaveReason, NameId, Phase, PlayId,
+    Clip, Conference, ConferenceId, Fact, LeaveReason, NameId, Phase, PlayId, RecordingId,
 };
 
 /// A rule that was broken, in words.
@@ -34,6 +35,8 @@ pub struct Watch {
     plays: BTreeMap<PlayId, Audience>,
     names: BTreeSet<NameId>,
     recording: BTreeSet<NameId>,
+    /// What the recorder was told to record, and not to stop.
+    recordings: BTreeMap<ConferenceId, RecordingId>,
     /// Hung up, by us or by the peer; the report must follow in the same step.
     ending: BTreeMap<CallId, Option<LeaveReason>>,
     ended: u64,
@@ -114,6 +117,15 @@ impl Watch {
                     self.names.insert(*name);
                 }
             }
+            Event::RecordingFailed {
+                conference,
+                recording,
+            } => {
+                let going = self
+                    .recordings
+                    .extract_if(.., |id, going| (*id, *going) == (*conference, *recording));
+                going.for_each(drop);
+            }
             Event::HungUp { call } if self.calls.remove(call).is_some() => {
                 self.ending.insert(*call, None);
             }
@@ -159,6 +171,22 @@ impl Watch {
                 let known = self.names.remove(name) | self.recording.remove(name);
                 ensure(known, || format!("{name:?} is wiped and isn't kept"))
             }
+            Action::StartRecording {
+                conference,
+                recording,
+            } => {
+                let host = self
+                    .in_room(*conference)
+                    .any(|(call, _)| self.calls[&call].role == Some(Role::Host));
+                let before = self.recordings.insert(*conference, *recording);
+                ensure(host && before.is_none(), || {
+                    format!("{recording:?} begins without a Host, or beside {before:?}")
+                })
+            }
+            Action::StopRecording { conference, .. } => {
+                self.recordings.remove(conference);
+                Ok(())
+            }
             Action::HangUp { call, reason } => {
                 ensure(self.calls.remove(call).is_some(), || {
                     format!("{call} is hung up and isn't there")
@@ -196,6 +224,13 @@ impl Watch {
             self.check_conference(id, conference)?;
         }
         self.rooms.retain(|id, _| bridge.conference(*id).is_some());
+        let stray = self
+            .recordings
+            .keys()
+            .find(|id| bridge.conference(**id).is_none());
+        ensure(stray.is_none(), || {
+            format!("{stray:?} is over, and recorded")
+        })?;
         let stray = self
             .plays
             .keys()
@@ -357,9 +392,12 @@ impl Watch {
         )?;
         for call in routed.keys() {
             let new = room.been_in.insert(*call);
-            let is_host = self.calls[call].role == Some(Role::Host);
+            let is_host = |call: &CallId| self.calls[call].role == Some(Role::Host);
+            // The one who was in may have left in this step.
+            let another = routed.keys().any(|other| other != call && is_host(other));
+            let is_wanted = is_host(call) && !(room.host_was_in && another);
             let locked = room.was_locked && conference.is_locked();
-            ensure(!new || !locked || (is_host && !room.host_was_in), || {
+            ensure(!new || !locked || is_wanted, || {
                 format!("{call} is in although it is locked")
             })?;
         }

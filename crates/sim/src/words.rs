@@ -55,6 +55,17 @@ pub(crate) fn action(action: &Action, plays: &mut Plays) -> String {
         Action::RecordName { call, name } => format!("{call}: name {} is recorded", name.0),
         Action::FinishName { call } => format!("{call}: the recording is ended"),
         Action::ForgetName { name } => format!("wiped: name {}", name.0),
+        Action::StartRecording {
+            conference,
+            recording,
+        } => format!(
+            "room {}: recording {} is to begin",
+            conference.0, recording.0
+        ),
+        Action::StopRecording {
+            conference,
+            recording,
+        } => format!("room {}: recording {} is to end", conference.0, recording.0),
         Action::Probe { call } => format!("{call}: is asked whether it is there"),
         Action::HangUp { call, reason } => format!("{call}: is hung up ({})", reason.as_str()),
         Action::Report(report) => format!("in the books: {}", books(report)),
@@ -90,6 +101,8 @@ fn conference_timer(timer: conclave_conference::Timer) -> String {
         Timer::EntryList => "the list of those who came is full".to_owned(),
         Timer::ExitList => "the list of those who left is full".to_owned(),
         Timer::ConsentAnswer(call) => format!("{call} has given no answer"),
+        Timer::RecordingAnswer => "the recorder has given no answer".to_owned(),
+        Timer::RecordingTone => "the tone of the recording is due".to_owned(),
         Timer::PlayEnd(_) => "the end of a prompt was lost".to_owned(),
     }
 }
@@ -139,6 +152,7 @@ fn fact(record: &Record) -> String {
                 None => "",
                 Some(WaitFor::Host) => ", waits for a host",
                 Some(WaitFor::Consent) => ", waits for consent",
+                Some(WaitFor::Notice) => ", hears the notice",
             };
             format!("has {call} as {role}{waits}")
         }
@@ -157,6 +171,10 @@ fn fact(record: &Record) -> String {
             };
             let refused = refused.map_or(String::new(), |why| format!(", refused: {why}"));
             format!("is told by {by}: {}{refused}", command.as_str())
+        }
+        Fact::RecordingStarted { recording } => format!("is recorded ({})", recording.0),
+        Fact::RecordingStopped { recording, why } => {
+            format!("is no longer recorded ({}, {})", recording.0, why.as_str())
         }
         Fact::Named { call, name, .. } => format!("is told that {call} is {name}"),
         Fact::Departed { call, reason } => format!("is left by {call} ({})", reason.as_str()),

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use conclave_accounts::{BookingId, CallId, PinPolicy, Source, Terms, Verdict};
 use conclave_attendant::{Access, Action, Attendant, Event, Report, Rules};
 use conclave_conference::{
-    Command, ConferenceId, Fact, LeaveReason, NameId, OperatorId, PlayId, Refusal,
+    Command, ConferenceId, Fact, LeaveReason, NameId, OperatorId, PlayId, RecordingId, Refusal,
 };
 use conclave_dtmf::{Digit, Way};
 
@@ -39,6 +39,10 @@ pub struct Faults {
     pub doubled_digit: u8,
     /// The peer doesn't answer when it is asked whether it is there.
     pub lost_probe: u8,
+    /// The recorder takes up to 20 s to begin.
+    pub slow_recorder: u8,
+    /// The recorder can't begin, or says within a minute that it gives up.
+    pub failing_recorder: u8,
 }
 
 /// How a caller answers when asked for the name.
@@ -365,10 +369,38 @@ impl World {
                     self.arrange(self.now + QUICK, told(event));
                 }
             }
+            Action::StartRecording {
+                conference,
+                recording,
+            } => self.record(conference, recording),
+            Action::StopRecording { .. } => {}
             Action::HangUp { call, .. } => self.cut(call),
             Action::Report(report) => self.book(&report),
             // What is kept, the watch knows; how a room sounds, nobody hears here.
             Action::ForgetName { .. } | Action::Tune { .. } => {}
+        }
+    }
+
+    /// A disk may be slow, full at once or later, or the answer lost.
+    fn record(&mut self, conference: ConferenceId, recording: RecordingId) {
+        let began = Event::RecordingBegan {
+            conference,
+            recording,
+        };
+        let failed = Event::RecordingFailed {
+            conference,
+            recording,
+        };
+        let takes = match self.chance.percent(self.faults.slow_recorder) {
+            true => self.chance.between_ms(0, 20_000),
+            false => Duration::from_millis(20),
+        };
+        if self.chance.percent(self.faults.failing_recorder) {
+            let later = self.chance.between_ms(0, 60_000);
+            self.arrange(self.now + later, told(failed));
+        }
+        if !self.chance.percent(self.faults.failing_recorder) {
+            self.arrange(self.now + takes, told(began));
         }
     }
 

@@ -137,6 +137,9 @@ pub enum StoreError {
         /// What it says.
         source: std::io::Error,
     },
+    /// There is no such file of a recording.
+    #[error("there is no recording {0}")]
+    NoSuchRecording(u64),
     /// The database refuses.
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
@@ -153,7 +156,10 @@ impl StoreError {
             Self::NoSuchBooking(_) | Self::Cancelled(_) | Self::Over(_) => true,
             Self::NoSuchInvitee(_) | Self::Withdrawn(_) | Self::OnePinForAll(_) => true,
             Self::UserExists | Self::NoSuchUser(_) | Self::UserSuspended(_) => true,
-            Self::NoSuchLink | Self::NoSuchApiToken(_) | Self::Repeated => true,
+            Self::NoSuchLink
+            | Self::NoSuchApiToken(_)
+            | Self::NoSuchRecording(_)
+            | Self::Repeated => true,
             Self::NoSuchPerson | Self::OtherKeys(_) | Self::Broken(_) => true,
             Self::Head(_) => false,
             Self::Served { .. } | Self::NameServed { .. } | Self::Url(_) => true,

@@ -49,6 +49,7 @@ mod lock;
 mod porter;
 mod record;
 mod recorder;
+mod recording;
 mod report;
 mod seal;
 mod secret;
@@ -75,6 +76,7 @@ pub use keys::{
 pub use porter::Porter;
 pub use record::{CallMedia, CallRow, ConferenceRow, Entry, EventRow, Period, RunId, Visit};
 pub use recorder::{Recorder, RecorderError};
+pub use recording::RecordingRow;
 pub use report::{
     AuditPage, AuditRow, Hint, Keep, KnownNumber, Person, ReportFilter, Swept, UsageRow,
 };

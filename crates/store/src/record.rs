@@ -1,8 +1,10 @@
 //! What is written down as it happens, and how it is read again.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use conclave_accounts::{AccountId, Alert, BookingId, CallId, Role, Source};
-use conclave_conference::{LeaveReason, Record};
+use conclave_conference::{ConferenceId, LeaveReason, Record, RecordingId};
 use serde::Serialize;
 
 /// One run of the bridge, from start to stop: calls and conferences are numbered anew in each.
@@ -38,6 +40,28 @@ pub enum Entry {
         call: CallId,
         /// How it was.
         media: CallMedia,
+    },
+    /// A recording has a file: of all, or of one call alone.
+    RecordingFile {
+        /// Of which conference.
+        conference: ConferenceId,
+        /// Its number there.
+        recording: RecordingId,
+        /// Whose voice alone, if it is one's.
+        call: Option<CallId>,
+        /// The file's name.
+        file: String,
+        /// When it began.
+        at: DateTime<Utc>,
+    },
+    /// The files of a recording are whole.
+    RecordingOver {
+        /// Of which conference.
+        conference: ConferenceId,
+        /// Its number there.
+        recording: RecordingId,
+        /// How long it is.
+        length: Duration,
     },
     /// The watch on guessing has something for the operator.
     Alert {
@@ -167,7 +191,7 @@ pub struct EventRow {
     pub conference: u64,
     /// When.
     pub at: DateTime<Utc>,
-    /// `command`, `refused`, `held` or `another-host`.
+    /// `command`, `refused`, `held`, `another-host`, `recording-started` or `recording-stopped`.
     pub what: String,
     /// The call that did it or to which it happened, by its number in the books; a command without one was
     /// an operator's.

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use conclave_accounts::{Account, AccountId, Booking, BookingId};
 use serde::Serialize;
 
-use crate::{Broken, CallRow, Page, Period, User};
+use crate::{Broken, CallRow, Page, Period, RecordingRow, User};
 
 /// Which conferences or calls. Everything that is given must hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,6 +130,8 @@ pub struct Person {
     pub calls: Vec<CallRow>,
     /// The numbers that their accounts know.
     pub known_numbers: Vec<KnownNumber>,
+    /// What their accounts recorded, and what holds their voice alone.
+    pub recordings: Vec<RecordingRow>,
     /// The entries of the audit log that speak of them or their calls.
     pub audit: Vec<AuditRow>,
 }
@@ -154,6 +156,8 @@ pub struct Keep {
     pub numbers: TimeDelta,
     /// The audit log: 400 days by default.
     pub audit: TimeDelta,
+    /// Recordings: 30 days by default. Who serves deletes the files.
+    pub recordings: TimeDelta,
 }
 
 impl Default for Keep {
@@ -162,6 +166,7 @@ impl Default for Keep {
             calls: TimeDelta::days(396),
             numbers: TimeDelta::days(90),
             audit: TimeDelta::days(400),
+            recordings: TimeDelta::days(30),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a database must be able to do for the bridge.
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use conclave_accounts::{
@@ -13,8 +13,8 @@ use crate::{
     AccountChange, Act, ApiToken, ApiTokenId, AuditPage, AuditRow, BookingChange, BookingFilter,
     CallRow, ConferenceRow, Done, Entry, EventRow, Find, Hint, Keep, Letter, LetterProblem,
     NewAccount, NewApiToken, NewBooking, NewInvitee, NewSession, Once, Page, PasswordHash, Period,
-    Person, PinCount, ReportFilter, RunId, SealedGuestPin, Session, StoredPin, Swept, TokenHash,
-    UsageRow, User, UserEmail, UserId, UserRole, Verified,
+    Person, PinCount, RecordingRow, ReportFilter, RunId, SealedGuestPin, Session, StoredPin, Swept,
+    TokenHash, UsageRow, User, UserEmail, UserId, UserRole, Verified,
 };
 
 /// A PIN that was taken out of use is not given again for so long.
@@ -296,6 +296,46 @@ pub trait Store: Books {
     /// once: it looks shared.
     fn hints(&self, period: Period, numbers: u32)
     -> impl Future<Output = Result<Vec<Hint>>> + Send;
+
+    // Recordings.
+
+    /// The files of recordings that match, by their numbers: of a department or a caller's number it isn't asked.
+    fn recordings(
+        &self,
+        filter: &ReportFilter,
+    ) -> impl Future<Output = Result<Vec<RecordingRow>>> + Send;
+
+    /// One file.
+    fn recording(&self, id: u64) -> impl Future<Output = Result<RecordingRow>> + Send;
+
+    /// What earlier runs of this bridge were writing when they were killed. For the process that serves, before its run.
+    fn open_recordings(&self) -> impl Future<Output = Result<Vec<RecordingRow>>> + Send;
+
+    /// Such a file was ended: how long it is.
+    fn close_recording(&self, id: u64, length: Duration)
+    -> impl Future<Output = Result<()>> + Send;
+
+    /// Orders that a file be deleted, by whichever bridge has it, once it is whole.
+    fn delete_recording(
+        &self,
+        id: u64,
+        act: &Act,
+    ) -> impl Future<Output = Result<RecordingRow>> + Send;
+
+    /// The files of this bridge that are to be deleted now: what was ordered, and what began before that moment. At most
+    /// `limit` of each.
+    fn due_recordings(
+        &self,
+        before: DateTime<Utc>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<RecordingRow>>> + Send;
+
+    /// A file is no more.
+    fn recording_gone(
+        &self,
+        id: u64,
+        now: DateTime<Utc>,
+    ) -> impl Future<Output = Result<()>> + Send;
 
     // Users of the portal.
 

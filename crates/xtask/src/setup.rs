@@ -20,6 +20,11 @@ const NEEDED: &[(&str, &str, &str)] = &[
         "finds malformed SIP and RTP in what we send",
     ),
     (
+        "ffmpeg",
+        "ffmpeg",
+        "plays recordings: a decoder of Ogg and Opus that is not ours",
+    ),
+    (
         "python3-aiosmtpd",
         "aiosmtpd",
         "a mail server for invitations",

@@ -22,6 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("conclave-mixer", &[]),
     ("conclave-media", &[]),
+    ("conclave-record", &["conclave-media"]),
     (
         "conclave-engine",
         &["conclave-dtmf", "conclave-media", "conclave-mixer"],

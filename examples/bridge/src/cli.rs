@@ -2,6 +2,7 @@
 
 mod account;
 mod booking;
+mod recording;
 mod report;
 mod token;
 mod upkeep;
@@ -19,6 +20,7 @@ pub(crate) use booking::{
     Booking, BookingAdd, BookingCancel, BookingChange, BookingInvite, BookingList, BookingShow,
     BookingWithdraw,
 };
+pub(crate) use recording::{Recording, RecordingDelete, RecordingExport, RecordingList};
 pub(crate) use report::{
     AuditArgs, CallArgs, ConferenceArgs, Format, HintArgs, Range, Report, UsageArgs, UsageBy,
 };
@@ -63,6 +65,9 @@ pub(crate) enum Command {
     /// What happened: conferences, calls, usage, shared PINs, the audit log
     #[command(subcommand)]
     Report(Report),
+    /// Recordings of conferences
+    #[command(subcommand)]
+    Recording(Recording),
     /// The configuration file
     #[command(subcommand)]
     Config(ConfigCommand),

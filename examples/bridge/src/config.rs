@@ -30,6 +30,7 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) pins: Pins,
     pub(crate) prompts: Prompts,
+    pub(crate) recordings: Recordings,
     pub(crate) http: Http,
     pub(crate) database: Database,
     pub(crate) keep: Keep,
@@ -243,6 +244,7 @@ pub(crate) struct Keep {
     pub(crate) calls_days: u32,
     pub(crate) numbers_days: u32,
     pub(crate) audit_days: u32,
+    pub(crate) recordings_days: u32,
 }
 
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -283,6 +285,37 @@ impl std::fmt::Debug for Mail {
     }
 }
 
+/// Where conferences are recorded, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(crate) struct Recordings {
+    /// In the data directory, where it is absent.
+    pub(crate) directory: Option<PathBuf>,
+    pub(crate) tracks: bool,
+    pub(crate) bitrate: u32,
+    pub(crate) at_once: usize,
+}
+
+impl Recordings {
+    fn check(&self) -> Result<(), String> {
+        if !(6_000..=510_000).contains(&self.bitrate) {
+            return Err("bitrate: 6000 to 510000 bits a second".into());
+        }
+        Ok(())
+    }
+}
+
+impl Default for Recordings {
+    fn default() -> Self {
+        Self {
+            directory: None,
+            tracks: false,
+            bitrate: 32_000,
+            at_once: 32,
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -299,6 +332,7 @@ impl Default for Config {
             limits: Limits::default(),
             pins: Pins::default(),
             prompts: Prompts::default(),
+            recordings: Recordings::default(),
             http: Http::default(),
             database: Database::default(),
             keep: Keep::default(),
@@ -436,6 +470,7 @@ impl Default for Keep {
             calls_days: days(keep.calls),
             numbers_days: days(keep.numbers),
             audit_days: days(keep.audit),
+            recordings_days: days(keep.recordings),
         }
     }
 }
@@ -447,6 +482,7 @@ impl Keep {
             calls: days(self.calls_days),
             numbers: days(self.numbers_days),
             audit: days(self.audit_days),
+            recordings: days(self.recordings_days),
         }
     }
 }
@@ -496,6 +532,9 @@ impl Config {
     /// What the types can't say: ranges, and names that must be told apart.
     fn check(&self) -> Result<(), (String, String)> {
         let wrong = |key: &str, problem: String| Err((key.to_owned(), problem));
+        if let Err(problem) = self.recordings.check() {
+            return wrong("[recordings]", problem);
+        }
         if self.sip.listen.is_empty() {
             return wrong(
                 "sip.listen",
@@ -610,6 +649,7 @@ impl Config {
             ("keep.calls-days", self.keep.calls_days),
             ("keep.numbers-days", self.keep.numbers_days),
             ("keep.audit-days", self.keep.audit_days),
+            ("keep.recordings-days", self.keep.recordings_days),
         ] {
             if !(1..=36_500).contains(&days) {
                 return wrong(key, "from 1 to 36500 days".into());

@@ -1,12 +1,12 @@
 //! What a running bridge does now and then, beside its calls: it drops what was kept for long enough, masks numbers,
-//! and takes the PINs of bookings that are over out of use.
+//! takes the PINs of bookings that are over out of use, and deletes recordings.
 
 use std::time::Duration;
 
 use conclave_store::{Keep, SqlStore, Store};
 use tracing::{info, warn};
 
-use crate::clock::Clock;
+use crate::{clock::Clock, recording::Shelf};
 
 /// How often. A booking's PINs open nothing after its end anyway; until they are swept they count as doors.
 const EVERY: Duration = Duration::from_secs(60);
@@ -14,9 +14,13 @@ const EVERY: Duration = Duration::from_secs(60);
 /// Between two steps of one sweep, in which others write.
 const BREATH: Duration = Duration::from_millis(200);
 
-pub(crate) async fn run(store: SqlStore, keep: Keep, clock: Clock) {
+pub(crate) async fn run(store: SqlStore, keep: Keep, shelf: Shelf, clock: Clock) {
     loop {
         tokio::time::sleep(EVERY).await;
+        let now = clock.now();
+        if let Err(problem) = shelf.tidy(&store, now - keep.recordings, now).await {
+            warn!("deleting recordings has to wait: {problem}");
+        }
         loop {
             match store.sweep(&keep, clock.now()).await {
                 Ok(swept) => {

@@ -20,6 +20,7 @@ mod odds;
 mod output;
 mod person;
 mod prompts;
+mod recording;
 mod report;
 mod serve;
 mod shell;
@@ -60,6 +61,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Token(command) => token::run(command).await,
         Command::User(command) => user::run(command).await,
         Command::Report(command) => report::run(command).await,
+        Command::Recording(command) => recording::run(command).await,
         Command::Config(ConfigCommand::PrintDefault) => print(config::DEFAULT.trim_end()),
         Command::Config(ConfigCommand::Check { file }) => {
             let config = Config::load(Some(&file))?;

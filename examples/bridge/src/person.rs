@@ -8,8 +8,10 @@ use serde_json::json;
 use crate::{
     account::existing,
     cli::{self, PersonErase, PersonExport},
+    clock,
     data::Data,
     output::{Failure, at, create_private, print, print_json},
+    recording::Shelf,
 };
 
 pub(crate) async fn run(command: cli::Person) -> Result<(), Failure> {
@@ -52,15 +54,16 @@ async fn kept(data: &Data, email: &str) -> Result<Person, Failure> {
 }
 
 async fn erase(erase: PersonErase) -> Result<(), Failure> {
-    let (data, _) = existing(&erase.common.place).await?;
+    let (data, config) = existing(&erase.common.place).await?;
     let person = kept(&data, &erase.email).await?;
     if !erase.yes {
         return Err(Failure::usage(format!(
-            "this forgets {} for good ({} accounts, which are closed, {} bookings, {} calls, {} to the portal): `person export` keeps a copy, --yes goes on",
+            "this forgets {} for good ({} accounts, which are closed, {} bookings, {} calls, {} files of recordings, {} to the portal): `person export` keeps a copy, --yes goes on",
             erase.email,
             person.accounts.len(),
             person.bookings.len(),
             person.calls.len(),
+            person.recordings.len(),
             if person.user.is_some() {
                 "the sign-in"
             } else {
@@ -69,6 +72,13 @@ async fn erase(erase: PersonErase) -> Result<(), Failure> {
         )));
     }
     let erased = data.store.erase_person(&erase.email, &data.act()).await?;
+    // What this machine doesn't have, or is being written, the bridge deletes that has it.
+    let shelf = Shelf::of(&config, &erase.common.place.data.data);
+    for row in erased.recordings.iter().filter(|row| row.seconds.is_some()) {
+        if shelf.path(row).is_some_and(|path| path.exists()) {
+            shelf.delete(&data.store, row, clock::wall()).await?;
+        }
+    }
     let (accounts, bookings, calls) = (
         erased.accounts.len(),
         erased.bookings.len(),

@@ -15,8 +15,8 @@ use crate::{
     data::Data,
     output::Failure,
 };
-use range::period;
-use sheet::Sheet;
+pub(crate) use range::{period, time};
+pub(crate) use sheet::Sheet;
 
 /// So many rows are read at once.
 const BATCH: u32 = 2_000;

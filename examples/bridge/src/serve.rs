@@ -31,6 +31,7 @@ use crate::{
     mail::Postman,
     output::{Failure, print},
     prompts,
+    recording::{Recordings, Shelf},
     shell::{Parts, Shell, prompt_clip},
 };
 
@@ -72,6 +73,8 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
             "PINs taken in with --force-weak-pin are easy to guess: the odds that a day of guessing opens a door are {odds_of_all}"
         );
     }
+    let shelf = Shelf::of(&config, &arguments.data.data);
+    shelf.mend(&data.store, clock.now()).await?;
     let recorder = Recorder::start(data.store.clone(), data.store.begin_run(clock.now()).await?);
     for number in &config.access_numbers {
         if let Some(id) = number.account
@@ -90,6 +93,7 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
     beside.spawn(housekeeping::run(
         data.store.clone(),
         config.keep.spans(),
+        shelf.clone(),
         clock.clone(),
     ));
     if let Some(mail) = config.mail.clone() {
@@ -146,6 +150,7 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
     next_steps(accounts, &arguments.data.data, &config)?;
     portal_steps(&same_place, &data.store, &config).await?;
 
+    let (recordings, recorded) = Recordings::new(shelf, config.recordings.clone());
     let parts = Parts {
         attendant: Attendant::new(Rules::default(), clock.now()),
         porter: Arc::new(porter),
@@ -163,6 +168,8 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
         clock,
         longest_pin: usize::from(config.pins.host_digits.max(config.pins.guest_digits)),
         opus: config.media.opus.settings(),
+        recordings,
+        recorded,
     };
     Shell::run(
         parts,

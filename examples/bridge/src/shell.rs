@@ -18,6 +18,7 @@ use conclave_engine::{
     self as engine, ClipId, Command, Engine, LegId, LegMedia, NameRules, OpusSettings, Port, RoomId,
 };
 use conclave_portal::live::Request;
+use conclave_record::Told;
 use conclave_sip::{CallMedia, CallRef, Direction, IncomingCall, SipEvent, SipServer};
 use conclave_store::{self as store, Entry, Porter, Recorder, SqlStore, Store};
 use tokio::sync::mpsc;
@@ -29,6 +30,7 @@ use crate::{
     keyring::Keyring,
     live::{Console, SHOWN_EVERY, obey},
     metrics::{self, Counts, Figures},
+    recording::{self, Recordings},
 };
 
 /// What the shell carries things between.
@@ -46,6 +48,8 @@ pub(crate) struct Parts {
     pub(crate) clock: Clock,
     pub(crate) longest_pin: usize,
     pub(crate) opus: OpusSettings,
+    pub(crate) recordings: Recordings,
+    pub(crate) recorded: mpsc::UnboundedReceiver<(recording::Key, Told)>,
 }
 
 pub(crate) struct Shell {
@@ -123,6 +127,7 @@ impl Shell {
                 Some(event) = sip_events.recv() => shell.on_sip(event),
                 Some(event) = media_events.recv() => shell.on_media(event),
                 Some(answer) = answered.recv() => shell.on_answer(answer),
+                Some((key, told)) = shell.parts.recorded.recv() => shell.on_recording(key, told),
                 () = tokio::time::sleep_until(timer) => {
                     let now = shell.parts.clock.now();
                     shell.parts.attendant.handle_timeout(now);
@@ -162,10 +167,19 @@ impl Shell {
             store,
             porter,
             clock,
+            recordings,
+            mut recorded,
             ..
         } = self.parts;
         sip.shutdown().await;
         engine.shutdown();
+        recordings.finish().await;
+        while let Ok((key, told)) = recorded.try_recv() {
+            recording::log(key, &told);
+            if let Some(entry) = recording::entry(key, &told, clock.now()) {
+                recorder.record(entry);
+            }
+        }
         if let Err(problem) = porter.save(true, clock.now()).await {
             warn!(
                 "what is known of guessing could not be summed up; the next start reads its log: {problem}"
@@ -380,6 +394,40 @@ impl Shell {
         });
     }
 
+    fn on_recording(&mut self, key: recording::Key, told: Told) {
+        recording::log(key, &told);
+        if let Some(entry) = recording::entry(key, &told, self.parts.clock.now()) {
+            self.parts.recorder.record(entry);
+        }
+        let (conference, recording) = key;
+        match told {
+            Told::Begun { .. } => self.tell(Event::RecordingBegan {
+                conference,
+                recording,
+            }),
+            Told::Failed { .. } => {
+                self.parts.engine.untap(room(conference));
+                self.tell(Event::RecordingFailed {
+                    conference,
+                    recording,
+                });
+            }
+            Told::Track { .. } | Told::Progress { .. } | Told::Over(_) => {}
+        }
+    }
+
+    fn start_recording(&mut self, key: recording::Key) {
+        let (conference, recording) = key;
+        let now = self.parts.clock.now();
+        match self.parts.recordings.start(key, now) {
+            Some(tap) => self.parts.engine.tap(room(conference), tap),
+            None => self.tell(Event::RecordingFailed {
+                conference,
+                recording,
+            }),
+        }
+    }
+
     /// The portal's.
     fn on_request(&mut self, request: Request) {
         // Whoever asked may have gone.
@@ -555,6 +603,13 @@ impl Shell {
                 Action::ForgetName { name } => self.parts.engine.send(Command::DropClip {
                     clip: clip(Clip::Name(name)),
                 }),
+                Action::StartRecording {
+                    conference,
+                    recording,
+                } => self.start_recording((conference, recording)),
+                Action::StopRecording { conference, .. } => {
+                    self.parts.engine.untap(room(conference));
+                }
                 Action::Probe { call } => self.probe(call),
                 Action::HangUp { call, reason } => {
                     info!(%call, reason = reason.as_str(), "hanging up");

@@ -120,6 +120,8 @@ impl Conference {
             WaitFor::Host => {
                 self.play_to_call(call, About::Waiting, [Prompt::WaitingForHost], now);
             }
+            // Its place is taken when the notice begins.
+            WaitFor::Notice => {}
             WaitFor::Consent => {
                 self.play_to_call(call, About::Waiting, [Prompt::WaitingForConsent], now);
                 let hosts = self.roster.hosts_in();
@@ -135,6 +137,17 @@ impl Conference {
 
     /// Lets a call in that nothing holds back, or lets it wait for a Host like any other Guest.
     pub(super) fn admit(&mut self, call: CallId, now: DateTime<Utc>) {
+        let host = self.is_host(call);
+        if !host && self.phase != Phase::Open {
+            return self.wait(call, WaitFor::Host, now);
+        }
+        if !self.give_notice(call, now) {
+            self.admit_told(call, now);
+        }
+    }
+
+    /// The same for one who knows whether it is recorded.
+    pub(super) fn admit_told(&mut self, call: CallId, now: DateTime<Utc>) {
         let host = self.is_host(call);
         if !host && self.phase != Phase::Open {
             return self.wait(call, WaitFor::Host, now);

@@ -67,8 +67,7 @@ impl Conference {
             (Command::SetFloor { floor }, _) => self.set_floor(floor, now),
             (Command::Quiet, _) => self.quiet(caller, now),
             (Command::EndForAll, _) => self.end_for_all(by, now),
-            (Command::Recording, _) if self.terms.recording => Err(Refusal::NoRecorder),
-            (Command::Recording, _) => Err(Refusal::NotAllowed),
+            (Command::Recording, _) => self.record_or_stop(caller, now),
             (Command::QuietCall { call, quieted }, _) => {
                 self.quiet_call(call, quieted, caller, now)
             }

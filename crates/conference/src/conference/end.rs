@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 
 use super::{Alone, Conference, Phase};
 use crate::{
-    Actor, CallId, EndReason, Fact, LeaveReason, Participant, Prompt, Refusal, plays::About,
-    timer::later,
+    Actor, CallId, EndReason, Fact, LeaveReason, Participant, Prompt, RecordingEnd, Refusal,
+    plays::About, timer::later,
 };
 
 /// Between the warning of one who is alone and the end.
@@ -42,6 +42,7 @@ impl Conference {
         self.phase = Phase::Open;
         // The newer word on the end stops the older one.
         self.play_to_room(None, About::End, [Prompt::HostEndedCancelled], now);
+        self.give_notices_again(now);
         self.watch_alone(now);
         Ok(())
     }
@@ -100,6 +101,7 @@ impl Conference {
         self.dialogues.clear();
         let names = std::mem::take(&mut self.parting);
         self.forget(names);
+        self.cut_recording(RecordingEnd::ConferenceEnded, now);
         self.phase = Phase::Over { why };
         if self.started.is_some() {
             self.record(Fact::Ended { reason: why }, now);
@@ -109,6 +111,7 @@ impl Conference {
     /// From here on nobody comes in, and nothing else is said.
     pub(super) fn announce_end(&mut self, message: Prompt, why: EndReason, now: DateTime<Utc>) {
         self.stop_all_plays();
+        self.begin_no_recording();
         self.roll_calls.clear();
         self.dialogues.clear();
         self.entering = None;

@@ -5,8 +5,8 @@ use conclave_accounts::{HostLeaves, Role};
 
 use super::{Alone, Conference, Phase, say::spoken_name};
 use crate::{
-    Action, CallId, EndReason, Fact, Floor, LeaveReason, Participant, Place, Prompt, plays::About,
-    timer::later,
+    Action, CallId, EndReason, Fact, Floor, LeaveReason, Participant, Place, Prompt, RecordingEnd,
+    plays::About, timer::later,
 };
 
 impl Conference {
@@ -109,10 +109,22 @@ impl Conference {
         }
         // While the end is being announced nobody minds who goes.
         if row.in_room() && self.phase == Phase::Open {
-            if row.role == Role::Host && !self.roster.host_is_in() {
+            let last_host = row.role == Role::Host && !self.roster.host_is_in();
+            let recorded = last_host && self.cut_recording(RecordingEnd::HostLeft, now);
+            if recorded {
+                // A Host may be among them.
+                self.let_in_who_hears_the_notice(now);
+            }
+            if self.is_over() {
+                return;
+            }
+            if last_host && !self.roster.host_is_in() {
                 self.last_host_left(call, row, now);
             } else {
                 self.announce_exit(call, spoken_name(row), now);
+            }
+            if recorded && !self.is_over() {
+                self.tell_that_recording_stopped(now);
             }
         }
         if self.is_over() {
@@ -135,6 +147,18 @@ impl Conference {
                 self.release_all(LeaveReason::HostLeft, |_| None, EndReason::HostLeft, now);
             }
             HostLeaves::Hangup { grace } => self.hold_all(Some(later(now, grace)), now),
+        }
+    }
+
+    /// Whoever was told that it is recorded is told that it isn't any more, in the room or back on hold.
+    fn tell_that_recording_stopped(&mut self, now: DateTime<Utc>) {
+        let stopped = Prompt::RecordingStopped;
+        if self.phase == Phase::Open {
+            self.play_to_room(None, About::Recording, [stopped], now);
+        } else {
+            let held = |row: &Participant| matches!(row.place(), Place::Held { .. });
+            let held = self.roster.calls(held);
+            self.play_to_calls(&held, About::Recording, stopped, now);
         }
     }
 

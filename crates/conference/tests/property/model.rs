@@ -10,6 +10,7 @@ use conclave_conference::{Command, Floor, Refusal};
 pub(crate) enum State {
     WaitsForHost,
     WaitsForConsent,
+    HearsNotice,
     In,
     Held,
 }
@@ -21,6 +22,13 @@ pub(crate) enum Mode {
     HostAway,
     Ending,
     Over,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tape {
+    Off,
+    Asked,
+    On,
 }
 
 #[derive(Debug)]
@@ -51,6 +59,7 @@ pub(crate) struct Model {
     pub(crate) floor: Floor,
     away_until: Option<DateTime<Utc>>,
     alone: Option<(CallId, DateTime<Utc>)>,
+    pub(crate) tape: Tape,
     /// Whether the end that is being announced is a booking's.
     time_over: bool,
     turn: u64,
@@ -68,6 +77,7 @@ impl Model {
             floor: Floor::Open,
             away_until: None,
             alone: None,
+            tape: Tape::Off,
             time_over: false,
             turn: 0,
         }
@@ -146,6 +156,11 @@ impl Model {
             self.mode = Mode::Over;
         }
         let last_host = gone.host && gone.state == State::In && !self.host_in();
+        if last_host && self.mode == Mode::Open && self.tape != Tape::Off {
+            self.tape = Tape::Off;
+            self.notices_are_over(now);
+        }
+        let last_host = last_host && !self.host_in();
         if last_host && self.mode == Mode::Open {
             match self.terms.host_leaves {
                 HostLeaves::Continue if self.floor == Floor::StrictLecture => {
@@ -224,6 +239,7 @@ impl Model {
     fn time_is_over(&mut self) {
         self.ends = None;
         self.alone = None;
+        self.ask_no_more();
         let told = self.people.iter().any(|person| person.state == State::In);
         if told || self.mode == Mode::Ending {
             self.mode = Mode::Ending;
@@ -231,6 +247,40 @@ impl Model {
         } else {
             self.end();
         }
+    }
+
+    /// The recorder says that it records, or that it can't, or has ceased to.
+    pub(crate) fn recorder_answers(&mut self, works: bool, now: DateTime<Utc>) {
+        match self.tape {
+            Tape::Asked if works => self.tape = Tape::On,
+            Tape::On if !works => {
+                self.tape = Tape::Off;
+                if self.mode == Mode::Open {
+                    self.notices_are_over(now);
+                }
+            }
+            Tape::Asked => self.tape = Tape::Off,
+            Tape::Off | Tape::On => {}
+        }
+        self.watch(now);
+    }
+
+    /// Who heard that it is recorded comes in, unless the door has been locked.
+    pub(crate) fn notices_are_over(&mut self, now: DateTime<Utc>) {
+        if self.mode == Mode::Ending {
+            return;
+        }
+        let hear = |person: &&Person| person.state == State::HearsNotice;
+        let calls: Vec<_> = self.people.iter().filter(hear).map(|p| p.call).collect();
+        for call in calls {
+            let host = self.person(call).is_some_and(|person| person.host);
+            if self.locked && (!host || self.host_in()) {
+                self.leave(call, now);
+            } else {
+                self.come_in(call, now);
+            }
+        }
+        self.watch(now);
     }
 
     /// The announcement of the end is over.
@@ -254,7 +304,7 @@ impl Model {
         loop {
             let in_grace = self.mode == Mode::HostAway && self.away_until.is_some();
             let waits = |person: &Person| match person.state {
-                State::WaitsForHost | State::WaitsForConsent => true,
+                State::WaitsForHost | State::WaitsForConsent | State::HearsNotice => true,
                 State::Held => !in_grace,
                 State::In => false,
             };
@@ -329,6 +379,7 @@ impl Model {
                     self.end();
                 }
                 self.alone = None;
+                self.ask_no_more();
                 done
             }
             Command::Star => {
@@ -384,8 +435,19 @@ impl Model {
                 done
             }
             Command::Quiet => self.quiet(turn, now),
-            Command::Recording if self.terms.recording => Err(Refusal::NoRecorder),
-            Command::Recording => Err(Refusal::NotAllowed),
+            Command::Recording if !self.terms.recording => Err(Refusal::NotAllowed),
+            Command::Recording => match self.tape {
+                Tape::On => {
+                    self.tape = Tape::Off;
+                    self.notices_are_over(now);
+                    done
+                }
+                Tape::Off if self.mode == Mode::Open && self.host_in() => {
+                    self.tape = Tape::Asked;
+                    done
+                }
+                Tape::Off | Tape::Asked => nothing,
+            },
             Command::Hand if host => {
                 let up = self.people.iter_mut().filter(|p| p.state == State::In);
                 let next = up.filter(|p| p.hand.is_some()).min_by_key(|p| p.hand);
@@ -497,6 +559,25 @@ impl Model {
 
     fn let_in(&mut self, call: CallId, now: DateTime<Utc>) {
         let opens = self.mode != Mode::Open;
+        let tape = self.tape;
+        let Some(person) = self.person_mut(call) else {
+            return;
+        };
+        if opens && !person.host {
+            person.state = State::WaitsForHost;
+            person.since = now;
+            return;
+        }
+        if tape == Tape::On {
+            person.state = State::HearsNotice;
+            person.since = now;
+            return;
+        }
+        self.come_in(call, now);
+    }
+
+    fn come_in(&mut self, call: CallId, now: DateTime<Utc>) {
+        let opens = self.mode != Mode::Open;
         let Some(person) = self.person_mut(call) else {
             return;
         };
@@ -530,7 +611,14 @@ impl Model {
         }
     }
 
+    fn ask_no_more(&mut self) {
+        if self.tape == Tape::Asked {
+            self.tape = Tape::Off;
+        }
+    }
+
     fn end(&mut self) {
+        self.tape = Tape::Off;
         self.people.clear();
         self.mode = Mode::Over;
     }

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use conclave_accounts::{CallId, Role};
 use conclave_conference::{
     Action, Actor, Caller, Clip, Command, Conference, ConferenceId, Event, LeaveReason, NameId,
-    OperatorId, PlayId, Prompt, Refusal,
+    OperatorId, PlayId, Prompt, RecordingId, Refusal,
     invariants::{Violation, Watched},
 };
 
@@ -59,6 +59,8 @@ pub(crate) enum Step {
     },
     /// It has no end any more.
     Unbound,
+    /// The recorder answers what it was asked last: it records, or it can't (any more).
+    Recorder(bool),
     ShutDown,
 }
 
@@ -69,6 +71,9 @@ pub(crate) struct World {
     pub(crate) conference: Option<Watched>,
     conferences: u32,
     names: u64,
+    /// What the recorder was told last, and whether it has answered.
+    recorder: Option<RecordingId>,
+    answered: bool,
     present: BTreeSet<CallId>,
     pub(crate) playing: BTreeMap<PlayId, Vec<Clip>>,
     /// Everything that came out.
@@ -83,6 +88,8 @@ impl World {
             conference: None,
             conferences: 0,
             names: 0,
+            recorder: None,
+            answered: true,
             present: BTreeSet::new(),
             playing: BTreeMap::new(),
             actions: Vec::new(),
@@ -159,6 +166,9 @@ impl World {
                     self.event(Event::Rescheduled { ends_at })?;
                 }
             }
+            Step::Recorder(works) => {
+                self.recorder_answers(works)?;
+            }
             Step::Unbound => self.event(Event::Rescheduled { ends_at: None })?,
             Step::ShutDown => self.event(Event::ShutDown)?,
         }
@@ -207,6 +217,20 @@ impl World {
         Ok(())
     }
 
+    /// What the recorder was told last is carried out, or has failed. True if that was an answer.
+    pub(crate) fn recorder_answers(&mut self, works: bool) -> Result<bool, Violation> {
+        let Some(recording) = self.recorder.filter(|_| !works || !self.answered) else {
+            return Ok(false);
+        };
+        self.answered = true;
+        if works {
+            self.event(Event::RecordingBegan { recording })?;
+        } else {
+            self.event(Event::RecordingFailed { recording })?;
+        }
+        Ok(true)
+    }
+
     pub(crate) fn timeout(&mut self) -> Result<(), Violation> {
         if let Some(conference) = &mut self.conference {
             let actions = conference.timeout(self.now)?;
@@ -252,11 +276,20 @@ impl World {
                 Action::Release { call, .. } => {
                     self.present.remove(call);
                 }
+                Action::StartRecording { recording } => {
+                    self.recorder = Some(*recording);
+                    self.answered = false;
+                }
+                Action::StopRecording { recording } => {
+                    self.recorder.take_if(|going| going == recording);
+                }
                 Action::Route { .. } | Action::ForgetName { .. } | Action::Record(_) => {}
             }
         }
         self.actions.extend(actions);
         let over = |conference: &mut Watched| conference.conference().is_over();
-        self.conference.take_if(over);
+        if self.conference.take_if(over).is_some() {
+            self.recorder = None;
+        }
     }
 }

@@ -55,6 +55,8 @@ pub(crate) enum Input {
         noisy: bool,
     },
     TimePasses,
+    /// The recorder answers, or gives up.
+    Recorder(bool),
     /// The media plane goes on playing and tells nothing any more.
     Silence,
     /// The doors know it already; the conference is told, or hears of it by the next ticket.
@@ -84,6 +86,7 @@ pub(crate) fn settings(transcript: &str) -> Result<Settings, String> {
             "guests are let in one by one" => terms.consent = yes(value)?,
             "lock" => terms.lock = yes(value)?,
             "recording" => terms.recording = yes(value)?,
+            "recording tone" => terms.recording_tone = span(value)?,
             "noisy lines are quieted" => terms.quieting = yes(value)?,
             "places" => terms.max_participants = number(value)?,
             "longest wait" => terms.longest_wait = span(value)?,
@@ -111,6 +114,8 @@ fn what(line: &str) -> Result<Input, String> {
     Ok(match words.as_slice() {
         ["time", "passes"] => Input::TimePasses,
         ["the", "media", "plane", "falls", "silent"] => Input::Silence,
+        ["the", "recorder", "begins"] => Input::Recorder(true),
+        ["the", "recorder", "fails"] => Input::Recorder(false),
         ["the", "bridge", "shuts", "down"] => Input::ShutDown,
         ["the", "booking", "is", "moved", "to", "end", "at", ends] => Input::Moved {
             ends: Some(time(ends)?),
@@ -241,6 +246,7 @@ fn operator(words: &[&str]) -> Result<Command, String> {
         ["begins", "a", "strict", "lecture"] => floor(Floor::StrictLecture),
         ["ends", "the", "lecture"] => floor(Floor::Open),
         ["calls", "the", "roll"] => Command::RollCall,
+        ["records"] | ["stops", "recording"] => Command::Recording,
         ["ends", "it"] => Command::EndForAll,
         ["takes", "that", "back"] => Command::Star,
         _ => return Err(format!("not understood: {words:?}")),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use conclave_conference::{
     Action, Actor, Audience, CallId, Caller, Conference, ConferenceId, Event, NameId, OperatorId,
-    PlayId, Timer,
+    PlayId, RecordingId, Timer,
     invariants::{Violation, Watched},
 };
 
@@ -29,6 +29,8 @@ pub(crate) struct Stage {
     /// What each play was, for the eye.
     plays: BTreeMap<PlayId, String>,
     media_answers: bool,
+    /// What the recorder was told last.
+    recording: Option<RecordingId>,
     answers: Vec<String>,
 }
 
@@ -46,6 +48,7 @@ impl Stage {
             playing: BTreeMap::new(),
             plays: BTreeMap::new(),
             media_answers: true,
+            recording: None,
             answers: Vec::new(),
         }
     }
@@ -65,6 +68,14 @@ impl Stage {
     fn happen(&mut self, input: Input) -> Result<(), String> {
         match input {
             Input::TimePasses => {}
+            Input::Recorder(works) => {
+                let recording = self.recording.ok_or("nothing is to be recorded")?;
+                self.event(if works {
+                    Event::RecordingBegan { recording }
+                } else {
+                    Event::RecordingFailed { recording }
+                });
+            }
             Input::Silence => self.media_answers = false,
             Input::Arrive {
                 calls,
@@ -226,6 +237,8 @@ impl Stage {
                 Action::Stop { play } => {
                     self.playing.remove(play);
                 }
+                Action::StartRecording { recording } => self.recording = Some(*recording),
+                Action::StopRecording { .. } => {}
                 Action::Route { .. }
                 | Action::Release { .. }
                 | Action::ForgetName { .. }

@@ -35,6 +35,8 @@ pub(crate) fn action(action: &Action, plays: &BTreeMap<PlayId, String>) -> Strin
             format!("{call}:{farewell} is disconnected ({})", reason.as_str())
         }
         Action::ForgetName { name } => format!("wiped: the name of call {}", name.0),
+        Action::StartRecording { recording } => format!("recording {} is to begin", recording.0),
+        Action::StopRecording { recording } => format!("recording {} is to end", recording.0),
         Action::Record(record) => format!("in the books: {}", books(record)),
     }
 }
@@ -63,6 +65,8 @@ pub(crate) fn timer(timer: Timer, plays: &BTreeMap<PlayId, String>) -> String {
         Timer::EntryList => "the list of those who came is full".to_owned(),
         Timer::ExitList => "the list of those who left is full".to_owned(),
         Timer::ConsentAnswer(call) => format!("{call} has given no answer"),
+        Timer::RecordingAnswer => "the recorder has given no answer".to_owned(),
+        Timer::RecordingTone => "the tone of the recording is due".to_owned(),
         Timer::PlayEnd(play) => format!("taken for over: {}", plays[&play]),
     }
 }
@@ -89,6 +93,7 @@ fn books(record: &Record) -> String {
                 None => "",
                 Some(WaitFor::Host) => ", waits for a host",
                 Some(WaitFor::Consent) => ", waits for consent",
+                Some(WaitFor::Notice) => ", hears the notice",
             };
             format!("{call} arrived as {role}{holder}{waits}")
         }
@@ -108,6 +113,10 @@ fn books(record: &Record) -> String {
             let refused = refused.map_or(String::new(), |why| format!(", refused: {why}"));
             format!("{by} commanded {}{refused}", command.as_str())
         }
+        Fact::RecordingStarted { recording } => format!("recording {} began", recording.0),
+        Fact::RecordingStopped { recording, why } => {
+            format!("recording {} ended ({})", recording.0, why.as_str())
+        }
         Fact::Named { call, name, .. } => format!("{call} is {name}"),
         Fact::Departed { call, reason } => format!("{call} left ({})", reason.as_str()),
         Fact::Ended { reason } => format!("ended ({})", reason.as_str()),
@@ -118,7 +127,11 @@ fn books(record: &Record) -> String {
 /// How long the clips are: a tone one second, anything else two for each.
 pub(crate) fn seconds(clips: &[Clip]) -> i64 {
     match clips {
-        [Clip::Prompt(Prompt::EntryTone | Prompt::ExitTone | Prompt::RefusedTone)] => 1,
+        [
+            Clip::Prompt(
+                Prompt::EntryTone | Prompt::ExitTone | Prompt::RefusedTone | Prompt::RecordingTone,
+            ),
+        ] => 1,
         clips => 2 * i64::try_from(clips.len()).expect("few clips"),
     }
 }

@@ -139,6 +139,7 @@ impl Rig {
             id: PlayId(id),
             clips: vec![clip],
             except: None,
+            named: false,
         };
         self.order(leg, LegOrder::Play(play));
     }
@@ -311,6 +312,7 @@ fn a_play_to_a_room_is_heard_by_all_but_one_and_ends_with_the_room() {
             id: PlayId(id),
             clips: vec![clip(700.0, 300)],
             except: Some(a),
+            named: false,
         };
         rig.planes[0].play_to_room(RoomId(1), play);
     }
@@ -324,6 +326,7 @@ fn a_play_to_a_room_is_heard_by_all_but_one_and_ends_with_the_room() {
         id: PlayId(3),
         clips: vec![],
         except: None,
+        named: false,
     };
     rig.planes[0].play_to_room(RoomId(1), late);
     assert_eq!(rig.ended(), [3]);
@@ -475,6 +478,7 @@ fn a_room_in_two_threads_is_one_room() {
         id: PlayId(1),
         clips: vec![clip(1_100.0, 810)],
         except: Some(d),
+        named: false,
     };
     rig.planes[0].play_to_room(RoomId(1), play);
     check(
@@ -1180,6 +1184,82 @@ fn a_tick_to_be_counted() {
             .collect();
         counted_tick(&mut rig.planes[0], &packets);
     }
+}
+
+/// Of a frame that a tap heard: whose, and its peak. Leg 1,000 is the end of a tick, with its number.
+type Tap = (Option<u64>, i16);
+
+/// A tap that keeps what it hears.
+#[derive(Clone, Default)]
+struct Tapped(Arc<std::sync::Mutex<Vec<Tap>>>);
+
+impl crate::Tap for Tapped {
+    fn hear(&mut self, from: Option<LegId>, frame: &[i16]) {
+        let peak = frame.iter().map(|x| x.saturating_abs()).max();
+        let heard = (from.map(|leg| leg.0), peak.unwrap_or(0));
+        self.0.lock().unwrap().push(heard);
+    }
+
+    fn end_tick(&mut self, tick: u64) {
+        self.0.lock().unwrap().push((Some(1_000), tick as i16));
+    }
+}
+
+#[test]
+fn a_tap_hears_what_all_may_hear_and_nothing_else() {
+    let mut rig = Rig::new(1);
+    rig.planes[0].open_room(RoomId(1));
+    let (ann, bob, eve) = (
+        rig.leg(440.0, -20.0),
+        rig.leg(700.0, -20.0),
+        rig.leg(900.0, -20.0),
+    );
+    rig.room(ann, 1, true);
+    rig.room(bob, 1, false);
+    rig.ticks(10);
+    let tapped = Tapped::default();
+    rig.planes[0].tap(RoomId(1), Some(Ear::Here(Box::new(tapped.clone()))));
+    let clip = |value| {
+        let cell = OnceLock::new();
+        let samples = vec![value; 800].into();
+        let rate = 8_000;
+        let _ = cell.set(Clip::new(Pcm { rate, samples }));
+        Arc::new(cell)
+    };
+    rig.play(1, ann, clip(3_000));
+    let mut to_all = |id, value, named| {
+        let play = Play {
+            id: PlayId(id),
+            clips: vec![clip(value)],
+            except: None,
+            named,
+        };
+        rig.planes[0].play_to_room(RoomId(1), play);
+    };
+    to_all(2, 5_000, false);
+    to_all(3, 7_000, true);
+    rig.ticks(20);
+    let heard = std::mem::take(&mut *tapped.0.lock().unwrap());
+    let of = |who| heard.iter().filter(move |(from, _)| *from == who);
+    assert_eq!(of(Some(1_000)).count(), 20, "every tick ends");
+    let ticks: Vec<_> = of(Some(1_000)).map(|(_, tick)| *tick).collect();
+    assert!(ticks.windows(2).all(|w| w[1] == w[0] + 1), "{ticks:?}");
+    assert_eq!(of(Some(ann.0)).count(), 20);
+    assert!(of(Some(ann.0)).all(|(_, peak)| (4_000..5_500).contains(peak)));
+    // Who is muted or elsewhere, a private play, and a play with a name in it aren't there.
+    assert_eq!(of(Some(bob.0)).count() + of(Some(eve.0)).count(), 0);
+    assert_eq!(
+        of(None).map(|(_, peak)| *peak).collect::<Vec<_>>(),
+        [5_000; 5]
+    );
+
+    rig.planes[0].tap(RoomId(1), None);
+    rig.ticks(5);
+    assert_eq!(tapped.0.lock().unwrap().len(), 0);
+    assert_eq!(Arc::strong_count(&tapped.0), 1, "the tap is dropped");
+    rig.planes[0].tap(RoomId(1), Some(Ear::Here(Box::new(tapped.clone()))));
+    rig.planes[0].close_room(RoomId(1));
+    assert_eq!(Arc::strong_count(&tapped.0), 1, "and with its room");
 }
 
 #[test]

@@ -179,7 +179,7 @@ fn terms(wish: &TermsWish, before: &Terms) -> Result<Terms, ApiProblem> {
             let field = match error {
                 TermsError::Grace => "terms.host_grace",
                 TermsError::MaxParticipants => "terms.max_callers",
-                TermsError::MostTalkers => "terms",
+                TermsError::MostTalkers | TermsError::RecordingTone => "terms",
                 TermsError::Wait => "terms.longest_wait",
             };
             ApiProblem::field(field, error)

@@ -482,7 +482,9 @@ fn read_terms(typed: &Fields, before: &Terms, faults: &mut Faults) -> Option<Ter
             faults.add("max_callers", "Give 2 to 10000.");
         }
         // The form leaves them as they are.
-        WishError::Terms(error @ TermsError::MostTalkers) => faults.add("max_callers", error),
+        WishError::Terms(error @ (TermsError::MostTalkers | TermsError::RecordingTone)) => {
+            faults.add("max_callers", error);
+        }
         WishError::Terms(TermsError::Wait) => faults.add("longest_wait", "Give 1 to 1440 minutes."),
     });
     terms.ok()

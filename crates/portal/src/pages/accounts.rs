@@ -207,6 +207,7 @@ fn terms(account: &Account) -> Vec<(&'static str, String)> {
                 "when a Host is in".to_owned()
             },
         ),
+        ("Recording (*2)", on(terms.recording)),
         ("Noisy lines are quieted by themselves", on(terms.quieting)),
         ("Voices are levelled", on(terms.levelling)),
         (

@@ -431,6 +431,10 @@ fn row(caller: &live::Caller, full: bool, speaking: bool) -> Row {
                 what: WaitFor::Consent,
                 ..
             } => "waits to be let in",
+            Place::Waiting {
+                what: WaitFor::Notice,
+                ..
+            } => "is told of the recording",
             Place::Held { .. } => "waits for a Host to return",
         },
         asks: live::asks(caller.place),

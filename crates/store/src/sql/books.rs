@@ -6,7 +6,7 @@ use conclave_conference::{Actor, Command, Fact, Floor, OperatorId, Record, Refus
 
 use super::accounts::role_word;
 use super::audit::{Deed, Note};
-use super::{Arg, SqlStore, Turn, args};
+use super::{Arg, SqlStore, Turn, args, recordings};
 use crate::error::{Result, bad};
 use crate::store::{Books, KNOWN_FOR};
 use crate::{CallMedia, Entry, RunId};
@@ -183,6 +183,27 @@ impl Pen {
                 }
                 Ok(written)
             }
+            Entry::RecordingFile {
+                conference,
+                recording,
+                call,
+                file,
+                at,
+            } => {
+                let args = args![run, conference.0, recording.0, *call, file, *at];
+                self.done(recordings::FILE, args).await
+            }
+            Entry::RecordingOver {
+                conference,
+                recording,
+                length,
+            } => {
+                let length = i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
+                let args = args![run, conference.0, recording.0, length];
+                // One that failed before it began has no file.
+                self.done(recordings::OVER, args).await?;
+                Ok(true)
+            }
             Entry::Alert { alert, at } => {
                 self.deed.note(alarm(alert, *at)).await?;
                 Ok(true)
@@ -219,6 +240,7 @@ impl Pen {
                 let waits_for = waits_for.map(|wait| match wait {
                     WaitFor::Host => "host",
                     WaitFor::Consent => "consent",
+                    WaitFor::Notice => "notice",
                 });
                 let args = args![
                     run, conference, *call, role, holder, waits_for, at, *invitee
@@ -252,6 +274,14 @@ impl Pen {
             Fact::Held { call } => self.event(record, "held", Happened::to(*call)).await,
             Fact::AnotherHost { call } => {
                 self.event(record, "another-host", Happened::to(*call))
+                    .await
+            }
+            Fact::RecordingStarted { .. } => {
+                self.event(record, "recording-started", Happened::default())
+                    .await
+            }
+            Fact::RecordingStopped { .. } => {
+                self.event(record, "recording-stopped", Happened::default())
                     .await
             }
             Fact::Refused { call, why } => {
@@ -328,6 +358,12 @@ impl Pen {
                     Actor::Operator(by) => self.by_operator(note, *by).await?,
                 }
             }
+            Fact::RecordingStarted { recording } => {
+                note("recording.started").number("recording", recording.0.into())
+            }
+            Fact::RecordingStopped { recording, why } => note("recording.stopped")
+                .number("recording", recording.0.into())
+                .word("reason", why.as_str()),
             Fact::Ended { reason } => note("conference.ended").word("reason", reason.as_str()),
             _ => return Ok(()),
         };

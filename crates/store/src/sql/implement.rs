@@ -1,5 +1,7 @@
 //! The trait, method by method: what each does is in the file of its subject.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use conclave_accounts::{
     Account, AccountId, AccountState, Booking, BookingId, DoorkeeperState, InviteeId, Notice,
@@ -12,8 +14,8 @@ use crate::{
     AccountChange, Act, ApiToken, ApiTokenId, AuditPage, AuditRow, BookingChange, BookingFilter,
     CallRow, ConferenceRow, Done, EventRow, Find, Found, Hint, Keep, Letter, LetterProblem,
     NewAccount, NewApiToken, NewBooking, NewInvitee, NewSession, Once, Page, PasswordHash, Period,
-    Person, PinCount, ReportFilter, SealedGuestPin, Session, Store, StoredPin, Swept, TokenHash,
-    Totals, UsageRow, User, UserEmail, UserId, UserRole, Verified,
+    Person, PinCount, RecordingRow, ReportFilter, SealedGuestPin, Session, Store, StoredPin, Swept,
+    TokenHash, Totals, UsageRow, User, UserEmail, UserId, UserRole, Verified,
 };
 
 impl Store for SqlStore {
@@ -196,6 +198,34 @@ impl Store for SqlStore {
 
     async fn hints(&self, period: Period, numbers: u32) -> Result<Vec<Hint>> {
         self.hints_in(period, numbers).await
+    }
+
+    async fn recordings(&self, filter: &ReportFilter) -> Result<Vec<RecordingRow>> {
+        self.recordings_of(filter).await
+    }
+
+    async fn recording(&self, id: u64) -> Result<RecordingRow> {
+        self.recording_of(id).await
+    }
+
+    async fn open_recordings(&self) -> Result<Vec<RecordingRow>> {
+        self.open_recordings_of().await
+    }
+
+    async fn close_recording(&self, id: u64, length: Duration) -> Result<()> {
+        self.close_one(id, length).await
+    }
+
+    async fn delete_recording(&self, id: u64, act: &Act) -> Result<RecordingRow> {
+        self.order_deletion(id, act).await
+    }
+
+    async fn due_recordings(&self, before: DateTime<Utc>, limit: u32) -> Result<Vec<RecordingRow>> {
+        self.due_recordings_of(before, limit).await
+    }
+
+    async fn recording_gone(&self, id: u64, now: DateTime<Utc>) -> Result<()> {
+        self.drop_recording(id, now).await
     }
 
     async fn add_user(&self, email: &UserEmail, role: UserRole, act: &Act) -> Result<User> {

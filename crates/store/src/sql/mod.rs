@@ -10,6 +10,7 @@ mod implement;
 mod outbox;
 mod person;
 mod postgres;
+mod recordings;
 mod reports;
 mod row;
 mod sqlite;

@@ -1,11 +1,11 @@
 //! One person's data: handed out, and erased.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use conclave_accounts::{Account, AccountId, AccountState, BookingId, InviteeId};
 
 use super::audit::{self, Note};
-use super::{SqlStore, accounts, args, bookings, reports, users};
+use super::{SqlStore, accounts, args, bookings, recordings, reports, users};
 use crate::audit::names::ERASED;
 use crate::error::Result;
 use crate::{Act, AuditRow, CallRow, Find, KnownNumber, Page, Person, StoreError, SubjectKind};
@@ -94,6 +94,17 @@ impl SqlStore {
             }
         }
         calls.sort_by_key(|call| (call.answered, call.id));
+        let mut recordings = BTreeMap::new();
+        for (sql, id) in found
+            .iter()
+            .map(|account| (recordings::OF_ACCOUNT, account.id.0))
+            .chain(calls.iter().map(|call| (recordings::OF_CALL, call.id)))
+        {
+            for row in self.db.all(sql, args![id]).await? {
+                let row = recordings::recording_from(&row)?;
+                recordings.insert(row.id, row);
+            }
+        }
         let mut person = Person {
             email: email.to_owned(),
             user: self.user_of(email).await?.map(|(user, _)| user),
@@ -101,6 +112,7 @@ impl SqlStore {
             bookings: all,
             calls,
             known_numbers,
+            recordings: recordings.into_values().collect(),
             audit: Vec::new(),
         };
         person.audit = self.entries_about(&person).await?;
@@ -198,6 +210,9 @@ impl SqlStore {
                 let known = args![visit.account, number];
                 deed.turn.run(ERASE_KNOWN_NUMBER, known).await?;
             }
+        }
+        for recording in &person.recordings {
+            recordings::order(&mut deed, recording.id, act).await?;
         }
         let note = Note::of(act, ERASED)
             .plain("accounts", serde_json::json!(accounts))

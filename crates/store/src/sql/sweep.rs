@@ -10,8 +10,11 @@ use crate::error::Result;
 use crate::store::{KNOWN_FOR, PIN_REST};
 use crate::{Keep, StoreError, SubjectKind, Swept};
 
-pub(super) const OLD_CONFERENCES: &str = "SELECT id FROM conferences
-    WHERE started_at < $1 AND ended_at IS NOT NULL ORDER BY started_at LIMIT $2";
+// One with a recording is kept with it.
+pub(super) const OLD_CONFERENCES: &str = "SELECT c.id FROM conferences c
+    WHERE c.started_at < $1 AND c.ended_at IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM recordings r WHERE r.conference = c.id)
+    ORDER BY c.started_at LIMIT $2";
 pub(super) const DROP_EVENTS: &str = "DELETE FROM events WHERE conference = $1";
 pub(super) const DROP_ATTENDANCES: &str = "DELETE FROM attendances WHERE conference = $1";
 pub(super) const DROP_CONFERENCE: &str = "DELETE FROM conferences WHERE id = $1";

@@ -150,6 +150,20 @@ const STATEMENTS: &[(&str, &str, &str)] = statements! {
         ERASE_LETTERS "i",
         ERASE_OWNERS_LETTERS "i",
     }
+    recordings {
+        BY_ID "i",
+        ALL "iiiiiii",
+        OPEN "t",
+        ORDERED "ti",
+        OLD "tii",
+        OF_CALL "i",
+        OF_ACCOUNT "i",
+        FILE "iiiiti",
+        OVER "iiii",
+        CLOSE "ii",
+        ORDER "ii",
+        DROP "i",
+    }
     reports {
         CONFERENCE "i",
         CONFERENCES "iiiitii",
@@ -249,6 +263,7 @@ fn every_statement_is_listed() {
         ("books", include_str!("books.rs")),
         ("outbox", include_str!("outbox.rs")),
         ("person", include_str!("person.rs")),
+        ("recordings", include_str!("recordings.rs")),
         ("reports", include_str!("reports.rs")),
         ("sweep", include_str!("sweep.rs")),
         ("tokens", include_str!("tokens.rs")),

@@ -12,6 +12,7 @@ mod counts;
 mod outbox;
 mod person;
 mod porter;
+mod recordings;
 mod reports;
 mod rotation;
 mod sweep;

@@ -81,6 +81,18 @@ pub(super) const SPOKEN: &[(&str, &str)] = &[
     ),
     ("recording-stopped", "The recording has stopped."),
     (
+        "recording-failed",
+        "The conference can not be recorded. Please tell the operator of this service.",
+    ),
+    (
+        "recording-not-allowed",
+        "Recording is not switched on for this account.",
+    ),
+    (
+        "conference-is-recorded",
+        "Please note: this conference is being recorded.",
+    ),
+    (
         "help-guest",
         "Star six mutes or unmutes you. Star nine raises or lowers your hand. Star star repeats this.",
     ),

@@ -44,10 +44,14 @@ pub(super) fn show(
     )?;
     print(&format!("Host leaves {}", host_leaves(terms.host_leaves)))?;
     print(&format!(
-        "Features    lock {}, consent {}, recording {}, bookings {}",
+        "Features    lock {}, consent {}, recording {}{}, bookings {}",
         on(terms.lock),
         on(terms.consent),
         on(terms.recording),
+        match terms.recording_tone.as_secs() {
+            0 => String::new(),
+            every => format!(" (a tone every {every} s)"),
+        },
         on(account.bookings)
     ))?;
     let talkers = terms.most_talkers;

@@ -17,7 +17,7 @@ pub(crate) enum Account {
     Add(Box<AccountAdd>),
     /// Make the accounts of a CSV file, all or none
     #[command(
-        after_help = "Example:\n  conclave-bridge account import staff.csv --dry-run\n  conclave-bridge account import staff.csv --out pins.csv\n\nThe first row names the columns: name and email, and if you like department, cost_code, lock, entry, exit,\nhost_leaves, host_grace, consent, recording, quieting, levelling, max_talkers, bookings, max_callers, longest_wait, host_pin, guest_pin.\nA cell means what the option of `account add` means; an empty one is the default. PINs that aren't in the file are\ndrawn. Let a spreadsheet read the columns of PINs as text: as numbers they lose their zeros."
+        after_help = "Example:\n  conclave-bridge account import staff.csv --dry-run\n  conclave-bridge account import staff.csv --out pins.csv\n\nThe first row names the columns: name and email, and if you like department, cost_code, lock, entry, exit,\nhost_leaves, host_grace, consent, recording, recording_tone, quieting, levelling, max_talkers, bookings, max_callers, longest_wait, host_pin, guest_pin.\nA cell means what the option of `account add` means; an empty one is the default. PINs that aren't in the file are\ndrawn. Let a spreadsheet read the columns of PINs as text: as numbers they lose their zeros."
     )]
     Import(AccountImport),
     /// Change an account: only what is given changes
@@ -93,9 +93,12 @@ pub(crate) struct AccountAdd {
     /// Whether each Guest needs a Host's consent to come in
     #[arg(long, value_name = "on|off", default_value = "off")]
     pub(crate) consent: Switch,
-    /// Whether the Host may record (recordings are not there yet)
+    /// Whether the Host may record the conference, with *2
     #[arg(long, value_name = "on|off", default_value = "off")]
     pub(crate) recording: Switch,
+    /// How often a soft tone reminds those who are recorded (10 to 3600) [default: never]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) recording_tone: Option<u64>,
     /// Whether lines that play music or noise are quieted without a Host's `*3`
     #[arg(long, value_name = "on|off", default_value = "off")]
     pub(crate) quieting: Switch,
@@ -153,9 +156,12 @@ pub(crate) struct AccountChange {
     /// Whether each Guest needs a Host's consent to come in
     #[arg(long, value_name = "on|off")]
     pub(crate) consent: Option<Switch>,
-    /// Whether the Host may record (recordings are not there yet)
+    /// Whether the Host may record the conference, with *2
     #[arg(long, value_name = "on|off")]
     pub(crate) recording: Option<Switch>,
+    /// How often a soft tone reminds those who are recorded (10 to 3600, 0 for never)
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) recording_tone: Option<u64>,
     /// Whether lines that play music or noise are quieted without a Host's `*3`
     #[arg(long, value_name = "on|off")]
     pub(crate) quieting: Option<Switch>,

@@ -6,7 +6,7 @@ use conclave_store::Period;
 
 use crate::{cli::Range, output::Failure};
 
-pub(super) fn period(range: &Range) -> Result<Period, Failure> {
+pub(crate) fn period(range: &Range) -> Result<Period, Failure> {
     let parse = |flag: &str, text: &Option<String>| {
         let text = text.as_deref();
         text.map(|text| moment(flag, text, range.tz)).transpose()
@@ -22,7 +22,7 @@ pub(super) fn period(range: &Range) -> Result<Period, Failure> {
 }
 
 /// A time as reports show it.
-pub(super) fn time(at: DateTime<Utc>, zone: Tz) -> String {
+pub(crate) fn time(at: DateTime<Utc>, zone: Tz) -> String {
     let here = zone.from_utc_datetime(&at.naive_utc());
     here.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

@@ -7,7 +7,7 @@ use crate::{
     output::{Failure, csv_row, print},
 };
 
-pub(super) struct Sheet {
+pub(crate) struct Sheet {
     format: Format,
     columns: &'static [&'static str],
     /// Of a table, as wide as the first part needs.
@@ -16,7 +16,7 @@ pub(super) struct Sheet {
 }
 
 impl Sheet {
-    pub(super) fn new(range: &Range, columns: &'static [&'static str]) -> Self {
+    pub(crate) fn new(range: &Range, columns: &'static [&'static str]) -> Self {
         Self {
             format: range.format,
             columns,
@@ -25,7 +25,7 @@ impl Sheet {
         }
     }
 
-    pub(super) fn add(&mut self, rows: impl Iterator<Item = Value>) -> Result<(), Failure> {
+    pub(crate) fn add(&mut self, rows: impl Iterator<Item = Value>) -> Result<(), Failure> {
         match self.format {
             Format::Json => {
                 for row in rows {
@@ -52,7 +52,7 @@ impl Sheet {
     }
 
     /// An empty report has its columns, too.
-    pub(super) fn end(mut self) -> Result<(), Failure> {
+    pub(crate) fn end(mut self) -> Result<(), Failure> {
         match self.format {
             Format::Json => print(if self.begun { "]" } else { "[]" }),
             Format::Csv => self.csv_header(),

@@ -123,7 +123,7 @@ pub(crate) trait Ear {
 }
 
 /// From which sample to which each prompt is heard; what is too short doesn't count.
-fn prompts_in(samples: &[i16]) -> Vec<(usize, usize, Prompt)> {
+pub(crate) fn prompts_in(samples: &[i16]) -> Vec<(usize, usize, Prompt)> {
     let mut runs: Vec<(usize, usize, Prompt)> = Vec::new();
     for at in (0..samples.len().saturating_sub(WINDOW - 1)).step_by(HOP) {
         if let Some(prompt) = tones::prompt_in(&samples[at..at + WINDOW]) {

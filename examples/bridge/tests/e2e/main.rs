@@ -23,6 +23,7 @@ mod mail;
 mod phone;
 mod postgres;
 mod quality;
+mod recording;
 mod refusals;
 mod room;
 mod sipp;
