@@ -15,6 +15,7 @@ use crate::{
     bridge::Bridge,
     ear::{Ear, PATIENCE, prompts_in},
     journey::{enter, first_host, two},
+    phone::Phone,
     tones,
 };
 
@@ -111,9 +112,10 @@ fn a_recording_holds_what_all_could_hear_and_nothing_else() {
             .iter()
             .filter(|track| loudest(track, voice) > -30.0);
         assert_eq!(alone.count(), 1, "{voice} has a file of its own");
+        // What the jitter buffer does to a late packet is heard at other frequencies, too, and far softer than a voice.
         let others = heard[1..]
             .iter()
-            .filter(|track| loudest(track, voice) < -55.0);
+            .filter(|track| loudest(track, voice) < -40.0);
         assert_eq!(others.count(), 2, "{voice} is in no other's file");
     }
     // All files are of one length: to the end of the recording.
@@ -156,7 +158,7 @@ fn listed(bridge: &Bridge, count: usize) -> Vec<serde_json::Value> {
 }
 
 /// Records two seconds of a host who speaks.
-fn record(bridge: &Bridge, host: &mut Ear) {
+fn record(bridge: &Bridge, host: &mut Phone) {
     host.press("*2");
     host.hears(Prompt::RecordingStarted);
     host.speak(true);
