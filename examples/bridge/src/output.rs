@@ -78,6 +78,7 @@ impl From<StoreError> for Failure {
             StoreError::UserSuspended(_) => "; `conclave-bridge user resume` lets them in again",
             StoreError::NoSuchUser(_) => "; `conclave-bridge user list` shows them all",
             StoreError::NoSuchApiToken(_) => "; `conclave-bridge token list` shows them all",
+            StoreError::NoSuchWebhook(_) => "; `conclave-bridge webhook list` shows them all",
             StoreError::NoSuchPerson => "",
             StoreError::Exists(_) | StoreError::OnlySqlite | StoreError::Served { .. } => "",
             _ => return Self::machine(error),

@@ -18,3 +18,4 @@ mod sweep;
 mod tampering;
 mod tokens;
 mod users;
+mod webhooks;
