@@ -2,6 +2,8 @@ use conclave_accounts::{PinError, TitleError};
 use conclave_calendar::PlanError;
 use conclave_store::{SealError, StoreError};
 
+use crate::HookUrlError;
+
 /// Why something can't be done at the desk.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -38,6 +40,9 @@ pub enum DeskError {
     /// Chance can't be this bad: the generator is broken.
     #[error("no PIN could be drawn that is not taken")]
     NoneDrawn,
+    /// That address can't be told of anything.
+    #[error(transparent)]
+    HookUrl(#[from] HookUrlError),
     /// What was kept of a PIN can't be decrypted.
     #[error(transparent)]
     Seal(#[from] SealError),

@@ -38,6 +38,7 @@ mod invitation;
 mod office;
 mod pins;
 mod table;
+mod webhook;
 mod when;
 
 pub use account::{
@@ -50,6 +51,7 @@ pub use invitation::{NotSent, Rendered};
 pub use office::{Desk, KeySource, Rules, dial_in_numbers};
 pub use pins::Draw;
 pub use table::{MOST_BYTES, Table};
+pub use webhook::{HookUrl, HookUrlError, Signed, is_public};
 pub use when::{PlanChange, Replanned};
 
 #[doc = include_str!("../README.md")]

@@ -44,6 +44,8 @@ const AT_A_USER: Pace = Pace {
 };
 /// Browsers that look at something live, at the same time: each holds a connection for as long.
 const LOOKERS: usize = 128;
+/// Programs that listen to what happens, likewise.
+const LISTENERS: usize = 64;
 /// Keys of each kind that are remembered: a few megabytes.
 const REMEMBERED: usize = 20_000;
 
@@ -62,6 +64,7 @@ struct Parts {
     passwords: Passwords,
     watch: Mutex<Watch>,
     lookers: Arc<Semaphore>,
+    listeners: Arc<Semaphore>,
 }
 
 /// The watch on guessing.
@@ -97,6 +100,7 @@ impl Portal {
                 users: Throttle::new(AT_A_USER, REMEMBERED),
             }),
             lookers: Arc::new(Semaphore::new(LOOKERS)),
+            listeners: Arc::new(Semaphore::new(LISTENERS)),
         };
         Ok(Self {
             parts: Arc::new(parts),
@@ -124,6 +128,11 @@ impl Portal {
     /// Places for those who look at something live.
     pub(crate) fn lookers(&self) -> &Arc<Semaphore> {
         &self.parts.lookers
+    }
+
+    /// Places for programs that listen.
+    pub(crate) fn listeners(&self) -> &Arc<Semaphore> {
+        &self.parts.listeners
     }
 
     pub(crate) fn desk(&self) -> &Desk {

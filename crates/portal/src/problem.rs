@@ -46,7 +46,8 @@ impl From<StoreError> for Problem {
             | StoreError::NoSuchBooking(_)
             | StoreError::NoSuchInvitee(_)
             | StoreError::NoSuchUser(_)
-            | StoreError::NoSuchApiToken(_) => return Self::NotFound,
+            | StoreError::NoSuchApiToken(_)
+            | StoreError::NoSuchWebhook(_) => return Self::NotFound,
             StoreError::NoBookings(_)
             | StoreError::Cancelled(_)
             | StoreError::Over(_)
@@ -79,6 +80,7 @@ impl From<DeskError> for Problem {
             | DeskError::InvitedTwice(_)
             | DeskError::NoTable(_)
             | DeskError::BroughtTaken
+            | DeskError::HookUrl(_)
             | DeskError::NoPinIsLongEnough => Self::Refused(sentence(&error.to_string())),
             _ => {
                 tracing::error!(%error, "a PIN can't be drawn or read");

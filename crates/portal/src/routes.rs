@@ -84,6 +84,8 @@ const HELPERS: &[UserRole] = &[UserRole::Service, UserRole::Administrator];
 const CHANGERS: &[UserRole] = &[UserRole::Host, UserRole::Service, UserRole::Administrator];
 /// Whoever books sees the Host PIN, this once: so nobody does for somebody else but who runs the bridge.
 const BOOKERS: &[UserRole] = &[UserRole::Host, UserRole::Administrator];
+/// Whose webhooks are told something: an administrator's of all accounts, a Host's of their own.
+const HOOKED: &[UserRole] = &[UserRole::Host, UserRole::Administrator];
 const READERS: &[UserRole] = &[UserRole::Administrator, UserRole::Auditor];
 
 const SIGNED_IN: Access = Access::Roles(&UserRole::ALL);
@@ -200,6 +202,11 @@ entrances! {
     post "/api/v1/bookings/{id}/invitees" token(Scope::BookingsWrite, CHANGERS), None, api::invite, "invites one more person by name";
     delete "/api/v1/bookings/{id}/invitees/{invitee}" token(Scope::BookingsWrite, CHANGERS), None, api::withdraw, "takes one invitation back";
     get "/api/v1/bookings/{id}/invitation" token(Scope::BookingsRead, BOOKERS), None, api::invitation, "an invitation to pass on, with its PIN";
+    get "/api/v1/live" token(Scope::LiveRead, &UserRole::ALL), None, api::list_live, "conferences that go on: a Host's own; everybody's for the others";
+    get "/api/v1/live/{id}" token(Scope::LiveRead, &UserRole::ALL), None, api::one_live, "who is in a conference now";
+    get "/api/v1/live/{id}/events" token(Scope::LiveRead, &UserRole::ALL), None, api::events_of_one, "what happens in a conference, as it happens";
+    post "/api/v1/live/{id}/orders" token(Scope::LiveAct, CHANGERS), None, api::order, "mutes, lets in, locks, disconnects, ends";
+    get "/api/v1/events" token(Scope::LiveRead, &UserRole::ALL), None, api::events_of_all, "what happens in all conferences that one may see";
     get "/api/v1/conferences" token(Scope::ConferencesRead, &UserRole::ALL), None, api::list_conferences, "conferences of a period";
     get "/api/v1/conferences/{id}" token(Scope::ConferencesRead, &UserRole::ALL), None, api::one_conference, "who was in a conference and what happened";
     get "/api/v1/reports/usage" token(Scope::ReportsRead, READERS), None, api::usage, "usage by account in a period";
@@ -208,6 +215,21 @@ entrances! {
     post "/api/v1/users" token(Scope::UsersWrite, &[UserRole::Administrator]), None, api::make_user, "makes a user";
     patch "/api/v1/users/{id}" token(Scope::UsersWrite, &[UserRole::Administrator]), None, api::change_user, "gives a user another role, suspends, resumes";
     post "/api/v1/users/{id}/link" token(Scope::UsersWrite, &[UserRole::Administrator]), None, api::offer_link, "a link by which a user sets a password, once";
+    post "/api/v1/users/{id}/sign-out" token(Scope::UsersWrite, &[UserRole::Administrator]), None, api::sign_out, "ends a user's sessions";
+    post "/api/v1/accounts/further" token(Scope::AccountsWrite, &[UserRole::Host]), None, api::further, "a further account for a Host who has one";
+    post "/api/v1/accounts/import" token(Scope::AccountsWrite, &[UserRole::Administrator]), None, api::import, "makes the accounts of a table, all or none";
+    get "/api/v1/reports/hints" token(Scope::ReportsRead, READERS), None, api::hints, "Host PINs that look shared";
+    get "/api/v1/policies" token(Scope::PoliciesRead, READERS), None, api::policies, "what guards the PINs, and the odds of guessing one";
+    delete "/api/v1/policies/consent" token(Scope::PoliciesWrite, &[UserRole::Administrator]), None, api::end_consent, "ends consent after an alarm";
+    get "/api/v1/tokens" token(Scope::TokensRead, &UserRole::ALL), None, api::list_tokens, "the user's own API tokens; all for an administrator";
+    post "/api/v1/tokens" token(Scope::TokensWrite, &UserRole::ALL), None, api::make_token, "makes an API token that may do no more, shown this once";
+    delete "/api/v1/tokens/{id}" token(Scope::TokensWrite, &UserRole::ALL), None, api::revoke_token, "revokes an API token; another's only for an administrator";
+    get "/api/v1/webhooks" token(Scope::WebhooksRead, HOOKED), None, api::list_webhooks, "addresses that are told of what happens: a Host's own; everybody's for an administrator";
+    post "/api/v1/webhooks" token(Scope::WebhooksWrite, HOOKED), None, api::make_webhook, "has an address told of what happens, and shows once what signs it";
+    get "/api/v1/webhooks/{id}" token(Scope::WebhooksRead, HOOKED), None, api::one_webhook, "a webhook";
+    patch "/api/v1/webhooks/{id}" token(Scope::WebhooksWrite, HOOKED), None, api::change_webhook, "tells a webhook of other events, switches it off and on";
+    delete "/api/v1/webhooks/{id}" token(Scope::WebhooksWrite, HOOKED), None, api::remove_webhook, "tells an address nothing any more";
+    get "/api/v1/webhooks/{id}/deliveries" token(Scope::WebhooksRead, HOOKED), None, api::list_deliveries, "what a webhook was told and is to be told, the newest first";
 }
 
 pub(crate) fn router(portal: Portal) -> Router {

@@ -11,8 +11,9 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use conclave_accounts::AccountId;
+use conclave_store::{ApiTokenId, Scope, Store, TokenHash, User};
 use hyper::body::Frame;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::sleep;
 
 use crate::guard::Visitor;
@@ -34,6 +35,40 @@ const PULSE: Duration = Duration::from_secs(15);
 /// A place among those who look at something.
 pub(crate) struct Events(OwnedSemaphorePermit);
 
+/// Who looks.
+pub(crate) enum Looker {
+    /// Somebody who is signed in.
+    Browser(Visitor),
+    /// A program.
+    Program(ProgramLooker),
+}
+
+/// What a program must still be, to look on.
+pub(crate) struct ProgramLooker {
+    pub(crate) id: ApiTokenId,
+    pub(crate) token: TokenHash,
+    pub(crate) user: User,
+    pub(crate) scope: Scope,
+}
+
+impl Looker {
+    /// Whether they have the right to it still; a database that doesn't answer is no right.
+    async fn may_look(&self, portal: &Portal) -> bool {
+        match self {
+            Self::Browser(visitor) => {
+                let session = portal.session(&visitor.token).await;
+                matches!(session, Ok(Some(session)) if visitor.user.as_ref() == Some(&session.user))
+            }
+            Self::Program(program) => {
+                let now = portal.now();
+                let found = portal.store().api_token(&program.token, now).await;
+                matches!(found, Ok(Some(found)) if found.id == program.id
+                    && found.user == program.user && found.scopes.contains(&program.scope))
+            }
+        }
+    }
+}
+
 /// Where a page's changes go. What isn't new isn't sent.
 #[derive(Clone)]
 pub(crate) struct Pushed {
@@ -44,15 +79,24 @@ pub(crate) struct Pushed {
 impl Events {
     /// Fails where as many look already as the portal bears; the page works without.
     pub(crate) fn open(portal: &Portal) -> Result<Self, Problem> {
-        let place = Arc::clone(portal.lookers()).try_acquire_owned();
+        Self::among(portal.lookers())
+    }
+
+    /// The same for a program; programs take no browser's place.
+    pub(crate) fn open_for_program(portal: &Portal) -> Result<Self, Problem> {
+        Self::among(portal.listeners())
+    }
+
+    fn among(places: &Arc<Semaphore>) -> Result<Self, Problem> {
+        let place = Arc::clone(places).try_acquire_owned();
         place.map(Self).map_err(|_| Problem::Unavailable)
     }
 
-    /// The answer: `push` runs until it ends, the browser goes, or its user may not look any more.
+    /// The answer: `push` runs until it ends, whoever looks goes, or may not look any more.
     pub(crate) fn run<F>(
         self,
         portal: Portal,
-        visitor: Visitor,
+        looker: Looker,
         push: impl FnOnce(Pushed) -> F + Send + 'static,
     ) -> Response
     where
@@ -69,7 +113,7 @@ impl Events {
                 _ = begin(&to, push(pushed)) => {}
                 () = sleep(LASTS) => {}
                 () = to.closed() => {}
-                () = watch_over(&portal, &visitor, &to) => {}
+                () = watch_over(&portal, &looker, &to) => {}
             }
         });
         let kind = HeaderValue::from_static("text/event-stream");
@@ -92,16 +136,11 @@ async fn begin(to: &mpsc::Sender<Bytes>, push: impl Future<Output = Option<()>>)
     push.await
 }
 
-/// Ends when the session does.
-async fn watch_over(portal: &Portal, visitor: &Visitor, to: &mpsc::Sender<Bytes>) {
+/// Ends when the right to look does.
+async fn watch_over(portal: &Portal, looker: &Looker, to: &mpsc::Sender<Bytes>) {
     loop {
         sleep(PULSE).await;
-        match portal.session(&visitor.token).await {
-            Ok(Some(session)) if visitor.user.as_ref() == Some(&session.user) => {}
-            // Whoever has no right to it any more; a database that doesn't answer is no right.
-            Ok(_) | Err(_) => return,
-        }
-        if to.send(Bytes::from_static(b":\n\n")).await.is_err() {
+        if !looker.may_look(portal).await || to.send(Bytes::from_static(b":\n\n")).await.is_err() {
             return;
         }
     }
@@ -131,6 +170,11 @@ impl Pushed {
             self.send("speaking", &speaking).await?;
         }
         Some(())
+    }
+
+    /// An event of that name, whether or not it is new.
+    pub(crate) async fn event(&self, name: &str, data: &str) -> Option<()> {
+        self.send(name, data).await
     }
 
     /// The conference is over; its record is with its account.

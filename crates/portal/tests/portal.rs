@@ -40,6 +40,10 @@ use tower::ServiceExt;
 mod api;
 #[path = "portal/desk.rs"]
 mod desk;
+#[path = "portal/live.rs"]
+mod live;
+#[path = "portal/programs.rs"]
+mod programs;
 
 const PASSWORD: &str = "four odd words here";
 
@@ -66,6 +70,8 @@ struct Bridge {
     now: Snapshot,
     /// Kept up to date, where a test wants that; else whoever looks sees it once.
     shown: Option<watch::Sender<Arc<Snapshot>>>,
+    /// The list, for as long as that is so.
+    listed: watch::Sender<Arc<[Summary]>>,
     orders: Vec<Order>,
     refuses: Option<Refusal>,
 }
@@ -131,6 +137,7 @@ impl Bridge {
                 callers,
             },
             shown: None,
+            listed: watch::Sender::new(Arc::default()),
             orders: Vec::new(),
             refuses: None,
         }
@@ -140,7 +147,14 @@ impl Bridge {
         match wish {
             Wish::List { answer } => {
                 let list = Arc::from([self.now.summary.clone()]);
-                answer.send(watch::channel(list).1).unwrap();
+                let looks = match &self.shown {
+                    Some(_) => {
+                        self.listed.send_replace(list);
+                        self.listed.subscribe()
+                    }
+                    None => watch::channel(list).1,
+                };
+                answer.send(looks).unwrap();
             }
             Wish::Watch { conference, answer } => {
                 let looks = || match &self.shown {

@@ -12,7 +12,7 @@ pub struct Act {
     /// When.
     pub at: DateTime<Utc>,
     /// What is made by it is made at most once: a second time is [`Repeated`](crate::StoreError::Repeated). For
-    /// accounts, bookings and users.
+    /// accounts, bookings, users, tokens and webhooks.
     pub once: Option<Once>,
 }
 

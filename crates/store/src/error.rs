@@ -5,7 +5,7 @@ use sqlx::error::DatabaseError;
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgDatabaseError;
 
-use crate::{ApiTokenId, Broken, HeadError, OtherKeys, UserId};
+use crate::{ApiTokenId, Broken, HeadError, OtherKeys, UserId, WebhookId};
 
 /// Why the store can't do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +58,9 @@ pub enum StoreError {
     /// There is no such token of a program.
     #[error("there is no {0}")]
     NoSuchApiToken(ApiTokenId),
+    /// There is no such webhook.
+    #[error("there is no {0}")]
+    NoSuchWebhook(WebhookId),
     /// That was done already, under the same key; what was made by it is kept.
     #[error("that was done already")]
     Repeated,
@@ -160,6 +163,7 @@ impl StoreError {
             | Self::NoSuchApiToken(_)
             | Self::NoSuchRecording(_)
             | Self::Repeated => true,
+            Self::NoSuchWebhook(_) => true,
             Self::NoSuchPerson | Self::OtherKeys(_) | Self::Broken(_) => true,
             Self::Head(_) => false,
             Self::Served { .. } | Self::NameServed { .. } | Self::Url(_) => true,

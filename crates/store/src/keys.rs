@@ -16,8 +16,9 @@ use zeroize::Zeroizing;
 pub use error::{KeysError, OtherKeys};
 pub use file::KeysFile;
 
+use crate::WebhookSecret;
 use crate::audit::AuditKey;
-use crate::seal::{self, SealError, SealedPin};
+use crate::seal::{self, SealError, SealedPin, SealedSecret};
 use crate::secret::Secret;
 
 /// Purpose of the HMAC by which a key is recognised. PINs are digits, so it is nobody's lookup.
@@ -92,6 +93,26 @@ impl Keys {
     /// Decrypts a Guest PIN that was kept beside `lookup`.
     pub fn open(&self, sealed: &SealedPin, lookup: &PinLookup) -> Result<Pin, SealError> {
         seal::open(&self.seal, sealed, lookup)
+    }
+
+    /// Encrypts what signs a webhook. It opens only beside the same text: whose webhook it is, and its address.
+    /// The nonce is 24 bytes of randomness, drawn for this one call.
+    pub fn seal_secret(
+        &self,
+        secret: &WebhookSecret,
+        beside: &str,
+        nonce: [u8; 24],
+    ) -> SealedSecret {
+        seal::seal_secret(&self.seal, secret, beside, nonce)
+    }
+
+    /// Decrypts what signs a webhook, that was kept beside this text.
+    pub fn open_secret(
+        &self,
+        sealed: &SealedSecret,
+        beside: &str,
+    ) -> Result<WebhookSecret, SealError> {
+        seal::open_secret(&self.seal, sealed, beside)
     }
 
     /// The key that chains the audit log.

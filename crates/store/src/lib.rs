@@ -58,6 +58,7 @@ mod store;
 mod subject;
 mod token;
 mod user;
+mod webhook;
 
 pub use account::{AccountChange, Find, NewAccount, PinCount, StoredPin};
 pub use act::{Act, Page};
@@ -80,13 +81,17 @@ pub use recording::RecordingRow;
 pub use report::{
     AuditPage, AuditRow, Hint, Keep, KnownNumber, Person, ReportFilter, Swept, UsageRow,
 };
-pub use seal::{SealError, SealedPin};
+pub use seal::{SealError, SealedPin, SealedSecret};
 pub use sql::{Auditor, Postgres, Restored, SqlStore};
 pub use store::{Books, Found, KNOWN_FOR, PIN_REST, Store, Totals};
 pub use subject::{Commitment, Subject, SubjectKind};
 pub use token::{ApiToken, ApiTokenId, Done, NewApiToken, NoScope, ONCE_LASTS, Once, Scope};
 pub use user::{
     NewSession, PasswordHash, Session, Token, TokenHash, User, UserEmail, UserId, UserRole,
+};
+pub use webhook::{
+    Delivery, DeliveryRow, FAILS_FOR, HookEvent, LISTED_FOR, NewWebhook, NoHookEvent, TOLD_FOR,
+    Webhook, WebhookId, WebhookSecret,
 };
 
 #[doc = include_str!("../README.md")]

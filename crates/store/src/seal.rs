@@ -1,4 +1,4 @@
-//! Guest PINs as the database keeps them for invitations: encrypted.
+//! Guest PINs as the database keeps them for invitations, and what signs webhooks: encrypted.
 
 use std::fmt;
 
@@ -7,6 +7,7 @@ use chacha20poly1305::{KeyInit, Tag, XChaCha20Poly1305, XNonce};
 use conclave_accounts::{LONGEST_PIN, Pin, PinLookup};
 use zeroize::Zeroizing;
 
+use crate::WebhookSecret;
 use crate::secret::Secret;
 
 const PURPOSE: &[u8; 18] = b"conclave guest pin";
@@ -19,15 +20,46 @@ const TAG: usize = 16;
 #[derive(Clone, PartialEq, Eq)]
 pub struct SealedPin([u8; Self::LENGTH]);
 
-/// Why an encrypted PIN can't be read.
+const PURPOSE_OF_SECRETS: &[u8] = b"conclave webhook";
+const SECRET: usize = 32;
+
+/// What signs a webhook, encrypted and authenticated: nonce (24 bytes), secret (32), tag (16).
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealedSecret([u8; Self::LENGTH]);
+
+impl SealedSecret {
+    /// How many bytes it has.
+    pub const LENGTH: usize = NONCE + SECRET + TAG;
+
+    /// From the bytes that a store kept.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, SealError> {
+        let sized = bytes
+            .try_into()
+            .map_err(|_| SealError::Length(bytes.len()))?;
+        Ok(Self(sized))
+    }
+
+    /// The bytes that a store keeps.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SealedSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealedSecret(**********)")
+    }
+}
+
+/// Why what is encrypted can't be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
     /// It can't be one.
-    #[error("an encrypted PIN has {expected} bytes, this one has {0}", expected = SealedPin::LENGTH)]
+    #[error("{0} bytes can't be an encrypted PIN or secret")]
     Length(usize),
     /// The authentication fails.
     #[error(
-        "an encrypted PIN doesn't open: it was changed, belongs to another row, or was made with another key"
+        "an encrypted PIN or secret doesn't open: it was changed, belongs to another row, or was made with another key"
     )]
     Forged,
 }
@@ -88,6 +120,43 @@ pub(crate) fn open(key: &Secret, sealed: &SealedPin, lookup: &PinLookup) -> Resu
     Pin::parse(digits).map_err(|_| SealError::Forged)
 }
 
+/// `beside`: what the secret is bound to, and without which it doesn't open.
+pub(crate) fn seal_secret(
+    key: &Secret,
+    secret: &WebhookSecret,
+    beside: &str,
+    nonce: [u8; NONCE],
+) -> SealedSecret {
+    let mut text = Zeroizing::new(*secret.bytes());
+    let beside = [PURPOSE_OF_SECRETS, beside.as_bytes()].concat();
+    let tag = cipher(key)
+        .encrypt_inout_detached(&XNonce::from(nonce), &beside, text.as_mut_slice().into())
+        .expect("32 bytes are not too many");
+    let mut sealed = [0; SealedSecret::LENGTH];
+    sealed[..NONCE].copy_from_slice(&nonce);
+    sealed[NONCE..NONCE + SECRET].copy_from_slice(&*text);
+    sealed[NONCE + SECRET..].copy_from_slice(&tag);
+    SealedSecret(sealed)
+}
+
+pub(crate) fn open_secret(
+    key: &Secret,
+    sealed: &SealedSecret,
+    beside: &str,
+) -> Result<WebhookSecret, SealError> {
+    let (nonce, rest) = sealed.0.split_at(NONCE);
+    let (text, tag) = rest.split_at(SECRET);
+    let nonce = XNonce::try_from(nonce).map_err(|_| SealError::Forged)?;
+    let tag = Tag::try_from(tag).map_err(|_| SealError::Forged)?;
+    let mut plain = Zeroizing::new([0; SECRET]);
+    plain.copy_from_slice(text);
+    let beside = [PURPOSE_OF_SECRETS, beside.as_bytes()].concat();
+    cipher(key)
+        .decrypt_inout_detached(&nonce, &beside, plain.as_mut_slice().into(), &tag)
+        .map_err(|_| SealError::Forged)?;
+    Ok(WebhookSecret::from_bytes(*plain))
+}
+
 fn cipher(key: &Secret) -> XChaCha20Poly1305 {
     XChaCha20Poly1305::new(key.expose().into())
 }
@@ -120,6 +189,28 @@ mod tests {
             assert!(!format!("{sealed:?}").contains(digits));
         }
         assert_eq!(SealedPin::from_bytes(&[0; 55]), Err(SealError::Length(55)));
+    }
+
+    #[test]
+    fn a_secret_opens_beside_its_address_alone() {
+        let key = Secret::new([7; 32]);
+        let secret = WebhookSecret::from_bytes([9; 32]);
+        let sealed = seal_secret(&key, &secret, "https://example.org/", [3; 24]);
+        let kept = SealedSecret::from_bytes(sealed.as_bytes()).unwrap();
+        let opened = open_secret(&key, &kept, "https://example.org/").unwrap();
+        assert_eq!(opened.bytes(), secret.bytes());
+        let forged = |key: u8, sealed: &SealedSecret, beside: &str| {
+            let opened = open_secret(&Secret::new([key; 32]), sealed, beside);
+            assert_eq!(opened.err(), Some(SealError::Forged));
+        };
+        forged(8, &kept, "https://example.org/");
+        forged(7, &kept, "https://example.com/");
+        for bit in 0..SealedSecret::LENGTH * 8 {
+            let mut changed = kept.clone();
+            changed.0[bit / 8] ^= 1 << (bit % 8);
+            forged(7, &changed, "https://example.org/");
+        }
+        assert!(SealedSecret::from_bytes(&[0; 56]).is_err());
     }
 
     #[test]

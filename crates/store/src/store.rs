@@ -11,10 +11,11 @@ use conclave_accounts::{
 use crate::error::Result;
 use crate::{
     AccountChange, Act, ApiToken, ApiTokenId, AuditPage, AuditRow, BookingChange, BookingFilter,
-    CallRow, ConferenceRow, Done, Entry, EventRow, Find, Hint, Keep, Letter, LetterProblem,
-    NewAccount, NewApiToken, NewBooking, NewInvitee, NewSession, Once, Page, PasswordHash, Period,
-    Person, PinCount, RecordingRow, ReportFilter, RunId, SealedGuestPin, Session, StoredPin, Swept,
-    TokenHash, UsageRow, User, UserEmail, UserId, UserRole, Verified,
+    CallRow, ConferenceRow, Delivery, DeliveryRow, Done, Entry, EventRow, Find, Hint, HookEvent,
+    Keep, Letter, LetterProblem, NewAccount, NewApiToken, NewBooking, NewInvitee, NewSession,
+    NewWebhook, Once, Page, PasswordHash, Period, Person, PinCount, RecordingRow, ReportFilter,
+    RunId, SealedGuestPin, Session, StoredPin, Swept, TokenHash, UsageRow, User, UserEmail, UserId,
+    UserRole, Verified, Webhook, WebhookId,
 };
 
 /// A PIN that was taken out of use is not given again for so long.
@@ -464,6 +465,82 @@ pub trait Store: Books {
 
     /// What was made under a key, for [`ONCE_LASTS`](crate::ONCE_LASTS).
     fn done(&self, once: &Once) -> impl Future<Output = Result<Option<Done>>> + Send;
+
+    // Webhooks.
+
+    /// Makes a webhook. From now on what happens is put into its outbox, in the transaction that writes it down.
+    fn add_webhook(
+        &self,
+        new: &NewWebhook,
+        act: &Act,
+    ) -> impl Future<Output = Result<Webhook>> + Send;
+
+    /// The webhooks, of one user or of all, by their ids.
+    fn webhooks(
+        &self,
+        of: Option<UserId>,
+        page: Page,
+    ) -> impl Future<Output = Result<Vec<Webhook>>> + Send;
+
+    /// Tells a webhook of other events, or switches it off or on. What is due when it is switched off is given up.
+    fn change_webhook(
+        &self,
+        id: WebhookId,
+        events: Option<&[HookEvent]>,
+        enabled: Option<bool>,
+        act: &Act,
+    ) -> impl Future<Output = Result<Webhook>> + Send;
+
+    /// A webhook is told nothing any more, and forgotten with its outbox.
+    fn remove_webhook(&self, id: WebhookId, act: &Act) -> impl Future<Output = Result<()>> + Send;
+
+    /// The webhooks that have something due, at most `limit`.
+    fn due_webhooks(
+        &self,
+        limit: u32,
+        now: DateTime<Utc>,
+    ) -> impl Future<Output = Result<Vec<WebhookId>>> + Send;
+
+    /// What a webhook is to be told now, at most `limit` events; each is this bridge's for `lease` from now on.
+    fn due_deliveries(
+        &self,
+        webhook: WebhookId,
+        limit: u32,
+        lease: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> impl Future<Output = Result<Vec<Delivery>>> + Send;
+
+    /// It was taken.
+    fn delivered(
+        &self,
+        delivery: &Delivery,
+        now: DateTime<Utc>,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// It was not taken: it is tried again at `again`, or given up where there is no such moment. Says since when the webhook has
+    /// taken nothing.
+    fn not_delivered(
+        &self,
+        delivery: &Delivery,
+        why: &str,
+        again: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> impl Future<Output = Result<Option<DateTime<Utc>>>> + Send;
+
+    /// Switches a webhook off that takes nothing any more; the audit log says why.
+    fn disable_webhook(
+        &self,
+        id: WebhookId,
+        why: &str,
+        now: DateTime<Utc>,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// What a webhook was told or is to be told, the newest first: [`Page::after`] is the last of the part before.
+    fn deliveries(
+        &self,
+        webhook: WebhookId,
+        page: Page,
+    ) -> impl Future<Output = Result<Vec<DeliveryRow>>> + Send;
 
     // The audit log.
 

@@ -34,25 +34,49 @@ pub enum Scope {
     BookingsWrite,
     /// See who was in a conference and what happened.
     ConferencesRead,
+    /// See who is in a conference now, and what happens.
+    LiveRead,
+    /// Mute, let in, lock, disconnect, end.
+    LiveAct,
     /// See usage, and the audit log.
     ReportsRead,
     /// See the users of the portal.
     UsersRead,
     /// Make users, give them roles, shut them out.
     UsersWrite,
+    /// See tokens of programs.
+    TokensRead,
+    /// Make tokens that may do no more, and revoke them.
+    TokensWrite,
+    /// See what guards the PINs, and the odds of guessing one.
+    PoliciesRead,
+    /// End consent after an alarm.
+    PoliciesWrite,
+    /// See webhooks, and what they were told.
+    WebhooksRead,
+    /// Have addresses told of what happens.
+    WebhooksWrite,
 }
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 16] = [
         Self::AccountsRead,
         Self::AccountsWrite,
         Self::BookingsRead,
         Self::BookingsWrite,
         Self::ConferencesRead,
+        Self::LiveRead,
+        Self::LiveAct,
         Self::ReportsRead,
         Self::UsersRead,
         Self::UsersWrite,
+        Self::TokensRead,
+        Self::TokensWrite,
+        Self::PoliciesRead,
+        Self::PoliciesWrite,
+        Self::WebhooksRead,
+        Self::WebhooksWrite,
     ];
 
     /// As it is written: `accounts:read`.
@@ -63,9 +87,17 @@ impl Scope {
             Self::BookingsRead => "bookings:read",
             Self::BookingsWrite => "bookings:write",
             Self::ConferencesRead => "conferences:read",
+            Self::LiveRead => "live:read",
+            Self::LiveAct => "live:act",
             Self::ReportsRead => "reports:read",
             Self::UsersRead => "users:read",
             Self::UsersWrite => "users:write",
+            Self::TokensRead => "tokens:read",
+            Self::TokensWrite => "tokens:write",
+            Self::PoliciesRead => "policies:read",
+            Self::PoliciesWrite => "policies:write",
+            Self::WebhooksRead => "webhooks:read",
+            Self::WebhooksWrite => "webhooks:write",
         }
     }
 }

@@ -7,6 +7,7 @@ mod report;
 mod token;
 mod upkeep;
 mod user;
+mod webhook;
 
 use std::{net::SocketAddr, ops::RangeInclusive, path::PathBuf};
 
@@ -29,6 +30,7 @@ pub(crate) use upkeep::{
     Alarm, Backup, Keys, KeysRetire, Person, PersonErase, PersonExport, Restore,
 };
 pub(crate) use user::{There, User, UserAdd, UserLink, UserList, UserRoleChange, UserWhich};
+pub(crate) use webhook::{Webhook, WebhookAdd, WebhookDeliveries, WebhookList, WebhookWhich};
 
 /// A conference bridge for telephones: guests hear music until a host dials in, `*7` locks the room,
 /// `*8` calls the roll, `##` ends it for all.
@@ -62,6 +64,9 @@ pub(crate) enum Command {
     /// Users of the web portal
     #[command(subcommand)]
     User(User),
+    /// Addresses that are told of what happens
+    #[command(subcommand)]
+    Webhook(Webhook),
     /// What happened: conferences, calls, usage, shared PINs, the audit log
     #[command(subcommand)]
     Report(Report),

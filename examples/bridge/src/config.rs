@@ -11,6 +11,7 @@ use std::{
 use conclave_accounts::{Doors, LONGEST_PIN, PinPolicy, SHORTEST_PIN};
 use conclave_media::{OpusSettings, OpusWishes};
 use conclave_portal::Site;
+use conclave_sip::IpNetwork;
 use serde::Deserialize;
 
 /// The defaults as a file with comments: what `config print-default` prints.
@@ -35,6 +36,7 @@ pub(crate) struct Config {
     pub(crate) database: Database,
     pub(crate) keep: Keep,
     pub(crate) mail: Option<Mail>,
+    pub(crate) webhooks: Webhooks,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -247,6 +249,24 @@ pub(crate) struct Keep {
     pub(crate) recordings_days: u32,
 }
 
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Webhooks {
+    /// Networks that aren't the Internet's and may be told all the same, such as `10.1.0.0/16`.
+    pub(crate) networks: Vec<String>,
+}
+
+impl Webhooks {
+    pub(crate) fn networks(&self) -> Result<Vec<IpNetwork>, String> {
+        let read = |network: &String| {
+            network
+                .parse()
+                .map_err(|error| format!("'{network}': {error}"))
+        };
+        self.networks.iter().map(read).collect()
+    }
+}
+
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Mail {
@@ -337,6 +357,7 @@ impl Default for Config {
             database: Database::default(),
             keep: Keep::default(),
             mail: None,
+            webhooks: Webhooks::default(),
         }
     }
 }
@@ -676,6 +697,9 @@ impl Config {
         }
         if let Some(mail) = &self.mail {
             crate::mail::check(mail).map_err(|(key, problem)| (key.to_owned(), problem))?;
+        }
+        if let Err(error) = self.webhooks.networks() {
+            return wrong("webhooks.networks", error);
         }
         if self.limits.drain_seconds > 86_400 {
             return wrong("limits.drain-seconds", "at most a day (86400)".into());

@@ -26,6 +26,7 @@ mod serve;
 mod shell;
 mod token;
 mod user;
+mod webhook;
 
 use std::{io::IsTerminal, process::ExitCode};
 
@@ -60,6 +61,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Booking(command) => booking::run(command).await,
         Command::Token(command) => token::run(command).await,
         Command::User(command) => user::run(command).await,
+        Command::Webhook(command) => webhook::run(command).await,
         Command::Report(command) => report::run(command).await,
         Command::Recording(command) => recording::run(command).await,
         Command::Config(ConfigCommand::PrintDefault) => print(config::DEFAULT.trim_end()),

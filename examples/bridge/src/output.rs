@@ -79,6 +79,7 @@ impl From<StoreError> for Failure {
             StoreError::NoSuchUser(_) => "; `conclave-bridge user list` shows them all",
             StoreError::NoSuchApiToken(_) => "; `conclave-bridge token list` shows them all",
             StoreError::NoSuchRecording(_) => "; `conclave-bridge recording list` shows them all",
+            StoreError::NoSuchWebhook(_) => "; `conclave-bridge webhook list` shows them all",
             StoreError::NoSuchPerson => "",
             StoreError::Exists(_) | StoreError::OnlySqlite | StoreError::Served { .. } => "",
             _ => return Self::machine(error),

@@ -33,6 +33,7 @@ use crate::{
     prompts,
     recording::{Recordings, Shelf},
     shell::{Parts, Shell, prompt_clip},
+    webhook::Teller,
 };
 
 /// Facts that wait for the shell before their senders have to.
@@ -96,6 +97,9 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
         shelf.clone(),
         clock.clone(),
     ));
+    let networks = config.webhooks.networks().map_err(Failure::usage)?;
+    let teller = Teller::new(Arc::clone(&desk), networks, clock.clone());
+    beside.spawn(teller.run());
     if let Some(mail) = config.mail.clone() {
         let postman = Postman {
             desk: Arc::clone(&desk),

@@ -13,6 +13,7 @@ use super::shapes::{
     Account, AccountWish, DrawnPin, NewAccount, Person, PinWish, State as Becomes, TermsWish,
 };
 use super::{Call, List, Numbered, again, created, made_before};
+use crate::pages::account_forms::as_the_first;
 use crate::portal::{Portal, is_own, sees_all, sees_pins};
 
 pub(crate) async fn list_accounts(
@@ -38,7 +39,16 @@ pub(crate) async fn one_account(
     Path(which): Path<Numbered>,
 ) -> Result<Response, ApiProblem> {
     let account = portal.account(&call.user, AccountId(which.get()?)).await?;
-    Ok(Json(Account::of(&account)).into_response())
+    let open = account.state != AccountState::Closed;
+    let guest_pin = match open && sees_pins(&call.user, &account) {
+        true => portal.desk().guest_pin(account.id).await?,
+        false => None,
+    };
+    Ok(Json(Account {
+        guest_pin: guest_pin.map(|pin| pin.expose().to_owned()),
+        ..Account::of(&account)
+    })
+    .into_response())
 }
 
 pub(crate) async fn make_account(
@@ -52,9 +62,22 @@ pub(crate) async fn make_account(
         bookings: new.bookings.unwrap_or(true),
         ..Wanted::new(owner(&new.owner)?, terms(&new.terms, &Terms::default())?)
     };
+    open(&portal, &call, wanted).await
+}
+
+/// A further account for a Host who has one.
+pub(crate) async fn further(
+    State(portal): State<Portal>,
+    Extension(call): Extension<Call>,
+) -> Result<Response, ApiProblem> {
+    let wanted = as_the_first(&portal, &call.user).await?;
+    open(&portal, &call, wanted).await
+}
+
+async fn open(portal: &Portal, call: &Call, wanted: Wanted) -> Result<Response, ApiProblem> {
     match portal
         .desk()
-        .open_account(wanted, &call.act_once(&portal))
+        .open_account(wanted, &call.act_once(portal))
         .await
     {
         Ok((account, pins)) => {
@@ -68,7 +91,7 @@ pub(crate) async fn make_account(
             Ok(created(format!("/api/v1/accounts/{}", shape.id), shape))
         }
         Err(DeskError::Store(StoreError::Repeated)) => {
-            let id = AccountId(made_before(&portal, &call).await?);
+            let id = AccountId(made_before(portal, call).await?);
             let account = portal.account(&call.user, id).await?;
             Ok(again(Account::of(&account)))
         }

@@ -12,19 +12,26 @@ use utoipa::openapi::path::{
     Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn,
 };
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::{
+    ArrayBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type,
+};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     ContentBuilder, HttpMethod, OpenApi as Document, PathItem, Ref, RefOr, Required,
     Response as Answer, ResponseBuilder,
 };
 
+use super::live::{
+    Happening, LiveCaller, LiveConference, LiveDeed, LiveDetails, LiveEvent, LiveFloor, LiveMute,
+    LiveOrder, LivePlace, LiveQuality, LiveReception, LiveStage,
+};
 use super::problem::{ApiProblem, FieldProblem};
 use super::shapes::{
     Account, AccountWish, Announce, AuditEntry, Booking, BookingState, BookingWish, Conference,
-    ConferenceDetails, DrawnPin, Event, HostGone, Invitation, Invitee, Link, NewAccount,
-    NewBooking, NewUser, Participant, Person, PinRole, PinWish, State, Terms, TermsWish, Usage,
-    User, UserRole, UserWish,
+    ConferenceDetails, Delivery, DrawnPin, Event, Hint, HookEvent, HostGone, Import, Imported,
+    Invitation, Invitee, Link, NewAccount, NewBooking, NewToken, NewUser, NewWebhook, Participant,
+    Person, PinRole, PinWish, Policies, State, Terms, TermsWish, Token, Usage, User, UserRole,
+    UserWish, Webhook, WebhookWish,
 };
 use crate::guard::Visitor;
 use crate::look::{self, Frame};
@@ -37,7 +44,7 @@ pub(crate) const BASE: &str = "/api/v1/";
 #[openapi(
     info(
         title = "Conclave",
-        description = "Accounts, bookings, conferences, reports and users of a conference bridge. A token acts in the name of its user, narrowed by its scopes. Lists are read part by part: `next` of one is `cursor` of the following. A creation with an Idempotency-Key is done once within a day: the same request again is told what was made, without the PINs that are shown once."
+        description = "Accounts, bookings, conferences as they go on and as they were, reports and users of a conference bridge. A token acts in the name of its user, narrowed by its scopes. Lists are read part by part: `next` of one is `cursor` of the following. A creation with an Idempotency-Key is done once within a day: the same request again is told what was made, without the PINs that are shown once."
     ),
     components(schemas(
         Account,
@@ -50,27 +57,51 @@ pub(crate) const BASE: &str = "/api/v1/";
         BookingWish,
         Conference,
         ConferenceDetails,
+        Delivery,
         DrawnPin,
         Event,
         FieldProblem,
+        Happening,
+        Hint,
+        HookEvent,
         HostGone,
+        Import,
+        Imported,
         Invitation,
         Invitee,
         Link,
+        LiveCaller,
+        LiveConference,
+        LiveDeed,
+        LiveDetails,
+        LiveEvent,
+        LiveFloor,
+        LiveMute,
+        LiveOrder,
+        LivePlace,
+        LiveQuality,
+        LiveReception,
+        LiveStage,
         NewAccount,
         NewBooking,
+        NewToken,
         NewUser,
+        NewWebhook,
         Participant,
         Person,
         PinRole,
         PinWish,
+        Policies,
         State,
         Terms,
         TermsWish,
+        Token,
         Usage,
         User,
         UserRole,
-        UserWish
+        UserWish,
+        Webhook,
+        WebhookWish
     ))
 )]
 struct Shapes;
@@ -87,6 +118,8 @@ enum Gives {
     List(&'static str),
     /// What was made, or what there is already.
     Made(&'static str),
+    /// Server-sent events with that data.
+    Stream(&'static str),
     Nothing,
 }
 
@@ -102,7 +135,7 @@ const ACCOUNT: (&str, &str) = ("account", "Of this account alone; a Host names o
 
 /// What the table of entrances doesn't say.
 fn wire(method: &str, path: &str) -> Option<Wire> {
-    use Gives::{List, Made, Nothing, One};
+    use Gives::{List, Made, Nothing, One, Stream};
     const ACCOUNTS: &[(&str, &str)] = &[
         LIST[0],
         LIST[1],
@@ -133,12 +166,32 @@ fn wire(method: &str, path: &str) -> Option<Wire> {
         ("GET", "bookings/{id}/invitation") => (INVITEE, None, One("Invitation")),
         ("GET", "conferences") => (CONFERENCES, None, List("Conference")),
         ("GET", "conferences/{id}") => (&[], None, One("ConferenceDetails")),
+        ("GET", "live") => (&LIST, None, List("LiveConference")),
+        ("GET", "live/{id}") => (&[], None, One("LiveDetails")),
+        ("POST", "live/{id}/orders") => (&[], Some("LiveOrder"), Nothing),
+        ("GET", "live/{id}/events") => (&[], None, Stream("LiveEvent")),
+        ("GET", "events") => (&[], None, Stream("LiveEvent")),
         ("GET", "reports/usage") => (&PERIOD, None, List("Usage")),
         ("GET", "audit") => (AUDIT, None, List("AuditEntry")),
         ("GET", "users") => (&LIST, None, List("User")),
         ("POST", "users") => (&[], Some("NewUser"), Made("User")),
         ("PATCH", "users/{id}") => (&[], Some("UserWish"), One("User")),
         ("POST", "users/{id}/link") => (&[], None, One("Link")),
+        ("POST", "accounts/further") => (&[], None, Made("Account")),
+        ("POST", "accounts/import") => (&[], Some("Import"), Made("Imported")),
+        ("GET", "reports/hints") => (&PERIOD, None, List("Hint")),
+        ("GET", "policies") => (&[], None, One("Policies")),
+        ("DELETE", "policies/consent") => (&[], None, Nothing),
+        ("GET", "tokens") => (&LIST, None, List("Token")),
+        ("POST", "tokens") => (&[], Some("NewToken"), Made("Token")),
+        ("DELETE", "tokens/{id}") => (&[], None, Nothing),
+        ("POST", "users/{id}/sign-out") => (&[], None, Nothing),
+        ("GET", "webhooks") => (&LIST, None, List("Webhook")),
+        ("POST", "webhooks") => (&[], Some("NewWebhook"), Made("Webhook")),
+        ("GET", "webhooks/{id}") => (&[], None, One("Webhook")),
+        ("PATCH", "webhooks/{id}") => (&[], Some("WebhookWish"), One("Webhook")),
+        ("DELETE", "webhooks/{id}") => (&[], None, Nothing),
+        ("GET", "webhooks/{id}/deliveries") => (&LIST, None, List("Delivery")),
         _ => return None,
     };
     Some(Wire {
@@ -203,8 +256,8 @@ fn operation(entrance: &Entrance, wire: &Wire, scope: &str) -> Operation {
         operation = operation.parameter(parameter(name, ParameterIn::Path, "Its number.", number));
     }
     for (name, what) in wire.query {
-        let text = ObjectBuilder::new().schema_type(Type::String).build();
-        operation = operation.parameter(parameter(name, ParameterIn::Query, what, text));
+        let schema = query_schema(name);
+        operation = operation.parameter(parameter(name, ParameterIn::Query, what, schema));
     }
     if let Some(shape) = wire.takes {
         let body = RequestBodyBuilder::new()
@@ -219,6 +272,7 @@ fn operation(entrance: &Entrance, wire: &Wire, scope: &str) -> Operation {
         Gives::One(shape) => operation.response("200", json("What there is now.", known(shape))),
         Gives::List(shape) => operation.response("200", json("A part of the list.", list(shape))),
         Gives::Nothing => operation.response("204", Answer::new("Done.")),
+        Gives::Stream(shape) => operation.response("200", stream(shape)),
         Gives::Made(shape) => {
             let key = ObjectBuilder::new()
                 .schema_type(Type::String)
@@ -265,6 +319,25 @@ fn operation(entrance: &Entrance, wire: &Wire, scope: &str) -> Operation {
     operation.build()
 }
 
+/// What may stand behind that name in a query.
+fn query_schema(name: &str) -> Schema {
+    let kind = |kind| ObjectBuilder::new().schema_type(kind);
+    let schema = match name {
+        "limit" => kind(Type::Integer)
+            .minimum(Some(1))
+            .maximum(Some(200))
+            .build(),
+        "account" | "invitee" => kind(Type::Integer).minimum(Some(1)).build(),
+        "cursor" => kind(Type::String).pattern(Some("^[0-9]{1,9}$")).build(),
+        "all" => kind(Type::Boolean).build(),
+        "from" | "to" => kind(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+            .build(),
+        _ => kind(Type::String).build(),
+    };
+    schema.into()
+}
+
 /// `getAccountsById`, `postBookingsByIdInvitees`.
 fn operation_id(entrance: &Entrance) -> String {
     let mut id = entrance.method.to_lowercase();
@@ -309,6 +382,17 @@ fn list(shape: &str) -> RefOr<Schema> {
         .property("next", next)
         .build();
     RefOr::T(list.into())
+}
+
+fn stream(shape: &str) -> Answer {
+    let text = ObjectBuilder::new().schema_type(Type::String).build();
+    let content = ContentBuilder::new().schema(Some(RefOr::T(text.into())));
+    ResponseBuilder::new()
+        .description(format!(
+            "Server-sent events, each with a {shape} as its data. The first say how it stands. A stream ends after 100 seconds, and with its token: come back, and it begins with how it stands then."
+        ))
+        .content("text/event-stream", content.build())
+        .build()
 }
 
 fn json(what: &str, schema: RefOr<Schema>) -> Answer {
@@ -360,7 +444,10 @@ pub(crate) async fn page(Extension(visitor): Extension<Visitor>) -> Response {
             query: wire.query,
             takes: wire.takes,
             gives: match wire.gives {
-                Gives::One(shape) | Gives::List(shape) | Gives::Made(shape) => shape,
+                Gives::One(shape)
+                | Gives::List(shape)
+                | Gives::Made(shape)
+                | Gives::Stream(shape) => shape,
                 Gives::Nothing => "",
             },
         })

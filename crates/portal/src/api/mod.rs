@@ -3,28 +3,42 @@
 mod accounts;
 mod bookings;
 mod document;
+mod import;
+mod live;
 mod past;
+mod policies;
 pub(crate) mod problem;
 mod shapes;
+mod tokens;
 mod users;
+mod webhooks;
 
-pub(crate) use accounts::{change_account, list_accounts, make_account, one_account, reset_pin};
+pub(crate) use accounts::{
+    change_account, further, list_accounts, make_account, one_account, reset_pin,
+};
 pub(crate) use bookings::{
     book, cancel_booking, change_booking, invitation, invite, list_bookings, one_booking, withdraw,
 };
 pub(crate) use document::{BASE, document, page};
-pub(crate) use past::{audit, list_conferences, one_conference, usage};
+pub(crate) use import::import;
+pub(crate) use live::{events_of_all, events_of_one, list_live, one_live, order};
+pub(crate) use past::{audit, hints, list_conferences, one_conference, usage};
+pub(crate) use policies::{end_consent, policies};
 pub(crate) use problem::ApiProblem;
-pub(crate) use users::{change_user, list_users, make_user, offer_link};
+pub(crate) use tokens::{list_tokens, make_token, revoke_token};
+pub(crate) use users::{change_user, list_users, make_user, offer_link, sign_out};
+pub(crate) use webhooks::{
+    change_webhook, list_deliveries, list_webhooks, make_webhook, one_webhook, remove_webhook,
+};
 
 use axum::Json;
 use axum::body::to_bytes;
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use conclave_accounts::AccountId;
-use conclave_store::{Act, Once, Page, Scope, Store, Token, TokenHash, User, UserRole};
+use conclave_store::{Act, ApiTokenId, Once, Page, Scope, Store, Token, TokenHash, User, UserRole};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -32,9 +46,11 @@ use crate::fields::Fields;
 use crate::pages::number;
 use crate::portal::{Portal, sees_all};
 use crate::problem::Problem;
+use crate::stream::{Looker, ProgramLooker};
 
-/// More than anything that is asked for here.
+/// More than anything that is asked for here, but a table of accounts.
 const LARGEST_BODY: usize = 256 * 1024;
+const LARGEST_TABLE: usize = 4 << 20;
 /// Use is noted so often, not at each request.
 const NOTED_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// What a token begins with, so that whoever finds one in a file knows what it is.
@@ -49,6 +65,11 @@ pub(crate) struct Call {
     pub(crate) query: Fields,
     body: Vec<u8>,
     once: Option<Once>,
+    id: ApiTokenId,
+    token: TokenHash,
+    /// What the token may do, and until when.
+    scopes: Vec<Scope>,
+    ends: Option<DateTime<Utc>>,
 }
 
 impl Call {
@@ -56,6 +77,16 @@ impl Call {
     fn body<T: DeserializeOwned>(&self) -> Result<T, ApiProblem> {
         serde_json::from_slice(&self.body).map_err(|error| {
             ApiProblem::invalid(format!("The body is not as it should be: {error}."))
+        })
+    }
+
+    /// Whoever listens to what this asks for, for as long as the token is good.
+    fn looker(&self, scope: Scope) -> Looker {
+        Looker::Program(ProgramLooker {
+            id: self.id,
+            token: self.token,
+            user: self.user.clone(),
+            scope,
         })
     }
 
@@ -154,7 +185,8 @@ pub(crate) async fn enter(
     }
     let now = portal.now();
     let token = bearer(request.headers()).ok_or_else(ApiProblem::unauthorized)?;
-    let found = portal.store().api_token(&token.hash(), now).await?;
+    let token = token.hash();
+    let found = portal.store().api_token(&token, now).await?;
     let found = found.ok_or_else(ApiProblem::unauthorized)?;
     if !roles.contains(&found.user.role) {
         return Err(ApiProblem::forbidden(
@@ -173,7 +205,11 @@ pub(crate) async fn enter(
     let path = format!("{} {}", request.method(), request.uri().path());
     let query = Fields::parse(request.uri().query().unwrap_or_default().as_bytes());
     let body = std::mem::take(request.body_mut());
-    let body = to_bytes(body, LARGEST_BODY).await;
+    let largest = match path.ends_with("/accounts/import") {
+        true => LARGEST_TABLE,
+        false => LARGEST_BODY,
+    };
+    let body = to_bytes(body, largest).await;
     let body = body
         .map_err(|_| ApiProblem::from(Problem::TooLarge))?
         .to_vec();
@@ -196,6 +232,10 @@ pub(crate) async fn enter(
         query,
         body,
         once,
+        id: found.id,
+        token,
+        scopes: found.scopes,
+        ends: found.ends,
     });
     Ok(request)
 }

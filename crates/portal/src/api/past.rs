@@ -9,9 +9,10 @@ use conclave_store::{
 };
 
 use super::problem::ApiProblem;
-use super::shapes::{AuditEntry, Conference, ConferenceDetails, Event, Participant, Usage};
+use super::shapes::{AuditEntry, Conference, ConferenceDetails, Event, Hint, Participant, Usage};
 use super::{Call, List, Numbered};
 use crate::look::masked;
+use crate::pages::reports::NUMBERS as SHARED_FROM;
 use crate::portal::Portal;
 
 /// `from` and `to`, open where absent.
@@ -143,6 +144,25 @@ pub(crate) async fn usage(
         .collect();
     Ok(Json(List {
         items: usage,
+        next: None,
+    })
+    .into_response())
+}
+
+pub(crate) async fn hints(
+    State(portal): State<Portal>,
+    Extension(call): Extension<Call>,
+) -> Result<Response, ApiProblem> {
+    let period = period(&call)?;
+    let rows = portal.store().hints(period, SHARED_FROM).await?;
+    let hints = rows.into_iter().map(|row| Hint {
+        account: row.account.0,
+        owner: row.owner,
+        numbers: row.numbers,
+        another_host: row.another_host,
+    });
+    Ok(Json(List {
+        items: hints.collect::<Vec<_>>(),
         next: None,
     })
     .into_response())

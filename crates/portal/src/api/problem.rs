@@ -3,11 +3,12 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use conclave_desk::DeskError;
+use conclave_desk::{DeskError, HookUrlError};
 use conclave_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::live::LiveError;
 use crate::problem::Problem;
 
 /// Problem details (RFC 9457). `type` is absent, so `title` is the status in words.
@@ -62,11 +63,17 @@ impl ApiProblem {
     }
 
     pub(crate) fn field(name: &str, why: impl ToString) -> Self {
+        Self::faults(name, [why.to_string()])
+    }
+
+    /// All that is wrong with one part.
+    pub(crate) fn faults(name: &str, whys: impl IntoIterator<Item = String>) -> Self {
         let mut problem = Self::invalid("A part of the request is not right.");
-        problem.fields.push(FieldProblem {
+        let faults = whys.into_iter().map(|why| FieldProblem {
             name: name.to_owned(),
-            why: why.to_string(),
+            why,
         });
+        problem.fields.extend(faults);
         problem
     }
 }
@@ -88,10 +95,20 @@ impl From<StoreError> for ApiProblem {
     }
 }
 
+impl From<LiveError> for ApiProblem {
+    fn from(error: LiveError) -> Self {
+        Problem::from(error).into()
+    }
+}
+
 impl From<DeskError> for ApiProblem {
     fn from(error: DeskError) -> Self {
         match error {
             DeskError::Plan(error) => Self::field("start", error),
+            DeskError::HookUrl(HookUrlError::NoEvents) => {
+                Self::field("events", "Name one at least.")
+            }
+            DeskError::HookUrl(error) => Self::field("url", error),
             DeskError::InvitedTwice(_) => Self::field("invitees", error),
             other => Problem::from(other).into(),
         }

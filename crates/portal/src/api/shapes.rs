@@ -382,6 +382,238 @@ pub(crate) struct Link {
     pub(crate) ends: DateTime<Utc>,
 }
 
+/// Many accounts to be made, all or none.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Import {
+    /// CSV. The first line names the columns: `name`, `email`, and what else an account may have.
+    pub(crate) table: String,
+    /// Only says whether it is right.
+    #[serde(default)]
+    pub(crate) check: bool,
+}
+
+/// The accounts of a table.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Imported {
+    /// How many were, or would be, made.
+    pub(crate) count: u64,
+    /// What is allowed, and probably not meant.
+    pub(crate) doubts: Vec<String>,
+    /// Those that were made; none where the table was only checked.
+    pub(crate) accounts: Vec<Account>,
+}
+
+/// What guards the PINs.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Policies {
+    pub(crate) accounts: u64,
+    /// Bookings that aren't over.
+    pub(crate) bookings: u64,
+    /// PINs that open a door.
+    pub(crate) pins: u64,
+    /// Of them, those forced upon the policy.
+    pub(crate) forced_pins: u64,
+    /// That a day of guessing opens a door without a human's consent.
+    pub(crate) chance_a_day: f64,
+    pub(crate) highest_chance: f64,
+    /// Whether the chance is no higher.
+    pub(crate) bearable: bool,
+    /// Wrong PINs a day that turn on consent.
+    pub(crate) wrong_a_day: u64,
+    /// Of the next Guest PIN; absent where none is long enough any more.
+    pub(crate) guest_digits: Option<u8>,
+    /// Of the next Host PIN, likewise.
+    pub(crate) host_digits: Option<u8>,
+    /// Whether invitations are sent by mail.
+    pub(crate) mails: bool,
+}
+
+/// A Host PIN that looks shared: it was used from many numbers, or by two Hosts at once.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Hint {
+    pub(crate) account: u64,
+    pub(crate) owner: String,
+    /// From how many different numbers it was used.
+    pub(crate) numbers: u64,
+    /// How often a second Host came while one was in.
+    pub(crate) another_host: u64,
+}
+
+/// A token of a program.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Token {
+    pub(crate) id: u64,
+    /// The e-mail address of the user in whose name it acts.
+    pub(crate) user: String,
+    pub(crate) name: String,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) made: DateTime<Utc>,
+    pub(crate) used: Option<DateTime<Utc>>,
+    pub(crate) ends: Option<DateTime<Utc>>,
+    /// What a program sends; shown this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) token: Option<String>,
+}
+
+/// A token to be made, in the name of the same user.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewToken {
+    /// 1 to 100 characters on one line.
+    pub(crate) name: String,
+    /// No more than those of the token that asks.
+    pub(crate) scopes: Vec<String>,
+    /// No later than the end of the token that asks.
+    pub(crate) ends: Option<DateTime<Utc>>,
+}
+
+impl Token {
+    pub(crate) fn of(token: &conclave_store::ApiToken) -> Self {
+        let scopes = token.scopes.iter();
+        Self {
+            id: token.id.0,
+            user: token.user.email.to_string(),
+            name: token.name.clone(),
+            scopes: scopes.map(|scope| scope.word().to_owned()).collect(),
+            made: token.made,
+            used: token.used,
+            ends: token.ends,
+            token: None,
+        }
+    }
+}
+
+/// An address that is told of what happens: of all accounts for an administrator, of their own for a Host.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Webhook {
+    pub(crate) id: u64,
+    /// The e-mail address of the user whose it is.
+    pub(crate) user: String,
+    pub(crate) url: String,
+    pub(crate) events: Vec<HookEvent>,
+    pub(crate) made: DateTime<Utc>,
+    /// Since when it has taken nothing.
+    pub(crate) failing: Option<DateTime<Utc>>,
+    /// When it was switched off: it had taken nothing for five days, or had said that it is gone.
+    pub(crate) disabled: Option<DateTime<Utc>>,
+    /// What signs all that it is sent (Standard Webhooks); shown this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) secret: Option<String>,
+}
+
+/// A webhook to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewWebhook {
+    /// `https://`; an administrator's may be `http://` on the bridge's own machine.
+    pub(crate) url: String,
+    pub(crate) events: Vec<HookEvent>,
+}
+
+/// What is to become of a webhook; what is absent stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WebhookWish {
+    pub(crate) events: Option<Vec<HookEvent>>,
+    /// What is due when it is switched off is given up.
+    pub(crate) enabled: Option<bool>,
+}
+
+/// A kind of thing that webhooks are told. What is sent has `type` (one of these), `timestamp` and `data`: the numbers of the account, and of
+/// the booking, the conference (as `/api/v1/conferences` has it) and the call, where it is about one; a call's role, the reason of an end. No
+/// name and no telephone number: ask for them here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) enum HookEvent {
+    #[serde(rename = "conference.started")]
+    ConferenceStarted,
+    #[serde(rename = "conference.ended")]
+    ConferenceEnded,
+    #[serde(rename = "call.joined")]
+    CallJoined,
+    #[serde(rename = "call.left")]
+    CallLeft,
+    #[serde(rename = "booking.made")]
+    BookingMade,
+    #[serde(rename = "booking.changed")]
+    BookingChanged,
+    #[serde(rename = "booking.cancelled")]
+    BookingCancelled,
+}
+
+/// What became of telling something. It is listed for 30 days.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Delivery {
+    /// Its `webhook-id` is `msg_` and this.
+    pub(crate) id: u64,
+    pub(crate) event: HookEvent,
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) tries: u32,
+    /// Why it wasn't taken when it was tried last.
+    pub(crate) problem: Option<String>,
+    /// When it is tried again. With neither this nor `delivered` it was given up, after three days.
+    pub(crate) again: Option<DateTime<Utc>>,
+    pub(crate) delivered: Option<DateTime<Utc>>,
+}
+
+impl From<HookEvent> for conclave_store::HookEvent {
+    fn from(event: HookEvent) -> Self {
+        match event {
+            HookEvent::ConferenceStarted => Self::ConferenceStarted,
+            HookEvent::ConferenceEnded => Self::ConferenceEnded,
+            HookEvent::CallJoined => Self::CallJoined,
+            HookEvent::CallLeft => Self::CallLeft,
+            HookEvent::BookingMade => Self::BookingMade,
+            HookEvent::BookingChanged => Self::BookingChanged,
+            HookEvent::BookingCancelled => Self::BookingCancelled,
+        }
+    }
+}
+
+impl From<conclave_store::HookEvent> for HookEvent {
+    fn from(event: conclave_store::HookEvent) -> Self {
+        use conclave_store::HookEvent as Of;
+        match event {
+            Of::ConferenceStarted => Self::ConferenceStarted,
+            Of::ConferenceEnded => Self::ConferenceEnded,
+            Of::CallJoined => Self::CallJoined,
+            Of::CallLeft => Self::CallLeft,
+            Of::BookingMade => Self::BookingMade,
+            Of::BookingChanged => Self::BookingChanged,
+            Of::BookingCancelled => Self::BookingCancelled,
+        }
+    }
+}
+
+impl Webhook {
+    pub(crate) fn of(webhook: &conclave_store::Webhook) -> Self {
+        Self {
+            id: webhook.id.0,
+            user: webhook.user.email.to_string(),
+            url: webhook.url.clone(),
+            events: webhook.events.iter().map(|event| (*event).into()).collect(),
+            made: webhook.made,
+            failing: webhook.failing,
+            disabled: webhook.disabled,
+            secret: None,
+        }
+    }
+}
+
+impl Delivery {
+    pub(crate) fn of(row: &conclave_store::DeliveryRow) -> Self {
+        Self {
+            id: row.id,
+            event: row.event.into(),
+            at: row.at,
+            tries: row.tries,
+            problem: row.problem.clone(),
+            again: row.again,
+            delivered: row.delivered,
+        }
+    }
+}
+
 impl Account {
     pub(crate) fn of(account: &accounts::Account) -> Self {
         Self {

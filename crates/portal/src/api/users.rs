@@ -1,6 +1,7 @@
 //! Users of the portal.
 
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use conclave_store::{Page, Store, StoreError, User as Found, UserEmail, UserId};
@@ -103,4 +104,15 @@ pub(crate) async fn offer_link(
         ends,
     })
     .into_response())
+}
+
+pub(crate) async fn sign_out(
+    State(portal): State<Portal>,
+    Extension(call): Extension<Call>,
+    Path(which): Path<Numbered>,
+) -> Result<Response, ApiProblem> {
+    let user = find(&portal, which.get()?).await?;
+    let act = call.act(&portal);
+    portal.store().end_sessions(user.id, &act).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -10,7 +10,7 @@ use conclave_accounts::{
     TermsError,
 };
 use conclave_desk::{DeskError, Leaving, Wanted, WishError, Wishes, checked_word};
-use conclave_store::{AccountChange, Find, Page, Store, StoreError, UserRole};
+use conclave_store::{AccountChange, Find, Page, Store, StoreError, User, UserRole};
 
 use super::bookings::spaced;
 use super::number;
@@ -188,7 +188,12 @@ pub(crate) async fn further(
     State(portal): State<Portal>,
     Extension(visitor): Extension<Visitor>,
 ) -> Result<Response, Problem> {
-    let user = visitor.user()?;
+    let wanted = as_the_first(&portal, visitor.user()?).await?;
+    open(&portal, &visitor, wanted, None, "further").await
+}
+
+/// What a further account of this Host is to be like.
+pub(crate) async fn as_the_first(portal: &Portal, user: &User) -> Result<Wanted, Problem> {
     let own = Find::Email(user.email.to_string());
     let mut accounts = portal.store().accounts(&own, Page::all()).await?;
     accounts.retain(|account| is_own(user, account) && account.state == AccountState::Active);
@@ -205,13 +210,12 @@ pub(crate) async fn further(
         )));
     }
     // As the first one is: what the bridge's people granted holds for it, too.
-    let wanted = Wanted {
+    Ok(Wanted {
         department: first.department.clone(),
         cost_code: first.cost_code.clone(),
         bookings: first.bookings,
         ..Wanted::new(first.owner.clone(), first.terms.clone())
-    };
-    open(&portal, &visitor, wanted, None, "further").await
+    })
 }
 
 /// An account that this visitor may change; see [`Portal::account`].

@@ -21,7 +21,7 @@ use crate::live::{self, Deed, Live, Order, Reception, Snapshot, Stage, Summary};
 use crate::look::{self, Frame, When, masked};
 use crate::portal::Portal;
 use crate::problem::Problem;
-use crate::stream::{Events, Pushed};
+use crate::stream::{Events, Looker, Pushed};
 
 const PATH: &str = "/live";
 
@@ -151,8 +151,9 @@ pub(crate) async fn list_events(
     let mut changes = live(&portal)?.list().await?;
     let events = Events::open(&portal)?;
     let user = visitor.user()?.clone();
+    let looker = Looker::Browser(visitor);
     Ok(
-        events.run(portal.clone(), visitor, async move |pushed: Pushed| {
+        events.run(portal.clone(), looker, async move |pushed: Pushed| {
             let mut known = Known::new(&portal, &user);
             loop {
                 let now = Arc::clone(&changes.borrow_and_update());
@@ -184,7 +185,8 @@ pub(crate) async fn events(
     portal.account(&user, account).await?;
     let events = Events::open(&portal)?;
     let form = Frame::new(&visitor, PATH).form;
-    Ok(events.run(portal, visitor, async move |pushed: Pushed| {
+    let looker = Looker::Browser(visitor);
+    Ok(events.run(portal, looker, async move |pushed: Pushed| {
         loop {
             let now = Arc::clone(&changes.borrow_and_update());
             // Who speaks changes all the time: it comes by itself, and is small.
@@ -250,17 +252,21 @@ async fn show(
     Ok(look::page(status, &shown))
 }
 
-fn live(portal: &Portal) -> Result<&Live, Problem> {
+pub(crate) fn live(portal: &Portal) -> Result<&Live, Problem> {
     portal.live().ok_or(Problem::NotFound)
 }
 
-fn conference(id: &str) -> Result<ConferenceId, Problem> {
+pub(crate) fn conference(id: &str) -> Result<ConferenceId, Problem> {
     let id = number(id).and_then(|id| u32::try_from(id).ok());
     id.map(ConferenceId).ok_or(Problem::NotFound)
 }
 
 /// A conference, if this user may see it; one of somebody else's is as good as none.
-async fn snapshot(portal: &Portal, user: &User, id: &str) -> Result<Arc<Snapshot>, Problem> {
+pub(crate) async fn snapshot(
+    portal: &Portal,
+    user: &User,
+    id: &str,
+) -> Result<Arc<Snapshot>, Problem> {
     let snapshot = live(portal)?.snapshot(conference(id)?).await?;
     let snapshot = snapshot.ok_or(Problem::NotFound)?;
     portal.account(user, snapshot.summary.account).await?;
@@ -273,7 +279,7 @@ fn started(text: &str) -> Option<DateTime<Utc>> {
 }
 
 /// What a form's button means.
-fn deed(word: &str, call: CallId, name: &str) -> Option<Deed> {
+pub(crate) fn deed(word: &str, call: CallId, name: &str) -> Option<Deed> {
     let floor = |floor| Command::SetFloor { floor };
     Some(Deed::Command(match word {
         "name" => {
@@ -315,7 +321,7 @@ fn deed(word: &str, call: CallId, name: &str) -> Option<Deed> {
 }
 
 /// Why it wasn't done, and what helps.
-fn words(why: Refusal) -> &'static str {
+pub(crate) fn words(why: Refusal) -> &'static str {
     match why {
         Refusal::Unknown => "That caller has left, or the conference is over. Nothing was done.",
         Refusal::NotAllowed => "The account of this conference does not have that feature.",
@@ -340,7 +346,7 @@ fn may_act(role: UserRole) -> bool {
     }
 }
 
-fn sees_numbers(role: UserRole) -> bool {
+pub(crate) fn sees_numbers(role: UserRole) -> bool {
     match role {
         UserRole::Administrator | UserRole::Auditor => true,
         UserRole::Host | UserRole::Service => false,
@@ -449,7 +455,7 @@ fn row(caller: &live::Caller, full: bool, speaking: bool) -> Row {
 }
 
 /// From where on talk suffers: a lost packet in twenty is heard, one in fifty by those who listen for it.
-fn quality(reception: Reception) -> (&'static str, String) {
+pub(crate) fn quality(reception: Reception) -> (&'static str, String) {
     let Reception { lost, jitter_ms } = reception;
     let word = match (lost, jitter_ms) {
         (0..=1, 0..=40) => "good",
@@ -495,20 +501,20 @@ fn people(summary: &Summary) -> String {
 }
 
 /// What a conference is about and whose it is, for one user; remembered, since neither changes while it goes on.
-struct Known {
+pub(crate) struct Known {
     portal: Portal,
     user: User,
     abouts: BTreeMap<(AccountId, Option<BookingId>), Option<About>>,
 }
 
 #[derive(Clone)]
-struct About {
-    title: String,
-    owner: String,
+pub(crate) struct About {
+    pub(crate) title: String,
+    pub(crate) owner: String,
 }
 
 impl Known {
-    fn new(portal: &Portal, user: &User) -> Self {
+    pub(crate) fn new(portal: &Portal, user: &User) -> Self {
         Self {
             portal: portal.clone(),
             user: user.clone(),
@@ -517,7 +523,7 @@ impl Known {
     }
 
     /// `None` where the user may not see it.
-    async fn about(&mut self, summary: &Summary) -> Result<Option<About>, Problem> {
+    pub(crate) async fn about(&mut self, summary: &Summary) -> Result<Option<About>, Problem> {
         let key = (summary.account, summary.booking);
         if let Some(about) = self.abouts.get(&key) {
             return Ok(about.clone());

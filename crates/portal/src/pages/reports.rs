@@ -17,7 +17,7 @@ use crate::problem::Problem;
 const PATH: &str = "/reports";
 
 /// A Host PIN that is used from so many numbers looks shared.
-const NUMBERS: u32 = 4;
+pub(crate) const NUMBERS: u32 = 4;
 
 #[derive(Template)]
 #[template(path = "reports.html")]

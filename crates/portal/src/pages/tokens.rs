@@ -185,7 +185,7 @@ pub(crate) async fn make(
     .await
 }
 
-fn token_name(text: &str) -> Option<String> {
+pub(crate) fn token_name(text: &str) -> Option<String> {
     let text = text.trim();
     let fits = (1..=100).contains(&text.chars().count()) && !text.chars().any(char::is_control);
     fits.then(|| text.to_owned())

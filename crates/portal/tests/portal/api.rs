@@ -6,21 +6,21 @@ use serde_json::{Value, json};
 use super::*;
 
 /// A program with a token.
-struct Program {
+pub(crate) struct Program {
     router: Router,
     token: String,
     document: Value,
 }
 
-struct Reply {
-    status: u16,
-    headers: HeaderMap,
-    body: Value,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
 }
 
 impl Bed {
     /// A program of a user of that role, who is made where there is none yet.
-    async fn program(&self, email: &str, role: UserRole, scopes: &[Scope]) -> Program {
+    pub(crate) async fn program(&self, email: &str, role: UserRole, scopes: &[Scope]) -> Program {
         let address = UserEmail::parse(email).unwrap();
         let user = match self.store.user(email).await.unwrap() {
             Some((user, _)) => user,
@@ -56,16 +56,40 @@ impl Bed {
 }
 
 impl Program {
-    async fn get(&self, path: &str) -> Reply {
+    pub(crate) async fn get(&self, path: &str) -> Reply {
         self.ask("GET", path, None, None).await
     }
 
-    async fn send(&self, method: &str, path: &str, body: Value) -> Reply {
+    pub(crate) async fn send(&self, method: &str, path: &str, body: Value) -> Reply {
         self.ask(method, path, Some(body), None).await
     }
 
+    /// The same with another token.
+    pub(crate) fn with_token(&self, token: &str) -> Self {
+        Self {
+            router: self.router.clone(),
+            token: token.to_owned(),
+            document: self.document.clone(),
+        }
+    }
+
+    /// Asks for events, and leaves them to be read.
+    pub(crate) async fn listen(&self, path: &str) -> axum::response::Response {
+        let request = Request::get(path)
+            .header(header::HOST, "127.0.0.1:8080")
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.token));
+        let request = request.body(Body::empty()).unwrap();
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
     /// Asks, and holds the answer against the document.
-    async fn ask(&self, method: &str, path: &str, body: Option<Value>, key: Option<&str>) -> Reply {
+    pub(crate) async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+        key: Option<&str>,
+    ) -> Reply {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -84,14 +108,20 @@ impl Program {
             .await
             .unwrap();
         let (parts, body) = response.into_parts();
-        let bytes = to_bytes(body, 10 << 20).await.unwrap();
+        let kind = parts.headers.get(header::CONTENT_TYPE);
+        let body = if kind.is_some_and(|kind| kind == "text/event-stream") {
+            // It goes on and on: nobody waits for its end here.
+            json!("")
+        } else {
+            match to_bytes(body, 10 << 20).await.unwrap() {
+                nothing if nothing.is_empty() => Value::Null,
+                bytes => serde_json::from_slice(&bytes).unwrap(),
+            }
+        };
         let reply = Reply {
             status: parts.status.as_u16(),
             headers: parts.headers,
-            body: match bytes.is_empty() {
-                true => Value::Null,
-                false => serde_json::from_slice(&bytes).unwrap(),
-            },
+            body,
         };
         self.hold(method, path, &reply);
         reply

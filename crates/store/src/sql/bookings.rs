@@ -8,11 +8,12 @@ use conclave_accounts::{
 
 use super::accounts::{self, add_pin, open_account, role_from};
 use super::audit::{Deed, Note};
+use super::webhooks::{self, About};
 use super::{Row, SqlStore, args, outbox, tokens};
 use crate::error::{Result, bad};
 use crate::{
-    Act, BookingChange, BookingFilter, LetterKind, NewBooking, NewInvitee, Page, SealedGuestPin,
-    SealedPin, StoreError,
+    Act, BookingChange, BookingFilter, HookEvent, LetterKind, NewBooking, NewInvitee, Page,
+    SealedGuestPin, SealedPin, StoreError,
 };
 
 pub(super) const ADD: &str = "
@@ -115,6 +116,8 @@ impl SqlStore {
             outbox::put(&mut deed.turn, id, None, LetterKind::Invitation, act.at).await?;
         }
         deed.note(note).await?;
+        let about = About::booking(new.account, id);
+        webhooks::tell(&mut deed, HookEvent::BookingMade, about, act.at).await?;
         tokens::once(&mut deed, act, id.0).await?;
         let booking = read(&mut deed, id).await?;
         deed.commit().await?;
@@ -151,6 +154,7 @@ impl SqlStore {
             .title("title", title.as_str(), before.account)
             .number("sequence", u64::from(before.sequence) + 1);
         deed.note(note).await?;
+        tell_of_change(&mut deed, before.account, id, act).await?;
         let booking = read(&mut deed, id).await?;
         deed.commit().await?;
         Ok(booking)
@@ -158,8 +162,8 @@ impl SqlStore {
 
     pub(super) async fn cancel_in(&self, id: BookingId, act: &Act) -> Result<Booking> {
         let mut deed = self.deed().await?;
-        standing(&mut deed, id, act.at).await?;
-        cancel(&mut deed, id, act).await?;
+        let before = standing(&mut deed, id, act.at).await?;
+        cancel(&mut deed, before.account, id, act).await?;
         let booking = read(&mut deed, id).await?;
         deed.commit().await?;
         Ok(booking)
@@ -183,6 +187,7 @@ impl SqlStore {
             .number("invitee", invited.0)
             .person("name", &new.name, &new.email);
         deed.note(note).await?;
+        tell_of_change(&mut deed, before.account, id, act).await?;
         let booking = read(&mut deed, id).await?;
         deed.commit().await?;
         Ok(booking)
@@ -193,7 +198,7 @@ impl SqlStore {
         let found = deed.turn.one(BOOKING_OF_INVITEE, args![invitee]).await?;
         let row = found.ok_or(StoreError::NoSuchInvitee(invitee))?;
         let id = BookingId(row.id("booking")?);
-        standing(&mut deed, id, act.at).await?;
+        let before = standing(&mut deed, id, act.at).await?;
         if deed.turn.run(WITHDRAW, args![invitee, act.at]).await? == 0 {
             return Err(StoreError::Withdrawn(invitee));
         }
@@ -210,6 +215,7 @@ impl SqlStore {
             .number("booking", id.0)
             .number("invitee", invitee.0);
         deed.note(note).await?;
+        tell_of_change(&mut deed, before.account, id, act).await?;
         let booking = read(&mut deed, id).await?;
         deed.commit().await?;
         Ok(booking)
@@ -297,12 +303,29 @@ impl SqlStore {
 }
 
 /// Cancels within a deed, and tells who has to know.
-pub(super) async fn cancel(deed: &mut Deed, id: BookingId, act: &Act) -> Result<()> {
+pub(super) async fn cancel(
+    deed: &mut Deed,
+    account: AccountId,
+    id: BookingId,
+    act: &Act,
+) -> Result<()> {
     deed.turn.run(CANCEL, args![id]).await?;
     retire_pins(deed, id, act.at).await?;
     outbox::put_for_all(&mut deed.turn, id, LetterKind::Cancellation, act.at).await?;
     let note = Note::of(act, "booking.cancelled").number("booking", id.0);
-    deed.note(note).await
+    deed.note(note).await?;
+    let about = About::booking(account, id);
+    webhooks::tell(deed, HookEvent::BookingCancelled, about, act.at).await
+}
+
+async fn tell_of_change(
+    deed: &mut Deed,
+    account: AccountId,
+    id: BookingId,
+    act: &Act,
+) -> Result<()> {
+    let about = About::booking(account, id);
+    webhooks::tell(deed, HookEvent::BookingChanged, about, act.at).await
 }
 
 /// Cancels all that an account has booked, because it is closed.
@@ -312,7 +335,7 @@ pub(super) async fn cancel_all(deed: &mut Deed, account: AccountId, act: &Act) -
         .all(OPEN_OF_ACCOUNT, args![account, act.at])
         .await?
     {
-        cancel(deed, BookingId(row.id("id")?), act).await?;
+        cancel(deed, account, BookingId(row.id("id")?), act).await?;
     }
     Ok(())
 }

@@ -1,15 +1,17 @@
 //! What happened, written down.
 
 use chrono::{DateTime, Utc};
-use conclave_accounts::{Alert, CallId, Ceiling, ConferenceKey};
+use conclave_accounts::{AccountId, Alert, BookingId, CallId, Ceiling, ConferenceKey};
 use conclave_conference::{Actor, Command, Fact, Floor, OperatorId, Record, Refusal, WaitFor};
+use serde_json::{Value, json};
 
 use super::accounts::role_word;
 use super::audit::{Deed, Note};
-use super::{Arg, SqlStore, Turn, args, recordings};
+use super::webhooks::{About, Listeners};
+use super::{Arg, Row, SqlStore, Turn, args, recordings};
 use crate::error::{Result, bad};
 use crate::store::{Books, KNOWN_FOR};
-use crate::{CallMedia, Entry, RunId};
+use crate::{CallMedia, Entry, HookEvent, RunId};
 
 pub(super) const BEGIN_RUN: &str =
     "INSERT INTO runs (bridge, started_at, seen_at) VALUES ($1, $2, $2) RETURNING id";
@@ -80,6 +82,16 @@ pub(super) const EVENT: &str =
         (SELECT id FROM calls WHERE run = $1 AND call = $7), $8, (SELECT id FROM users WHERE id = $9)
     FROM conferences WHERE run = $1 AND conference = $2";
 
+pub(super) const HELD_ON: &str =
+    "SELECT id, account, booking FROM conferences WHERE run = $1 AND conference = $2";
+pub(super) const VISIT: &str = "SELECT role, admitted_at FROM attendances
+    WHERE conference = $1 AND call = $2 ORDER BY id DESC LIMIT 1";
+pub(super) const IN_OPEN: &str = "SELECT t.call, t.role, c.id, c.account, c.booking
+    FROM attendances t JOIN conferences c ON c.id = t.conference
+    WHERE t.departed_at IS NULL AND t.admitted_at IS NOT NULL
+        AND (SELECT r.bridge FROM runs r WHERE r.id = c.run) = $1 ORDER BY t.id";
+pub(super) const OPEN: &str = "SELECT c.id, c.account, c.booking FROM conferences c
+    WHERE c.ended_at IS NULL AND (SELECT r.bridge FROM runs r WHERE r.id = c.run) = $1 ORDER BY c.id";
 pub(super) const CALL: &str = "SELECT id, number FROM calls WHERE run = $1 AND call = $2";
 pub(super) const USER: &str = "SELECT email FROM users WHERE id = $1";
 pub(super) const CONFERENCE: &str = "SELECT id FROM conferences WHERE run = $1 AND conference = $2";
@@ -87,7 +99,7 @@ pub(super) const CONFERENCE: &str = "SELECT id FROM conferences WHERE run = $1 A
 impl Books for SqlStore {
     async fn begin_run(&self, now: DateTime<Utc>) -> Result<RunId> {
         let mut turn = self.db.begin().await?;
-        close_open(&mut turn, &self.bridge).await?;
+        close_open(&mut turn, &self.bridge, now).await?;
         turn.run(FORGET_NUMBERS, args![now - KNOWN_FOR]).await?;
         let begun = turn.one(BEGIN_RUN, args![&*self.bridge, now]).await?;
         let id = begun
@@ -101,6 +113,7 @@ impl Books for SqlStore {
         let mut pen = Pen {
             deed: self.deed().await?,
             run,
+            listeners: Listeners::default(),
         };
         for entry in entries {
             if !pen.entry(entry).await? {
@@ -123,13 +136,14 @@ impl Books for SqlStore {
     async fn end_run(&self, run: RunId, now: DateTime<Utc>) -> Result<()> {
         let mut turn = self.db.begin().await?;
         turn.run(SEEN, args![run, now]).await?;
-        close_open(&mut turn, &self.bridge).await?;
+        close_open(&mut turn, &self.bridge, now).await?;
         turn.commit().await
     }
 }
 
 /// Only the serving process of this name has anything open, so whatever is open is of a run that is over.
-async fn close_open(turn: &mut Turn, bridge: &str) -> Result<()> {
+async fn close_open(turn: &mut Turn, bridge: &str, now: DateTime<Utc>) -> Result<()> {
+    tell_of_open(turn, bridge, now).await?;
     for statement in [
         CLOSE_ATTENDANCES,
         CLOSE_CALLS,
@@ -141,10 +155,41 @@ async fn close_open(turn: &mut Turn, bridge: &str) -> Result<()> {
     Ok(())
 }
 
+/// Tells that what is open is over: it was interrupted.
+async fn tell_of_open(turn: &mut Turn, bridge: &str, now: DateTime<Utc>) -> Result<()> {
+    let mut listeners = Listeners::default();
+    if !listeners.are_there(turn).await? {
+        return Ok(());
+    }
+    for row in turn.all(IN_OPEN, args![bridge]).await? {
+        let (call, role) = (row.id("call")?, row.text("role")?);
+        let more = json!({ "call": call, "role": role, "reason": "interrupted" });
+        listeners
+            .tell(turn, HookEvent::CallLeft, about_from(&row)?, more, now)
+            .await?;
+    }
+    for row in turn.all(OPEN, args![bridge]).await? {
+        let (about, more) = (about_from(&row)?, json!({ "reason": "interrupted" }));
+        listeners
+            .tell(turn, HookEvent::ConferenceEnded, about, more, now)
+            .await?;
+    }
+    Ok(())
+}
+
+fn about_from(conference: &Row) -> Result<About> {
+    Ok(About {
+        account: AccountId(conference.id("account")?),
+        booking: conference.id_opt("booking")?.map(BookingId),
+        conference: Some(conference.id("id")?),
+    })
+}
+
 /// Writes one entry after the other within one turn. Each method says whether there was anything to write to.
 struct Pen {
     deed: Deed,
     run: RunId,
+    listeners: Listeners,
 }
 
 impl Pen {
@@ -180,6 +225,7 @@ impl Pen {
                 let written = self.record(record).await?;
                 if written {
                     self.audit(record).await?;
+                    self.tell(record).await?;
                 }
                 Ok(written)
             }
@@ -370,6 +416,60 @@ impl Pen {
         self.deed.note(note).await
     }
 
+    /// What of it is told by webhooks.
+    async fn tell(&mut self, record: &Record) -> Result<()> {
+        let event = match &record.fact {
+            Fact::Started { .. } => HookEvent::ConferenceStarted,
+            Fact::Admitted { .. } => HookEvent::CallJoined,
+            Fact::Departed { .. } => HookEvent::CallLeft,
+            Fact::Ended { .. } => HookEvent::ConferenceEnded,
+            _ => return Ok(()),
+        };
+        if !self.listeners.are_there(&mut self.deed.turn).await? {
+            return Ok(());
+        }
+        let args = args![self.run, record.conference.0];
+        let row = self.deed.turn.one(HELD_ON, args).await?;
+        let row = row.ok_or_else(|| bad("conference", "it is not in the books"))?;
+        let (about, conference) = (about_from(&row)?, row.id("id")?);
+        let more = match &record.fact {
+            Fact::Admitted { call } => match self.visit(conference, *call).await? {
+                // Who was held and let in again has joined once.
+                Some((visit, admitted)) if at_once(admitted, record.at) => visit,
+                _ => return Ok(()),
+            },
+            Fact::Departed { call, reason } => match self.visit(conference, *call).await? {
+                Some((mut visit, _)) => {
+                    visit["reason"] = json!(reason.as_str());
+                    visit
+                }
+                None => return Ok(()),
+            },
+            Fact::Ended { reason } => json!({ "reason": reason.as_str() }),
+            _ => Value::Null,
+        };
+        self.listeners
+            .tell(&mut self.deed.turn, event, about, more, record.at)
+            .await
+    }
+
+    /// A call's time in a conference, if it was let in, and since when.
+    async fn visit(
+        &mut self,
+        conference: u64,
+        call: CallId,
+    ) -> Result<Option<(Value, DateTime<Utc>)>> {
+        let (id, _) = self.call(call).await?;
+        let Some(row) = self.deed.turn.one(VISIT, args![conference, id]).await? else {
+            return Ok(None);
+        };
+        let Some(admitted) = row.moment_opt("admitted_at")? else {
+            return Ok(None);
+        };
+        let visit = json!({ "call": id, "role": row.text("role")? });
+        Ok(Some((visit, admitted)))
+    }
+
     /// Who works on the bridge: the user of that number, if there is one.
     async fn by_operator(&mut self, note: Note, by: OperatorId) -> Result<Note> {
         let user = self.deed.turn.one(USER, args![by.0]).await?;
@@ -426,6 +526,11 @@ impl Pen {
     async fn done(&mut self, statement: &'static str, args: &[Arg<'_>]) -> Result<bool> {
         Ok(self.deed.turn.run(statement, args).await? > 0)
     }
+}
+
+/// As exact as the books are.
+fn at_once(one: DateTime<Utc>, other: DateTime<Utc>) -> bool {
+    one.timestamp_millis() == other.timestamp_millis()
 }
 
 /// The columns of an event.

@@ -12,10 +12,11 @@ use super::SqlStore;
 use crate::error::Result;
 use crate::{
     AccountChange, Act, ApiToken, ApiTokenId, AuditPage, AuditRow, BookingChange, BookingFilter,
-    CallRow, ConferenceRow, Done, EventRow, Find, Found, Hint, Keep, Letter, LetterProblem,
-    NewAccount, NewApiToken, NewBooking, NewInvitee, NewSession, Once, Page, PasswordHash, Period,
-    Person, PinCount, RecordingRow, ReportFilter, SealedGuestPin, Session, Store, StoredPin, Swept,
-    TokenHash, Totals, UsageRow, User, UserEmail, UserId, UserRole, Verified,
+    CallRow, ConferenceRow, Delivery, DeliveryRow, Done, EventRow, Find, Found, Hint, HookEvent,
+    Keep, Letter, LetterProblem, NewAccount, NewApiToken, NewBooking, NewInvitee, NewSession,
+    NewWebhook, Once, Page, PasswordHash, Period, Person, PinCount, RecordingRow, ReportFilter,
+    SealedGuestPin, Session, Store, StoredPin, Swept, TokenHash, Totals, UsageRow, User, UserEmail,
+    UserId, UserRole, Verified, Webhook, WebhookId,
 };
 
 impl Store for SqlStore {
@@ -318,6 +319,64 @@ impl Store for SqlStore {
 
     async fn done(&self, once: &Once) -> Result<Option<Done>> {
         self.done_under(once).await
+    }
+
+    async fn add_webhook(&self, new: &NewWebhook, act: &Act) -> Result<Webhook> {
+        self.new_webhook(new, act).await
+    }
+
+    async fn webhooks(&self, of: Option<UserId>, page: Page) -> Result<Vec<Webhook>> {
+        self.all_webhooks(of, page).await
+    }
+
+    async fn change_webhook(
+        &self,
+        id: WebhookId,
+        events: Option<&[HookEvent]>,
+        enabled: Option<bool>,
+        act: &Act,
+    ) -> Result<Webhook> {
+        self.change_webhook_of(id, events, enabled, act).await
+    }
+
+    async fn remove_webhook(&self, id: WebhookId, act: &Act) -> Result<()> {
+        self.drop_webhook(id, act).await
+    }
+
+    async fn due_webhooks(&self, limit: u32, now: DateTime<Utc>) -> Result<Vec<WebhookId>> {
+        self.hooks_due(limit, now).await
+    }
+
+    async fn due_deliveries(
+        &self,
+        webhook: WebhookId,
+        limit: u32,
+        lease: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Delivery>> {
+        self.deliveries_due(webhook, limit, lease, now).await
+    }
+
+    async fn delivered(&self, delivery: &Delivery, now: DateTime<Utc>) -> Result<()> {
+        self.was_delivered(delivery, now).await
+    }
+
+    async fn not_delivered(
+        &self,
+        delivery: &Delivery,
+        why: &str,
+        again: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>> {
+        self.was_not_delivered(delivery, why, again, now).await
+    }
+
+    async fn disable_webhook(&self, id: WebhookId, why: &str, now: DateTime<Utc>) -> Result<()> {
+        self.webhook_off(id, why, now).await
+    }
+
+    async fn deliveries(&self, webhook: WebhookId, page: Page) -> Result<Vec<DeliveryRow>> {
+        self.deliveries_of(webhook, page).await
     }
 
     async fn note(&self, kind: &str, body: &serde_json::Value, act: &Act) -> Result<()> {

@@ -20,6 +20,7 @@ mod tests;
 mod tokens;
 mod users;
 mod watch;
+mod webhooks;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -57,8 +57,9 @@ impl SqlStore {
         let (calls, more_calls) = self.drop_calls(keep, now).await?;
         let (masked, more_masks) = self.mask(keep, now).await?;
         let more_old = self.drop_bookings(keep, now).await?;
-        let more_sessions =
-            self.drop_old_sessions(STEP, now).await? | self.drop_old_tokens(STEP, now).await?;
+        let more_sessions = self.drop_old_sessions(STEP, now).await?
+            | self.drop_old_tokens(STEP, now).await?
+            | self.drop_old_deliveries(STEP, now).await?;
         let (audit, more_audit, broken) = match self.shorten_audit(keep, now).await {
             Ok((cut, more)) => (cut, more, None),
             // Vouching for the entries that are left would cover up what was done to those that go.

@@ -12,6 +12,7 @@ use super::sqlite::MIGRATIONS;
 use super::*;
 use super::{
     accounts, audit, bookings, books, outbox, person, reports, sweep, tokens, users, watch,
+    webhooks,
 };
 use crate::{
     Books as _, Find, FreshKeys, Keys, Page, Period, ReportFilter, Store as _, StoreError,
@@ -116,6 +117,10 @@ const STATEMENTS: &[(&str, &str, &str)] = statements! {
         DEPARTED "iiiit",
         ENDED "iiit",
         EVENT "iiitititi",
+        HELD_ON "ii",
+        VISIT "ii",
+        IN_OPEN "t",
+        OPEN "t",
         CALL "ii",
         USER "i",
         CONFERENCE "ii",
@@ -241,6 +246,32 @@ const STATEMENTS: &[(&str, &str, &str)] = statements! {
         LAST_OLD "ii",
         FORGET "i",
     }
+    webhooks {
+        ADD "ittbi",
+        ALL "ii",
+        OF_USER "iii",
+        BY_ID "i",
+        LISTENING "",
+        OWNER "i",
+        PUT "itit",
+        DUE_HOOKS "ii",
+        DUE "iii",
+        LEASE "ii",
+        DELIVERED "ii",
+        FAILED "iti",
+        WELL "i",
+        FAILING "ii",
+        DISABLE "ii",
+        ENABLE "i",
+        SET_EVENTS "it",
+        GIVE_UP "i",
+        DELIVERIES "iii",
+        DROP_DELIVERIES "i",
+        DROP "i",
+        DROP_DELIVERIES_OF_USER "i",
+        DROP_OF_USER "i",
+        OLD "ii",
+    }
 };
 
 /// Those that need no index, and why.
@@ -269,6 +300,7 @@ fn every_statement_is_listed() {
         ("tokens", include_str!("tokens.rs")),
         ("users", include_str!("users.rs")),
         ("watch", include_str!("watch.rs")),
+        ("webhooks", include_str!("webhooks.rs")),
     ];
     for (file, text) in files {
         for line in text.lines() {
@@ -477,6 +509,7 @@ async fn every_released_schema_goes_forward_in_sqlite() {
         &[ADA, COUNTED, USER],
         &[ADA, COUNTED, USER, TOKEN],
         &[ADA, COUNTED, USER, TOKEN],
+        &[ADA, COUNTED, USER, TOKEN, WEBHOOK],
     ];
     let versions = MIGRATIONS.iter().map(|migration| migration.version);
     for (version, rows) in versions.zip(ROWS) {
@@ -519,6 +552,7 @@ async fn every_released_schema_goes_forward_in_postgres() {
         &[ADA, COUNTED, USER],
         &[ADA, COUNTED, USER, TOKEN],
         &[ADA, COUNTED, USER, TOKEN],
+        &[ADA, COUNTED, USER, TOKEN, WEBHOOK],
     ];
     let server = conclave_testbed::Postgres::shared();
     let versions = postgres::MIGRATIONS
@@ -547,6 +581,9 @@ const USER: &str =
 // Some bytes, in the words of both databases.
 const TOKEN: &str = "INSERT INTO api_tokens (user_id, name, hash, scopes, made_at)
     VALUES (1, 'n', (SELECT lookup FROM pins WHERE account = 1), 'accounts:read', 0);";
+const WEBHOOK: &str = "INSERT INTO webhooks (user_id, url, events, sealed, made_at)
+    VALUES (1, 'https://b.org/', 'call.joined', (SELECT lookup FROM pins WHERE account = 1), 0);
+    INSERT INTO deliveries (webhook, event, at, body, due_at) VALUES (1, 'call.joined', 0, '{}', 0);";
 const NO_ROWS: &str = "a version has no rows here to be brought forward";
 
 async fn came_forward(store: &SqlStore, version: i64) {

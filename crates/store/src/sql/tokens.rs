@@ -58,6 +58,7 @@ impl SqlStore {
             .number("user", user.id.0)
             .word("scopes", &scopes);
         deed.note(note).await?;
+        once(&mut deed, act, id.0).await?;
         deed.commit().await?;
         Ok(ApiToken {
             id,

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::audit::{Deed, Note};
-use super::{Row, SqlStore, Turn, args, tokens};
+use super::{Row, SqlStore, Turn, args, tokens, webhooks};
 use crate::error::{Result, bad};
 use crate::{
     Act, NewSession, Page, PasswordHash, Session, StoreError, TokenHash, User, UserEmail, UserId,
@@ -259,6 +259,7 @@ pub(super) async fn erase(deed: &mut Deed, email: &str) -> Result<bool> {
     let id = UserId(row.id("id")?);
     shut_out(deed, id).await?;
     tokens::drop_of_user(deed, id).await?;
+    webhooks::drop_of_user(deed, id).await?;
     deed.turn.run(DROP, args![id]).await?;
     Ok(true)
 }

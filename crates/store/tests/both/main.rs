@@ -19,3 +19,4 @@ mod sweep;
 mod tampering;
 mod tokens;
 mod users;
+mod webhooks;

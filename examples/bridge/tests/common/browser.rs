@@ -58,10 +58,10 @@ impl Browser {
     /// What comes from there, event by event, for as long as somebody listens.
     pub(crate) fn events(&self, path: &str) -> mpsc::Receiver<Event> {
         let mut stream = TcpStream::connect(&self.at).unwrap();
-        let (host, cookies) = (&self.at, self.cookies.join("; "));
+        let (host, who) = (&self.at, self.who());
         write!(
             stream,
-            "GET {path} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookies}\r\n\r\n"
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\n{who}\r\n\r\n"
         )
         .unwrap();
         let (told, events) = mpsc::channel();
@@ -84,16 +84,19 @@ impl Browser {
         events
     }
 
+    fn who(&self) -> String {
+        match &self.token {
+            Some(token) => format!("Authorization: Bearer {token}"),
+            None => format!("Cookie: {}", self.cookies.join("; ")),
+        }
+    }
+
     pub(crate) fn ask(&mut self, request: &str, body: &str) -> Answer {
         let mut stream = TcpStream::connect(&self.at).unwrap();
         stream
             .set_read_timeout(Some(Duration::from_secs(20)))
             .unwrap();
-        let (host, length) = (&self.at, body.len());
-        let who = match &self.token {
-            Some(token) => format!("Authorization: Bearer {token}"),
-            None => format!("Cookie: {}", self.cookies.join("; ")),
-        };
+        let (host, length, who) = (&self.at, body.len(), self.who());
         write!(
             stream,
             "{request} HTTP/1.1\r\nHost: {host}\r\n{who}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"

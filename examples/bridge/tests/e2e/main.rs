@@ -2,11 +2,15 @@
 //! in the sound: each caller and each prompt has tones of its own.
 #![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)]
 
+mod api;
 mod baresip;
 mod bookings;
 mod bridge;
 #[path = "../common/browser.rs"]
 mod browser;
+#[path = "../../../client/src/main.rs"]
+#[allow(dead_code, clippy::print_stdout, reason = "a program of its own")]
+mod client;
 mod console;
 mod demo;
 mod desk;
@@ -29,3 +33,4 @@ mod room;
 mod sipp;
 mod sound;
 mod tones;
+mod webhooks;
