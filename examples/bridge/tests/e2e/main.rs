@@ -7,6 +7,7 @@ mod bookings;
 mod bridge;
 #[path = "../common/browser.rs"]
 mod browser;
+mod chromium;
 mod console;
 mod demo;
 mod desk;
@@ -21,6 +22,7 @@ mod lasting;
 mod load;
 mod mail;
 mod phone;
+mod portal;
 mod postgres;
 mod quality;
 mod refusals;
