@@ -1,6 +1,6 @@
 //! The programs that the tests call but cargo can't bring.
 
-use crate::run::{Failure, Result, on_path, run, succeeds};
+use crate::run::{Failure, Result, on_path, root, run, succeeds};
 use conclave_testbed::Postgres;
 use std::fs;
 use std::path::Path;
@@ -45,6 +45,8 @@ const NEEDED: &[(&str, &str, &str)] = &[
         "promtool",
         "a reader of the metrics that is not ours",
     ),
+    ("chromium", "chromium", "a browser, for the portal's pages"),
+    ("npm", "npm", "fetches axe-core, which looks at those pages"),
     (
         POSTGRESQL,
         "postgres",
@@ -56,6 +58,11 @@ const NEEDED: &[(&str, &str, &str)] = &[
 const POSTGRESQL: &str = "postgresql";
 
 pub(crate) fn setup() -> Result {
+    programs()?;
+    axe()
+}
+
+fn programs() -> Result {
     let missing = missing();
     for (package, program, purpose) in NEEDED {
         let state = if missing.contains(package) {
@@ -92,6 +99,43 @@ pub(crate) fn setup() -> Result {
             still.join(", ")
         ))),
     }
+}
+
+/// Finds what keeps people off a page. It is under the MPL, and so fetched and not kept beside the code.
+const AXE: &str = "axe-core@4.14.1";
+const AXE_SHA256: &str = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c";
+
+/// Puts axe-core where the tests look for it.
+fn axe() -> Result {
+    let folder = root().join("target/axe-core");
+    let script = folder.join("axe.min.js");
+    if sha256(&script).is_some_and(|found| found == AXE_SHA256) {
+        return Ok(());
+    }
+    println!("setup: fetching {AXE} by npm");
+    fs::create_dir_all(&folder)
+        .map_err(|e| Failure(format!("cannot make {}: {e}", folder.display())))?;
+    run(Command::new("npm")
+        .args(["pack", "--silent", AXE])
+        .current_dir(&folder))?;
+    run(Command::new("tar")
+        .args(["--extract", "--strip-components=1", "--file"])
+        .arg(format!("{}.tgz", AXE.replace('@', "-")))
+        .arg("package/axe.min.js")
+        .current_dir(&folder))?;
+    match sha256(&script) {
+        Some(found) if found == AXE_SHA256 => Ok(()),
+        found => Err(Failure(format!(
+            "{} is not what it was: its SHA-256 is {found:?}, not {AXE_SHA256}",
+            script.display()
+        ))),
+    }
+}
+
+fn sha256(file: &Path) -> Option<String> {
+    let output = Command::new("sha256sum").arg(file).output().ok()?;
+    let line = String::from_utf8(output.stdout).ok()?;
+    line.split(' ').next().map(str::to_owned)
 }
 
 fn missing() -> Vec<&'static str> {

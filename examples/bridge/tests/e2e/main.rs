@@ -8,6 +8,7 @@ mod bookings;
 mod bridge;
 #[path = "../common/browser.rs"]
 mod browser;
+mod chromium;
 #[path = "../../../client/src/main.rs"]
 #[allow(dead_code, clippy::print_stdout, reason = "a program of its own")]
 mod client;
@@ -25,6 +26,7 @@ mod lasting;
 mod load;
 mod mail;
 mod phone;
+mod portal;
 mod postgres;
 mod quality;
 mod recording;

@@ -191,7 +191,9 @@ fn of_caller(before: &LiveCaller, now: &LiveCaller) -> Vec<Happening> {
         happened.push(match now.place {
             LivePlace::Room => Happening::Joined,
             LivePlace::Held => Happening::Held,
-            LivePlace::AwaitsHost | LivePlace::AwaitsConsent => Happening::Arrived,
+            LivePlace::AwaitsHost | LivePlace::AwaitsConsent | LivePlace::HearsNotice => {
+                Happening::Arrived
+            }
         });
     }
     if before.name != now.name {

@@ -105,6 +105,8 @@ pub(crate) enum LivePlace {
     Room,
     AwaitsHost,
     AwaitsConsent,
+    /// They are told that the conference is recorded, and let in then.
+    HearsNotice,
     /// Until a Host is back.
     Held,
 }
@@ -304,6 +306,10 @@ impl LiveCaller {
                     what: WaitFor::Consent,
                     ..
                 } => LivePlace::AwaitsConsent,
+                Place::Waiting {
+                    what: WaitFor::Notice,
+                    ..
+                } => LivePlace::HearsNotice,
                 Place::Held { .. } => LivePlace::Held,
             },
             muted: caller.muted.map(|muted| match muted {
