@@ -8,6 +8,10 @@ use crate::{CallId, Floor, LeaveReason, NameId, PlayId, Prompt, RecordingId};
 /// A fact that a conference is told. Facts that come late or name nobody are no-ops.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "an event is told and gone: none are kept"
+)]
 pub enum Event {
     /// A call with a ticket to this conference is ready to join: its name, if one is asked for, is spoken.
     Arrived {

@@ -363,8 +363,14 @@ mod tests {
         );
 
         let none = with(&[]);
-        assert_eq!(told(&none, &with(&[calm.clone()])), [("joined", Some(7))]);
-        assert_eq!(told(&with(&[calm.clone()]), &none), [("left", Some(7))]);
+        assert_eq!(
+            told(&none, &with(std::slice::from_ref(&calm))),
+            [("joined", Some(7))]
+        );
+        assert_eq!(
+            told(&with(std::slice::from_ref(&calm)), &none),
+            [("left", Some(7))]
+        );
         // A call that takes another's place is another.
         let other = with(&[caller(8)]);
         assert_eq!(
