@@ -4,7 +4,7 @@ mod common;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, atomic::Ordering::SeqCst},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::SeqCst},
     thread,
     time::Instant,
 };
@@ -277,20 +277,29 @@ fn a_leg_that_moves_between_threads_loses_no_packet() {
     assert_eq!((stats.legs, stats.rooms, stats.dropped), (0, 0, 0));
 }
 
-/// What a tap heard of each leg, and of plays: frames, and the highest peak. And the ticks.
+/// What a tap heard of each leg, and of plays: frames, and the highest peak.
+type Heard = BTreeMap<Option<LegId>, (usize, i16)>;
+
+/// That, and the ticks.
 #[derive(Clone, Default)]
-struct Tapped(Arc<Mutex<(BTreeMap<Option<LegId>, (usize, i16)>, Vec<u64>)>>);
+struct Tapped(Arc<Mutex<(Heard, Vec<u64>)>>);
+
+impl Tapped {
+    fn all(&self) -> MutexGuard<'_, (Heard, Vec<u64>)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Tap for Tapped {
     fn hear(&mut self, from: Option<LegId>, frame: &[i16]) {
         let peak = frame.iter().map(|x| x.saturating_abs()).max().unwrap_or(0);
-        let heard = &mut self.0.lock().unwrap().0;
-        let (frames, highest) = heard.entry(from).or_default();
+        let mut all = self.all();
+        let (frames, highest) = all.0.entry(from).or_default();
         (*frames, *highest) = (*frames + 1, peak.max(*highest));
     }
 
     fn end_tick(&mut self, tick: u64) {
-        self.0.lock().unwrap().1.push(tick);
+        self.all().1.push(tick);
     }
 }
 
@@ -331,10 +340,10 @@ fn a_large_room_is_one_room_though_two_threads_have_it() {
     });
     thread::sleep(millis(200));
     phones.iter().for_each(|phone| drop(phone.take()));
-    *tapped.0.lock().unwrap() = Default::default();
+    *tapped.all() = Default::default();
     thread::sleep(millis(1_000));
     engine.untap(RoomId(1));
-    let (heard, ticks) = std::mem::take(&mut *tapped.0.lock().unwrap());
+    let (heard, ticks) = std::mem::take(&mut *tapped.all());
     assert!(ticks.len() > 40, "{ticks:?}");
     assert!(ticks.windows(2).all(|w| w[1] == w[0] + 1), "{ticks:?}");
     for n in 0..60 {
