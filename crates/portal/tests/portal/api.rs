@@ -386,6 +386,7 @@ async fn what_is_wrong_is_said_as_a_problem() {
         with("surprise", json!(1)),
         with("account", json!("1")),
         json!([]),
+        json!([1, "Budget", "2026-12-01T09:00Z", "2026-12-01T10:00Z", null, null, [], null, [], false]),
         Value::Null,
     ] {
         assert_eq!(ada.send("POST", "/api/v1/bookings", body).await.status, 422);
