@@ -328,7 +328,7 @@ fn query_schema(name: &str) -> Schema {
             .maximum(Some(200))
             .build(),
         "account" | "invitee" => kind(Type::Integer).minimum(Some(1)).build(),
-        "cursor" => kind(Type::String).pattern(Some("^[0-9]{1,9}$")).build(),
+        "cursor" => kind(Type::String).pattern(Some("^[0-9]{0,9}$")).build(),
         "all" => kind(Type::Boolean).build(),
         "from" | "to" => kind(Type::String)
             .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))

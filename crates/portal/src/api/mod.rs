@@ -41,6 +41,7 @@ use conclave_accounts::AccountId;
 use conclave_store::{Act, ApiTokenId, Once, Page, Scope, Store, Token, TokenHash, User, UserRole};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::fields::Fields;
 use crate::pages::number;
@@ -73,9 +74,10 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// What was sent.
+    /// What was sent: an object, as all our shapes are (serde would take a list of its parts, too).
     fn body<T: DeserializeOwned>(&self) -> Result<T, ApiProblem> {
-        serde_json::from_slice(&self.body).map_err(|error| {
+        let object = serde_json::from_slice(&self.body).map(Value::Object);
+        object.and_then(serde_json::from_value).map_err(|error| {
             ApiProblem::invalid(format!("The body is not as it should be: {error}."))
         })
     }

@@ -17,9 +17,9 @@ use crate::portal::Portal;
 
 /// `from` and `to`, open where absent.
 fn period(call: &Call) -> Result<Period, ApiProblem> {
-    let moment = |name: &str| match call.query.get(name) {
-        "" => Ok(None),
-        text => match DateTime::parse_from_rfc3339(text) {
+    let moment = |name: &str| match call.query.all(name).next() {
+        None => Ok(None),
+        Some(text) => match DateTime::parse_from_rfc3339(text) {
             Ok(moment) => Ok(Some(moment.with_timezone(&Utc))),
             Err(_) => Err(ApiProblem::field(name, "Write it as 2026-12-01T00:00:00Z.")),
         },

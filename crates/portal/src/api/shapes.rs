@@ -34,7 +34,9 @@ pub(crate) struct Account {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Person {
     /// 1 to 100 printable characters.
+    #[schema(min_length = 1, max_length = 100)]
     pub(crate) name: String,
+    #[schema(min_length = 3)]
     pub(crate) email: String,
 }
 
@@ -97,10 +99,13 @@ pub(crate) struct TermsWish {
     pub(crate) exit: Option<Announce>,
     pub(crate) host_leaves: Option<HostGone>,
     /// 0 to 120 seconds; with `hangup`.
+    #[schema(maximum = 120)]
     pub(crate) host_grace: Option<u64>,
     /// 2 to 10000; for customer service and administrators.
+    #[schema(minimum = 2, maximum = 10000)]
     pub(crate) max_callers: Option<u32>,
     /// In minutes, 1 to 1440; likewise.
+    #[schema(minimum = 1, maximum = 1440)]
     pub(crate) longest_wait: Option<u64>,
 }
 
@@ -212,6 +217,7 @@ pub(crate) struct Invitee {
 pub(crate) struct NewBooking {
     pub(crate) account: u64,
     /// 1 to 200 printable characters.
+    #[schema(min_length = 1, max_length = 200)]
     pub(crate) title: String,
     /// RFC 3339, or local (`2026-12-01T09:00`) with `tz`.
     pub(crate) start: String,
@@ -224,6 +230,7 @@ pub(crate) struct NewBooking {
     #[serde(default)]
     pub(crate) except: Vec<String>,
     /// 0 to 1440.
+    #[schema(maximum = 1440)]
     pub(crate) early_minutes: Option<u64>,
     /// Each gets a PIN of their own; with none, one serves all.
     #[serde(default)]
@@ -237,6 +244,7 @@ pub(crate) struct NewBooking {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BookingWish {
+    #[schema(min_length = 1, max_length = 200)]
     pub(crate) title: Option<String>,
     pub(crate) start: Option<String>,
     pub(crate) end: Option<String>,
@@ -246,6 +254,7 @@ pub(crate) struct BookingWish {
     /// Left out besides.
     #[serde(default)]
     pub(crate) except: Vec<String>,
+    #[schema(maximum = 1440)]
     pub(crate) early_minutes: Option<u64>,
     /// Whether those who had mail get word; `false` where absent.
     #[serde(default)]
@@ -387,6 +396,7 @@ pub(crate) struct Link {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Import {
     /// CSV. The first line names the columns: `name`, `email`, and what else an account may have.
+    #[schema(min_length = 1)]
     pub(crate) table: String,
     /// Only says whether it is right.
     #[serde(default)]
@@ -461,8 +471,10 @@ pub(crate) struct Token {
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewToken {
     /// 1 to 100 characters on one line.
+    #[schema(min_length = 1, max_length = 100)]
     pub(crate) name: String,
     /// No more than those of the token that asks.
+    #[schema(min_items = 1)]
     pub(crate) scopes: Vec<String>,
     /// No later than the end of the token that asks.
     pub(crate) ends: Option<DateTime<Utc>>,
@@ -508,6 +520,7 @@ pub(crate) struct Webhook {
 pub(crate) struct NewWebhook {
     /// `https://`; an administrator's may be `http://` on the bridge's own machine.
     pub(crate) url: String,
+    #[schema(min_items = 1)]
     pub(crate) events: Vec<HookEvent>,
 }
 

@@ -30,13 +30,9 @@ impl Bed {
                 .await
                 .unwrap(),
         };
-        let count = self
-            .store
-            .api_tokens(None, Page::all())
-            .await
-            .unwrap()
-            .len();
-        let token = Token::draw(&mut random(1000 + count as u64));
+        let tokens = self.store.api_tokens(None, Page::all()).await.unwrap();
+        let last = tokens.last().map_or(0, |token| token.id.0);
+        let token = Token::draw(&mut random(1000 + last));
         let new = NewApiToken {
             user: user.id,
             name: "a program".to_owned(),
@@ -386,6 +382,18 @@ async fn what_is_wrong_is_said_as_a_problem() {
         with("surprise", json!(1)),
         with("account", json!("1")),
         json!([]),
+        json!([
+            1,
+            "Budget",
+            "2026-12-01T09:00Z",
+            "2026-12-01T10:00Z",
+            null,
+            null,
+            [],
+            null,
+            [],
+            false
+        ]),
         Value::Null,
     ] {
         assert_eq!(ada.send("POST", "/api/v1/bookings", body).await.status, 422);

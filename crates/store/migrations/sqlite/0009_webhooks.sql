@@ -24,7 +24,6 @@ CREATE TABLE deliveries (
     problem      TEXT,
     delivered_at INTEGER
 ) STRICT;
-CREATE INDEX deliveries_due ON deliveries (due_at) WHERE due_at IS NOT NULL;
-CREATE INDEX deliveries_due_of ON deliveries (webhook, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX deliveries_open ON deliveries (webhook, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX deliveries_by_webhook ON deliveries (webhook, id);
 CREATE INDEX deliveries_by_time ON deliveries (at);
