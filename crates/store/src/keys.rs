@@ -17,8 +17,9 @@ pub use error::{KeysError, OtherKeys};
 pub use file::KeysFile;
 
 use crate::audit::AuditKey;
-use crate::seal::{self, SealError, SealedPin};
+use crate::seal::{self, FactorSecret, SealError, SealedFactor, SealedPin};
 use crate::secret::Secret;
+use crate::user::UserId;
 
 /// Purpose of the HMAC by which a key is recognised. PINs are digits, so it is nobody's lookup.
 const FINGERPRINT: &str = "conclave key fingerprint";
@@ -92,6 +93,25 @@ impl Keys {
     /// Decrypts a Guest PIN that was kept beside `lookup`.
     pub fn open(&self, sealed: &SealedPin, lookup: &PinLookup) -> Result<Pin, SealError> {
         seal::open(&self.seal, sealed, lookup)
+    }
+
+    /// Encrypts what a user's authenticator app shares with us, in the same way. It opens only for that user.
+    pub fn seal_factor(
+        &self,
+        secret: &FactorSecret,
+        user: UserId,
+        nonce: [u8; 24],
+    ) -> SealedFactor {
+        seal::seal_factor(&self.seal, secret, user, nonce)
+    }
+
+    /// Decrypts what was kept for that user.
+    pub fn open_factor(
+        &self,
+        sealed: &SealedFactor,
+        user: UserId,
+    ) -> Result<FactorSecret, SealError> {
+        seal::open_factor(&self.seal, sealed, user)
     }
 
     /// The key that chains the audit log.

@@ -78,13 +78,14 @@ pub use recorder::{Recorder, RecorderError};
 pub use report::{
     AuditPage, AuditRow, Hint, Keep, KnownNumber, Person, ReportFilter, Swept, UsageRow,
 };
-pub use seal::{SealError, SealedPin};
+pub use seal::{FactorSecret, SealError, SealedFactor, SealedPin};
 pub use sql::{Auditor, Postgres, Restored, SqlStore};
 pub use store::{Books, Found, KNOWN_FOR, PIN_REST, Store, Totals};
 pub use subject::{Commitment, Subject, SubjectKind};
 pub use token::{ApiToken, ApiTokenId, Done, NewApiToken, NoScope, ONCE_LASTS, Once, Scope};
 pub use user::{
-    NewSession, PasswordHash, Session, Token, TokenHash, User, UserEmail, UserId, UserRole,
+    NewFactor, NewSession, PasswordHash, Session, Token, TokenHash, User, UserEmail, UserId,
+    UserRole,
 };
 
 #[doc = include_str!("../README.md")]
