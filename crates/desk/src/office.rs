@@ -77,7 +77,8 @@ impl Desk {
         doors(&self.store, |pins| !pins.forced).await
     }
 
-    pub(crate) fn keys(&self) -> Arc<Keys> {
+    /// The keys as they are now.
+    pub fn keys(&self) -> Arc<Keys> {
         (self.keys)()
     }
 

@@ -109,6 +109,12 @@ async fn enter(
         Verdict::SignIn => return Err(Redirect::to("/sign-in").into_response()),
         Verdict::Forbidden => return Err(refuse(Problem::Forbidden)),
     }
+    let owes = signed_in.as_ref().is_some_and(|(user, _)| {
+        !user.has_second_factor && portal.demands_second_factor(user.role)
+    });
+    if owes && matches!(entrance.access, Access::Roles(_)) && !entrance.is_for_debtors() {
+        return Err(Redirect::to("/second-factor").into_response());
+    }
     let mut new_cookie = None;
     let (user, token) = match (signed_in, visit) {
         (Some((user, token)), _) => (Some(user), token),

@@ -49,6 +49,8 @@ mod server;
 mod site;
 mod stream;
 mod throttle;
+mod timeline;
+mod totp;
 
 pub use api::PREFIX as TOKEN_PREFIX;
 pub use password::PasswordsError;

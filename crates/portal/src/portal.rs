@@ -29,6 +29,8 @@ pub const LINK_LASTS: TimeDelta = TimeDelta::hours(48);
 
 /// A session ends after so long, however busy it is.
 pub(crate) const SESSION_LASTS: TimeDelta = TimeDelta::hours(12);
+/// So long somebody may look for their telephone between the password and the code.
+pub(crate) const HALF_SESSION_LASTS: TimeDelta = TimeDelta::minutes(10);
 /// A session that isn't used for so long ends.
 const IDLE: TimeDelta = TimeDelta::minutes(60);
 /// Use is noted so often, not at each request.
@@ -42,6 +44,11 @@ const AT_A_USER: Pace = Pace {
     at_once: 10,
     every: TimeDelta::seconds(60),
 };
+/// Codes of second factors: whoever tries them knows the password. One in 300,000 is right.
+const AT_A_CODE: Pace = Pace {
+    at_once: 5,
+    every: TimeDelta::minutes(5),
+};
 /// Browsers that look at something live, at the same time: each holds a connection for as long.
 const LOOKERS: usize = 128;
 /// Programs that listen to what happens, likewise.
@@ -54,6 +61,7 @@ const REMEMBERED: usize = 20_000;
 pub struct Portal {
     parts: Arc<Parts>,
     live: Option<Live>,
+    demands: Arc<[UserRole]>,
 }
 
 struct Parts {
@@ -71,6 +79,7 @@ struct Parts {
 struct Watch {
     addresses: Throttle,
     users: Throttle,
+    codes: Throttle,
 }
 
 impl fmt::Debug for Portal {
@@ -98,6 +107,7 @@ impl Portal {
             watch: Mutex::new(Watch {
                 addresses: Throttle::new(FROM_AN_ADDRESS, REMEMBERED),
                 users: Throttle::new(AT_A_USER, REMEMBERED),
+                codes: Throttle::new(AT_A_CODE, REMEMBERED),
             }),
             lookers: Arc::new(Semaphore::new(LOOKERS)),
             listeners: Arc::new(Semaphore::new(LISTENERS)),
@@ -105,6 +115,7 @@ impl Portal {
         Ok(Self {
             parts: Arc::new(parts),
             live: None,
+            demands: Arc::from([]),
         })
     }
 
@@ -116,9 +127,23 @@ impl Portal {
         }
     }
 
+    /// The same for users of whom those in these roles must have a second factor: before they have set it up, no other
+    /// page opens for them.
+    pub fn demanding_second_factors(self, of: impl Into<Arc<[UserRole]>>) -> Self {
+        Self {
+            demands: of.into(),
+            ..self
+        }
+    }
+
     /// All pages, each behind the guard that its [entrance](crate::ENTRANCES) asks for.
     pub fn router(self) -> Router {
         routes::router(self)
+    }
+
+    /// Whether this role is nothing without a second factor.
+    pub(crate) fn demands_second_factor(&self, role: UserRole) -> bool {
+        self.demands.contains(&role)
     }
 
     pub(crate) fn live(&self) -> Option<&Live> {
@@ -162,6 +187,11 @@ impl Portal {
 
     pub(crate) fn draw_token(&self) -> Token {
         Token::draw(&mut **locked(&self.parts.random))
+    }
+
+    /// Lets something be drawn.
+    pub(crate) fn draw<T>(&self, draw: impl FnOnce(&mut (dyn CryptoRng + Send)) -> T) -> T {
+        draw(&mut **locked(&self.parts.random))
     }
 
     pub(crate) fn draw_salt(&self) -> [u8; 16] {
@@ -229,6 +259,22 @@ impl Portal {
         if let Some(user) = at {
             watch.users.forgive(&Key::User(user.clone()));
         }
+    }
+
+    /// The same for a code of a user's second factor.
+    pub(crate) fn count_code(&self, at: &UserEmail) -> Result<(), TimeDelta> {
+        let (now, key) = (self.now(), Key::User(at.clone()));
+        let mut watch = locked(&self.parts.watch);
+        if let Some(wait) = watch.codes.wait(&key, now) {
+            return Err(wait);
+        }
+        watch.codes.count(key, now);
+        Ok(())
+    }
+
+    pub(crate) fn forgive_code(&self, at: &UserEmail) {
+        let mut watch = locked(&self.parts.watch);
+        watch.codes.forgive(&Key::User(at.clone()));
     }
 
     /// An account, if this user may see it; one of somebody else's is as good as none. All that belongs to an account,

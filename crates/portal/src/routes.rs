@@ -13,7 +13,7 @@ use crate::api;
 use crate::guard::{guard, harden};
 use crate::pages::{
     account_forms, accounts, assets, audit, bookings, conferences, home, import, live, policies,
-    reports, sign_in, tokens, users,
+    reports, second_factor, sign_in, tokens, users,
 };
 use crate::portal::Portal;
 use crate::problem::Problem;
@@ -70,6 +70,11 @@ pub struct Entrance {
 }
 
 impl Entrance {
+    /// Whether it is open for who has yet to set up the second factor that their role demands.
+    pub(crate) fn is_for_debtors(&self) -> bool {
+        ["/second-factor", "/sign-out"].contains(&self.path)
+    }
+
     /// More than a form that is sent here holds.
     pub(crate) fn largest_form(&self) -> usize {
         match self.path {
@@ -146,6 +151,8 @@ entrances! {
     get "/live.js" Access::Machine, None, assets::live_script, "changes as they come";
     get "/sign-in" Access::Everybody, None, sign_in::page, "the form to sign in";
     post "/sign-in" Access::Everybody, None, sign_in::sign_in, "signs in";
+    get "/sign-in/code" Access::Everybody, None, sign_in::code_page, "the form for the code of a second factor";
+    post "/sign-in/code" Access::Everybody, None, sign_in::code, "signs in by password and code";
     get "/set-up" Access::Everybody, None, sign_in::set_up_page, "the form behind a set-up link";
     post "/set-up" Access::Everybody, None, sign_in::set_up, "sets a password by a set-up link";
     post "/sign-out" SIGNED_IN, None, sign_in::sign_out, "signs out";
@@ -176,13 +183,16 @@ entrances! {
     get "/conferences" ALL_ACCOUNTS, Some("Conferences"), conferences::list, "everybody's conferences of a month";
     get "/conferences/{id}" SIGNED_IN, None, conferences::one, "who was in a conference and what happened; of a Host's own alone";
     get "/reports" BOOKS, Some("Reports"), reports::page, "usage by account, Host PINs that look shared";
+    get "/reports/year" BOOKS, None, reports::year, "usage by month, of a year";
     get "/audit" BOOKS, Some("Audit log"), audit::page, "the audit log of a month";
+    get "/second-factor" SIGNED_IN, Some("Second factor"), second_factor::page, "the user's own second factor";
+    post "/second-factor" SIGNED_IN, None, second_factor::change, "sets it up, turns it off, draws recovery codes; each with a code";
     get "/tokens" SIGNED_IN, Some("API tokens"), tokens::list, "the user's own API tokens; all for an administrator";
     post "/tokens" SIGNED_IN, None, tokens::make, "makes an API token, shown this once";
     post "/tokens/{id}/revoke" SIGNED_IN, None, tokens::revoke, "revokes an API token; another's only for an administrator";
     get "/users" ADMINISTRATOR, Some("Users"), users::list, "the users of the portal";
     post "/users" ADMINISTRATOR, None, users::add, "makes a user, and a set-up link";
-    post "/users/{id}" ADMINISTRATOR, None, users::change, "gives a role or a set-up link, suspends, resumes, signs out";
+    post "/users/{id}" ADMINISTRATOR, None, users::change, "gives a role or a set-up link, suspends, resumes, signs out, resets a second factor";
     get "/policies" BOOKS, Some("Policies"), policies::page, "policies of PINs, the odds of guessing one, alarms";
     post "/policies/consent" ADMINISTRATOR, None, policies::end_consent, "ends consent after an alarm";
     get "/import" ADMINISTRATOR, Some("Import"), import::form, "the form to make many accounts";

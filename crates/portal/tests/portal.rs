@@ -40,6 +40,8 @@ use tower::ServiceExt;
 mod api;
 #[path = "portal/desk.rs"]
 mod desk;
+#[path = "portal/factor.rs"]
+mod factor;
 #[path = "portal/live.rs"]
 mod live;
 #[path = "portal/programs.rs"]
@@ -190,6 +192,11 @@ impl Bed {
     }
 
     async fn at(site: Site) -> Self {
+        Self::demanding(site, &[]).await
+    }
+
+    /// Of these roles it demands a second factor.
+    async fn demanding(site: Site, roles: &[UserRole]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let keys = Keys::load_or_create(dir.path(), FreshKeys::draw(&mut random(1))).unwrap();
         let auditor = Auditor::new(dir.path(), &keys, Box::new(random(2)));
@@ -211,6 +218,7 @@ impl Bed {
         let portal = Portal::new(Arc::new(desk), site, Box::new(clock), Box::new(random(3)));
         let bridge = Arc::new(Mutex::new(Bridge::new()));
         let portal = portal.unwrap().with_live(runs(Arc::clone(&bridge)));
+        let portal = portal.demanding_second_factors(roles);
         Self {
             _dir: dir,
             keys,

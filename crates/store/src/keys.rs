@@ -18,8 +18,9 @@ pub use file::KeysFile;
 
 use crate::WebhookSecret;
 use crate::audit::AuditKey;
-use crate::seal::{self, SealError, SealedPin, SealedSecret};
+use crate::seal::{self, FactorSecret, SealError, SealedFactor, SealedPin, SealedSecret};
 use crate::secret::Secret;
+use crate::user::UserId;
 
 /// Purpose of the HMAC by which a key is recognised. PINs are digits, so it is nobody's lookup.
 const FINGERPRINT: &str = "conclave key fingerprint";
@@ -113,6 +114,25 @@ impl Keys {
         beside: &str,
     ) -> Result<WebhookSecret, SealError> {
         seal::open_secret(&self.seal, sealed, beside)
+    }
+
+    /// Encrypts what a user's authenticator app shares with us, in the same way. It opens only for that user.
+    pub fn seal_factor(
+        &self,
+        secret: &FactorSecret,
+        user: UserId,
+        nonce: [u8; 24],
+    ) -> SealedFactor {
+        seal::seal_factor(&self.seal, secret, user, nonce)
+    }
+
+    /// Decrypts what was kept for that user.
+    pub fn open_factor(
+        &self,
+        sealed: &SealedFactor,
+        user: UserId,
+    ) -> Result<FactorSecret, SealError> {
+        seal::open_factor(&self.seal, sealed, user)
     }
 
     /// The key that chains the audit log.

@@ -81,13 +81,14 @@ pub use recording::RecordingRow;
 pub use report::{
     AuditPage, AuditRow, Hint, Keep, KnownNumber, Person, ReportFilter, Swept, UsageRow,
 };
-pub use seal::{SealError, SealedPin, SealedSecret};
+pub use seal::{FactorSecret, SealError, SealedFactor, SealedPin, SealedSecret};
 pub use sql::{Auditor, Postgres, Restored, SqlStore};
 pub use store::{Books, Found, KNOWN_FOR, PIN_REST, Store, Totals};
 pub use subject::{Commitment, Subject, SubjectKind};
 pub use token::{ApiToken, ApiTokenId, Done, NewApiToken, NoScope, ONCE_LASTS, Once, Scope};
 pub use user::{
-    NewSession, PasswordHash, Session, Token, TokenHash, User, UserEmail, UserId, UserRole,
+    NewFactor, NewSession, PasswordHash, Session, Token, TokenHash, User, UserEmail, UserId,
+    UserRole,
 };
 pub use webhook::{
     Delivery, DeliveryRow, FAILS_FOR, HookEvent, LISTED_FOR, NewWebhook, NoHookEvent, TOLD_FOR,

@@ -1,4 +1,4 @@
-//! Guest PINs as the database keeps them for invitations, and what signs webhooks: encrypted.
+//! What the database keeps encrypted: Guest PINs, for invitations, what authenticator apps share with us, and what signs webhooks.
 
 use std::fmt;
 
@@ -9,8 +9,10 @@ use zeroize::Zeroizing;
 
 use crate::WebhookSecret;
 use crate::secret::Secret;
+use crate::user::UserId;
 
 const PURPOSE: &[u8; 18] = b"conclave guest pin";
+const FACTOR: &[u8; 22] = b"conclave second factor";
 const NONCE: usize = 24;
 /// Digits, zero bytes behind them: every PIN is as long.
 const TEXT: usize = LONGEST_PIN as usize;
@@ -20,7 +22,7 @@ const TAG: usize = 16;
 #[derive(Clone, PartialEq, Eq)]
 pub struct SealedPin([u8; Self::LENGTH]);
 
-const PURPOSE_OF_SECRETS: &[u8] = b"conclave webhook";
+const WEBHOOK: &[u8; 16] = b"conclave webhook";
 const SECRET: usize = 32;
 
 /// What signs a webhook, encrypted and authenticated: nonce (24 bytes), secret (32), tag (16).
@@ -33,10 +35,7 @@ impl SealedSecret {
 
     /// From the bytes that a store kept.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SealError> {
-        let sized = bytes
-            .try_into()
-            .map_err(|_| SealError::Length(bytes.len()))?;
-        Ok(Self(sized))
+        Ok(Self(sized(bytes)?))
     }
 
     /// The bytes that a store keeps.
@@ -51,17 +50,37 @@ impl fmt::Debug for SealedSecret {
     }
 }
 
-/// Why what is encrypted can't be read.
+/// What an authenticator app and we both know: the key of RFC 6238, as long as RFC 4226 wants it.
+pub type FactorSecret = Zeroizing<[u8; 20]>;
+
+/// A [`FactorSecret`], encrypted and authenticated: nonce (24 bytes), text (20), tag (16).
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealedFactor([u8; Self::LENGTH]);
+
+/// Why something encrypted can't be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
     /// It can't be one.
-    #[error("{0} bytes can't be an encrypted PIN or secret")]
-    Length(usize),
+    #[error("what is encrypted has {expected} bytes, this has {found}")]
+    Length {
+        /// How many it would have.
+        expected: usize,
+        /// How many it has.
+        found: usize,
+    },
     /// The authentication fails.
     #[error(
-        "an encrypted PIN or secret doesn't open: it was changed, belongs to another row, or was made with another key"
+        "what is encrypted doesn't open: it was changed, belongs to another row, or was made with another key"
     )]
     Forged,
+}
+
+/// Exactly so many bytes.
+fn sized<const N: usize>(bytes: &[u8]) -> Result<[u8; N], SealError> {
+    bytes.try_into().map_err(|_| SealError::Length {
+        expected: N,
+        found: bytes.len(),
+    })
 }
 
 impl SealedPin {
@@ -70,10 +89,7 @@ impl SealedPin {
 
     /// From the bytes that a store kept.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SealError> {
-        let sized = bytes
-            .try_into()
-            .map_err(|_| SealError::Length(bytes.len()))?;
-        Ok(Self(sized))
+        sized(bytes).map(Self)
     }
 
     /// The bytes that a store keeps.
@@ -88,16 +104,56 @@ impl fmt::Debug for SealedPin {
     }
 }
 
+impl SealedFactor {
+    /// How many bytes it has.
+    pub const LENGTH: usize = NONCE + 20 + TAG;
+
+    /// From the bytes that a store kept.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, SealError> {
+        sized(bytes).map(Self)
+    }
+
+    /// The bytes that a store keeps.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SealedFactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealedFactor(**********)")
+    }
+}
+
+pub(crate) fn seal_factor(
+    key: &Secret,
+    secret: &FactorSecret,
+    user: UserId,
+    nonce: [u8; NONCE],
+) -> SealedFactor {
+    let mut text = secret.clone();
+    let tag = encrypt(key, nonce, &of_user(user), &mut *text);
+    let mut sealed = [0; SealedFactor::LENGTH];
+    sealed[..NONCE].copy_from_slice(&nonce);
+    sealed[NONCE..NONCE + 20].copy_from_slice(&*text);
+    sealed[NONCE + 20..].copy_from_slice(&tag);
+    SealedFactor(sealed)
+}
+
+pub(crate) fn open_factor(
+    key: &Secret,
+    sealed: &SealedFactor,
+    user: UserId,
+) -> Result<FactorSecret, SealError> {
+    let mut text = Zeroizing::new([0; 20]);
+    decrypt(key, &sealed.0, &of_user(user), &mut *text)?;
+    Ok(text)
+}
+
 pub(crate) fn seal(key: &Secret, pin: &Pin, lookup: &PinLookup, nonce: [u8; NONCE]) -> SealedPin {
     let mut text = Zeroizing::new([0; TEXT]);
     text[..usize::from(pin.len())].copy_from_slice(pin.expose().as_bytes());
-    let tag = cipher(key)
-        .encrypt_inout_detached(
-            &XNonce::from(nonce),
-            &beside(lookup),
-            text.as_mut_slice().into(),
-        )
-        .expect("16 bytes are not too many");
+    let tag = encrypt(key, nonce, &beside(lookup), &mut *text);
     let mut sealed = [0; SealedPin::LENGTH];
     sealed[..NONCE].copy_from_slice(&nonce);
     sealed[NONCE..NONCE + TEXT].copy_from_slice(&*text);
@@ -106,15 +162,8 @@ pub(crate) fn seal(key: &Secret, pin: &Pin, lookup: &PinLookup, nonce: [u8; NONC
 }
 
 pub(crate) fn open(key: &Secret, sealed: &SealedPin, lookup: &PinLookup) -> Result<Pin, SealError> {
-    let (nonce, rest) = sealed.0.split_at(NONCE);
-    let (text, tag) = rest.split_at(TEXT);
-    let nonce = XNonce::try_from(nonce).map_err(|_| SealError::Forged)?;
-    let tag = Tag::try_from(tag).map_err(|_| SealError::Forged)?;
     let mut plain = Zeroizing::new([0; TEXT]);
-    plain.copy_from_slice(text);
-    cipher(key)
-        .decrypt_inout_detached(&nonce, &beside(lookup), plain.as_mut_slice().into(), &tag)
-        .map_err(|_| SealError::Forged)?;
+    decrypt(key, &sealed.0, &beside(lookup), &mut *plain)?;
     let digits = plain.iter().position(|byte| *byte == 0).unwrap_or(TEXT);
     let digits = std::str::from_utf8(&plain[..digits]).map_err(|_| SealError::Forged)?;
     Pin::parse(digits).map_err(|_| SealError::Forged)
@@ -128,10 +177,8 @@ pub(crate) fn seal_secret(
     nonce: [u8; NONCE],
 ) -> SealedSecret {
     let mut text = Zeroizing::new(*secret.bytes());
-    let beside = [PURPOSE_OF_SECRETS, beside.as_bytes()].concat();
-    let tag = cipher(key)
-        .encrypt_inout_detached(&XNonce::from(nonce), &beside, text.as_mut_slice().into())
-        .expect("32 bytes are not too many");
+    let beside = [WEBHOOK, beside.as_bytes()].concat();
+    let tag = encrypt(key, nonce, &beside, text.as_mut_slice());
     let mut sealed = [0; SealedSecret::LENGTH];
     sealed[..NONCE].copy_from_slice(&nonce);
     sealed[NONCE..NONCE + SECRET].copy_from_slice(&*text);
@@ -144,17 +191,29 @@ pub(crate) fn open_secret(
     sealed: &SealedSecret,
     beside: &str,
 ) -> Result<WebhookSecret, SealError> {
-    let (nonce, rest) = sealed.0.split_at(NONCE);
-    let (text, tag) = rest.split_at(SECRET);
+    let mut text = Zeroizing::new([0; SECRET]);
+    let beside = [WEBHOOK, beside.as_bytes()].concat();
+    decrypt(key, &sealed.0, &beside, text.as_mut_slice())?;
+    Ok(WebhookSecret::from_bytes(*text))
+}
+
+/// Encrypts the text where it is.
+fn encrypt(key: &Secret, nonce: [u8; NONCE], beside: &[u8], text: &mut [u8]) -> Tag {
+    cipher(key)
+        .encrypt_inout_detached(&XNonce::from(nonce), beside, text.into())
+        .expect("a few bytes are not too many")
+}
+
+/// Decrypts nonce, text and tag; the text is as long as what takes it.
+fn decrypt(key: &Secret, sealed: &[u8], beside: &[u8], text: &mut [u8]) -> Result<(), SealError> {
+    let (nonce, rest) = sealed.split_at(NONCE);
+    let (encrypted, tag) = rest.split_at(text.len());
     let nonce = XNonce::try_from(nonce).map_err(|_| SealError::Forged)?;
     let tag = Tag::try_from(tag).map_err(|_| SealError::Forged)?;
-    let mut plain = Zeroizing::new([0; SECRET]);
-    plain.copy_from_slice(text);
-    let beside = [PURPOSE_OF_SECRETS, beside.as_bytes()].concat();
+    text.copy_from_slice(encrypted);
     cipher(key)
-        .decrypt_inout_detached(&nonce, &beside, plain.as_mut_slice().into(), &tag)
-        .map_err(|_| SealError::Forged)?;
-    Ok(WebhookSecret::from_bytes(*plain))
+        .decrypt_inout_detached(&nonce, beside, text.into(), &tag)
+        .map_err(|_| SealError::Forged)
 }
 
 fn cipher(key: &Secret) -> XChaCha20Poly1305 {
@@ -166,6 +225,14 @@ fn beside(lookup: &PinLookup) -> [u8; PURPOSE.len() + 32] {
     let mut data = [0; PURPOSE.len() + 32];
     data[..PURPOSE.len()].copy_from_slice(PURPOSE);
     data[PURPOSE.len()..].copy_from_slice(lookup.as_bytes());
+    data
+}
+
+/// The same for what belongs to a user.
+fn of_user(user: UserId) -> [u8; FACTOR.len() + 8] {
+    let mut data = [0; FACTOR.len() + 8];
+    data[..FACTOR.len()].copy_from_slice(FACTOR);
+    data[FACTOR.len()..].copy_from_slice(&user.0.to_be_bytes());
     data
 }
 
@@ -188,7 +255,35 @@ mod tests {
             assert_eq!(open(&key, &kept, &lookup(1)).unwrap(), pin);
             assert!(!format!("{sealed:?}").contains(digits));
         }
-        assert_eq!(SealedPin::from_bytes(&[0; 55]), Err(SealError::Length(55)));
+        let short = SealError::Length {
+            expected: 56,
+            found: 55,
+        };
+        assert_eq!(SealedPin::from_bytes(&[0; 55]), Err(short));
+    }
+
+    #[test]
+    fn a_second_factor_opens_for_its_user_alone() {
+        let (key, secret) = (
+            Secret::new([7; 32]),
+            Zeroizing::new(*b"12345678901234567890"),
+        );
+        let sealed = seal_factor(&key, &secret, UserId(4), [3; 24]);
+        let kept = SealedFactor::from_bytes(sealed.as_bytes()).unwrap();
+        assert_eq!(open_factor(&key, &kept, UserId(4)).unwrap(), secret);
+        let check = |key: u8, sealed: &SealedFactor, user| {
+            let opened = open_factor(&Secret::new([key; 32]), sealed, UserId(user));
+            assert_eq!(opened, Err(SealError::Forged));
+        };
+        check(8, &sealed, 4);
+        check(7, &sealed, 5);
+        for bit in 0..SealedFactor::LENGTH * 8 {
+            let mut changed = sealed.clone();
+            changed.0[bit / 8] ^= 1 << (bit % 8);
+            check(7, &changed, 4);
+        }
+        assert!(!format!("{sealed:?}").contains('3'));
+        assert!(SealedFactor::from_bytes(&[0; 56]).is_err());
     }
 
     #[test]

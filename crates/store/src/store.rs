@@ -12,10 +12,10 @@ use crate::error::Result;
 use crate::{
     AccountChange, Act, ApiToken, ApiTokenId, AuditPage, AuditRow, BookingChange, BookingFilter,
     CallRow, ConferenceRow, Delivery, DeliveryRow, Done, Entry, EventRow, Find, Hint, HookEvent,
-    Keep, Letter, LetterProblem, NewAccount, NewApiToken, NewBooking, NewInvitee, NewSession,
-    NewWebhook, Once, Page, PasswordHash, Period, Person, PinCount, RecordingRow, ReportFilter,
-    RunId, SealedGuestPin, Session, StoredPin, Swept, TokenHash, UsageRow, User, UserEmail, UserId,
-    UserRole, Verified, Webhook, WebhookId,
+    Keep, Letter, LetterProblem, NewAccount, NewApiToken, NewBooking, NewFactor, NewInvitee,
+    NewSession, NewWebhook, Once, Page, PasswordHash, Period, Person, PinCount, RecordingRow,
+    ReportFilter, RunId, SealedFactor, SealedGuestPin, Session, StoredPin, Swept, TokenHash,
+    UsageRow, User, UserEmail, UserId, UserRole, Verified, Webhook, WebhookId,
 };
 
 /// A PIN that was taken out of use is not given again for so long.
@@ -425,6 +425,60 @@ pub trait Store: Books {
 
     /// Signs all browsers of a user out; says how many there were.
     fn end_sessions(&self, id: UserId, act: &Act) -> impl Future<Output = Result<u64>> + Send;
+
+    /// Sets a user's second factor, in place of the one there was, with its recovery codes.
+    fn set_second_factor(
+        &self,
+        id: UserId,
+        new: &NewFactor,
+        act: &Act,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// A user's second factor.
+    fn second_factor(
+        &self,
+        id: UserId,
+    ) -> impl Future<Output = Result<Option<SealedFactor>>> + Send;
+
+    /// Uses up the code of a time step; says whether it was good: neither that code nor a later one was used before.
+    fn use_factor_step(&self, id: UserId, step: u64) -> impl Future<Output = Result<bool>> + Send;
+
+    /// Uses up a recovery code; says whether there was one.
+    fn use_recovery_code(
+        &self,
+        id: UserId,
+        code: &TokenHash,
+        act: &Act,
+    ) -> impl Future<Output = Result<bool>> + Send;
+
+    /// How many recovery codes are left.
+    fn recovery_codes(&self, id: UserId) -> impl Future<Output = Result<u64>> + Send;
+
+    /// Recovery codes in place of those there were.
+    fn renew_recovery_codes(
+        &self,
+        id: UserId,
+        codes: &[TokenHash],
+        act: &Act,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Takes a user's second factor away, with its recovery codes: the password alone lets them in.
+    fn drop_second_factor(&self, id: UserId, act: &Act) -> impl Future<Output = Result<()>> + Send;
+
+    /// Notes that the password was right in a browser, and the second factor is awaited until `ends`.
+    fn begin_half_session(
+        &self,
+        token: &TokenHash,
+        user: UserId,
+        ends: DateTime<Utc>,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Whose second factor is awaited in a browser.
+    fn half_session(
+        &self,
+        token: &TokenHash,
+        now: DateTime<Utc>,
+    ) -> impl Future<Output = Result<Option<User>>> + Send;
 
     // Programs that act in the name of users.
 

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::seal::SealedFactor;
 use crate::secret::{parse_hex, push_hex};
 
 /// Which user. A number is never given twice.
@@ -103,6 +104,19 @@ pub struct User {
     pub suspended: bool,
     /// Whether they have set a password.
     pub has_password: bool,
+    /// Whether they show a second factor when they sign in: a code of an authenticator app.
+    pub has_second_factor: bool,
+}
+
+/// A second factor that is to be set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewFactor {
+    /// What the app shares with us.
+    pub secret: SealedFactor,
+    /// The time step of the code that showed that it does; that code is used up.
+    pub step: u64,
+    /// What the recovery codes are known by.
+    pub recovery: Vec<TokenHash>,
 }
 
 /// A password as it is kept: what Argon2id made of it, in the PHC string format.

@@ -46,6 +46,12 @@ const NEEDED: &[(&str, &str, &str)] = &[
         "a reader of the metrics that is not ours",
     ),
     ("chromium", "chromium", "a browser, for the portal's pages"),
+    (
+        "zbar-tools",
+        "zbarimg",
+        "a reader of QR codes that is not ours",
+    ),
+    ("oathtool", "oathtool", "an authenticator that is not ours"),
     ("npm", "npm", "fetches axe-core, which looks at those pages"),
     (
         POSTGRESQL,

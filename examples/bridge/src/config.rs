@@ -12,6 +12,7 @@ use conclave_accounts::{Doors, LONGEST_PIN, PinPolicy, SHORTEST_PIN};
 use conclave_media::{OpusSettings, OpusWishes};
 use conclave_portal::Site;
 use conclave_sip::IpNetwork;
+use conclave_store::UserRole;
 use serde::Deserialize;
 
 /// The defaults as a file with comments: what `config print-default` prints.
@@ -185,7 +186,7 @@ pub(crate) struct Prompts {
 
 /// Where the web portal is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct Http {
     /// Nothing listens where it is absent.
     pub(crate) listen: Option<SocketAddr>,
@@ -193,9 +194,22 @@ pub(crate) struct Http {
     pub(crate) url: Option<String>,
     /// Whose `X-Forwarded-For` is believed.
     pub(crate) proxies: Vec<IpAddr>,
+    /// The roles that are nothing without a second factor.
+    pub(crate) second_factor: Vec<String>,
 }
 
 impl Http {
+    /// Those roles, in the words of the portal.
+    pub(crate) fn second_factor(&self) -> Result<Vec<UserRole>, String> {
+        let role = |word: &String| {
+            UserRole::from_word(word).ok_or_else(|| {
+                let known = UserRole::ALL.map(UserRole::word).join(", ");
+                format!("http.second-factor: '{word}' is no role; there are {known}")
+            })
+        };
+        self.second_factor.iter().map(role).collect()
+    }
+
     /// The address that the help names where none is configured.
     pub(crate) fn listen_or_default(&self) -> SocketAddr {
         let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
@@ -676,7 +690,8 @@ impl Config {
                 return wrong(key, "from 1 to 36500 days".into());
             }
         }
-        if let Err(error) = self.http.site() {
+        let portal = self.http.site().map(drop);
+        if let Err(error) = portal.and(self.http.second_factor().map(drop)) {
             let (key, problem) = error.split_once(": ").unwrap_or(("http", &error));
             return wrong(key, problem.to_owned());
         }

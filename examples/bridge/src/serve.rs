@@ -129,7 +129,8 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
     let (live, requests) = Live::channel();
     if let Some(listen) = config.http.listen {
         let (listener, made) = open_portal(listen, site, Arc::clone(&desk), &clock).await?;
-        let made = made.with_live(live);
+        let demanded = config.http.second_factor().map_err(Failure::usage)?;
+        let made = made.with_live(live).demanding_second_factors(demanded);
         let stopped = async { drop(portal_stops.await) };
         portal = Some(tokio::spawn(conclave_portal::serve(
             listener, made, stopped,

@@ -24,6 +24,7 @@ pub(crate) async fn run(command: cli::User) -> Result<(), Failure> {
         cli::User::Role(change) => role(change).await,
         cli::User::Suspend(which) => suspend(which, true).await,
         cli::User::Resume(which) => suspend(which, false).await,
+        cli::User::ResetSecondFactor(which) => reset_second_factor(which).await,
         cli::User::SignOut(which) => sign_out(which).await,
     }
 }
@@ -165,6 +166,19 @@ async fn sign_out(which: UserWhich) -> Result<(), Failure> {
         "{} was signed out of {ended} sessions",
         user.email
     ))
+}
+
+async fn reset_second_factor(which: UserWhich) -> Result<(), Failure> {
+    let (data, _) = existing(&which.common.place).await?;
+    let user = find(&data, &which.email).await?;
+    if !user.has_second_factor {
+        return Err(Failure::usage(format!(
+            "{} has no second factor",
+            user.email
+        )));
+    }
+    data.store.drop_second_factor(user.id, &data.act()).await?;
+    show(&data, &user, &which.common).await
 }
 
 /// As it is now.

@@ -13,7 +13,7 @@ use conclave_desk::{DeskError, Leaving, Wanted, WishError, Wishes, checked_word}
 use conclave_store::{AccountChange, Find, Page, Store, StoreError, User, UserRole};
 
 use super::bookings::spaced;
-use super::number;
+use super::{number, show_sheet};
 use crate::fields::Fields;
 use crate::form::{Faults, Field, Form};
 use crate::guard::Visitor;
@@ -35,15 +35,6 @@ const LEAVES: [(&str, &str); 3] = [
     ("hangup", "Everyone is disconnected"),
 ];
 
-#[derive(Template)]
-#[template(path = "form.html")]
-struct Sheet<'a> {
-    frame: Frame,
-    title: &'a str,
-    lead: &'a str,
-    form: Form,
-}
-
 /// What was just drawn, shown this once.
 #[derive(Template)]
 #[template(path = "drawn.html")]
@@ -64,7 +55,7 @@ pub(crate) async fn new_form(
 ) -> Result<Response, Problem> {
     let once = portal.draw_token();
     let form = new_sheet().hidden("once", once.expose().as_str());
-    show_new(&visitor, StatusCode::OK, form)
+    Ok(show_new(&visitor, StatusCode::OK, form))
 }
 
 fn new_sheet() -> Form {
@@ -88,14 +79,10 @@ fn new_sheet() -> Form {
     terms_fields(form, &Terms::default(), true)
 }
 
-fn show_new(visitor: &Visitor, status: StatusCode, form: Form) -> Result<Response, Problem> {
-    let shown = Sheet {
-        frame: Frame::new(visitor, "/accounts/new"),
-        title: "Make an account",
-        lead: "For one named person, who gets a Host PIN to open conferences with and a Guest PIN to hand out.",
-        form,
-    };
-    Ok(look::page(status, &shown))
+fn show_new(visitor: &Visitor, status: StatusCode, form: Form) -> Response {
+    let lead = "For one named person, who gets a Host PIN to open conferences with and a Guest PIN to hand out.";
+    let words = ["Make an account", lead];
+    show_sheet(visitor, status, "/accounts/new", words, form)
 }
 
 pub(crate) async fn make(
@@ -111,7 +98,7 @@ pub(crate) async fn make(
         let form = new_sheet()
             .hidden("once", typed.get("once"))
             .typed(typed, &faults);
-        return show_new(&visitor, StatusCode::UNPROCESSABLE_ENTITY, form);
+        return Ok(show_new(&visitor, StatusCode::UNPROCESSABLE_ENTITY, form));
     };
     let doubt = owner.doubt().map(|doubt| sentence(&doubt.to_string()));
     let wanted = Wanted {
@@ -231,7 +218,7 @@ pub(crate) async fn settings_form(
 ) -> Result<Response, Problem> {
     let account = find(&portal, &visitor, &id).await?;
     let form = settings_sheet(&visitor, &account)?;
-    show_settings(&visitor, StatusCode::OK, &account, form)
+    Ok(show_settings(&visitor, StatusCode::OK, &account, form))
 }
 
 /// Whose account it is and what it may do at all is for customer service; how its conferences go is for its Host.
@@ -349,20 +336,10 @@ fn announced(how: Announce) -> &'static str {
     }
 }
 
-fn show_settings(
-    visitor: &Visitor,
-    status: StatusCode,
-    account: &Account,
-    form: Form,
-) -> Result<Response, Problem> {
+fn show_settings(visitor: &Visitor, status: StatusCode, account: &Account, form: Form) -> Response {
     let title = format!("Settings of {}", account.owner.name());
-    let shown = Sheet {
-        frame: Frame::new(visitor, "/accounts"),
-        title: &title,
-        lead: "They hold for conferences that start from now on.",
-        form,
-    };
-    Ok(look::page(status, &shown))
+    let lead = "They hold for conferences that start from now on.";
+    show_sheet(visitor, status, "/accounts", [&title, lead], form)
 }
 
 pub(crate) async fn settings(
@@ -385,7 +362,12 @@ pub(crate) async fn settings(
     }
     let Some(terms) = terms.filter(|_| faults.is_empty()) else {
         let form = settings_sheet(&visitor, &account)?.typed(typed, &faults);
-        return show_settings(&visitor, StatusCode::UNPROCESSABLE_ENTITY, &account, form);
+        return Ok(show_settings(
+            &visitor,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            &account,
+            form,
+        ));
     };
     // What only customer service decides stays as it is, whatever a Host's form says.
     let terms = if administers(user.role) {

@@ -15,6 +15,7 @@ use crate::guard::Visitor;
 use crate::look::{self, Frame, Month, When, masked, span};
 use crate::portal::Portal;
 use crate::problem::Problem;
+use crate::timeline::Timeline;
 
 const PATH: &str = "/conferences";
 
@@ -61,6 +62,7 @@ struct One {
     account: u64,
     held: Held,
     why: String,
+    timeline: Option<Timeline>,
     callers: Vec<Caller>,
     events: Vec<Event>,
 }
@@ -123,12 +125,23 @@ pub(crate) async fn one(
         .filter_map(|call| Some(caller(call, call.visit.as_ref()?, full)))
         .collect();
     let events = portal.store().events(id).await?;
+    let label = |call: &CallRow, visit: &Visit| {
+        let caller = caller(call, visit, full);
+        let who = if caller.name.is_empty() {
+            caller.number
+        } else {
+            caller.name
+        };
+        format!("{who}, {}", caller.role)
+    };
+    let timeline = Timeline::new(&conference, &calls, &events, portal.now(), label);
     let shown = One {
         frame: Frame::new(&visitor, PATH),
         account: conference.account.0,
         why: conference.reason.as_deref().map(words).unwrap_or_default(),
         events: events.iter().map(|event| happened(event, &calls)).collect(),
         held: conference.into(),
+        timeline,
         callers,
     };
     Ok(look::page(StatusCode::OK, &shown))

@@ -4,23 +4,57 @@ pub(crate) mod account_forms;
 pub(crate) mod accounts;
 pub(crate) mod assets;
 pub(crate) mod audit;
+mod booking_form;
 pub(crate) mod bookings;
 pub(crate) mod conferences;
 pub(crate) mod import;
 pub(crate) mod live;
 pub(crate) mod policies;
 pub(crate) mod reports;
+pub(crate) mod second_factor;
 pub(crate) mod sign_in;
 pub(crate) mod tokens;
 pub(crate) mod users;
 
-use axum::response::Redirect;
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::{Redirect, Response};
 use conclave_store::Page;
 
-use crate::look::Month;
+use crate::form::Form;
+use crate::guard::Visitor;
+use crate::look::{self, Frame, Month};
 
 pub(crate) async fn home() -> Redirect {
     Redirect::to("/accounts")
+}
+
+/// A page that is one form.
+#[derive(Template)]
+#[template(path = "form.html")]
+struct Sheet<'a> {
+    frame: Frame,
+    title: &'a str,
+    lead: &'a str,
+    form: Form,
+}
+
+/// Shows a form; `path` is its place in the menu.
+fn show_sheet(
+    visitor: &Visitor,
+    status: StatusCode,
+    path: &str,
+    [title, lead]: [&str; 2],
+    form: Form,
+) -> Response {
+    let frame = Frame::new(visitor, path);
+    let shown = Sheet {
+        frame,
+        title,
+        lead,
+        form,
+    };
+    look::page(status, &shown)
 }
 
 /// Rows on one page.

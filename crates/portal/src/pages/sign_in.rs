@@ -1,4 +1,4 @@
-//! Signing in and out, and setting a password by a set-up link.
+//! Signing in, with a second factor where the user has one, and out, and setting a password by a set-up link.
 
 use askama::Template;
 use axum::Extension;
@@ -12,11 +12,14 @@ use crate::cookie::{self, Name};
 use crate::guard::Visitor;
 use crate::look::{self, Frame};
 use crate::password;
-use crate::portal::{Portal, SESSION_LASTS};
+use crate::portal::{HALF_SESSION_LASTS, Portal, SESSION_LASTS};
 use crate::problem::Problem;
+use crate::totp;
 
 /// One answer for an unknown address, a wrong password, no password yet and a suspended user.
 const REFUSED: &str = "Address and password do not belong together. A set-up link from an administrator sets a new password.";
+const BAD_CODE: &str = "That is not the code of now, or it was used already: the app shows the next one within half a minute.";
+const FIRST: &str = "First the password; the code is asked for within ten minutes of it.";
 const BAD_LINK: &str = "This set-up link is not valid: it was used, replaced by a newer one, or is too old. An administrator can give you another.";
 
 #[derive(Template)]
@@ -24,6 +27,13 @@ const BAD_LINK: &str = "This set-up link is not valid: it was used, replaced by 
 struct SignIn<'a> {
     frame: Frame,
     email: &'a str,
+    problem: Option<&'a str>,
+}
+
+#[derive(Template)]
+#[template(path = "code.html")]
+struct Code<'a> {
+    frame: Frame,
     problem: Option<&'a str>,
 }
 
@@ -69,7 +79,7 @@ pub(crate) async fn sign_in(
     let typed = visitor.fields.get("password");
     let right = portal.passwords().verify(typed, kept).await?;
     let Some(user) = user.filter(|_| right) else {
-        note_failure(&portal, email.as_ref());
+        note_failure(&portal, email.as_ref(), "user.sign-in-failed");
         return Ok(show_sign_in(&visitor, StatusCode::FORBIDDEN, Some(REFUSED)));
     };
     portal.forgive_try(visitor.address, email.as_ref());
@@ -77,7 +87,7 @@ pub(crate) async fn sign_in(
 }
 
 /// Beside the answer, which must not take longer for a user whom there is.
-fn note_failure(portal: &Portal, email: Option<&UserEmail>) {
+fn note_failure(portal: &Portal, email: Option<&UserEmail>, kind: &'static str) {
     let (portal, email) = (portal.clone(), email.cloned());
     tokio::spawn(async move {
         let Some(email) = email else { return };
@@ -86,10 +96,7 @@ fn note_failure(portal: &Portal, email: Option<&UserEmail>) {
                 return Ok(());
             };
             let (act, body) = (Act::new("portal", portal.now()), json!({ "user": user.id }));
-            portal
-                .store()
-                .note("user.sign-in-failed", &body, &act)
-                .await
+            portal.store().note(kind, &body, &act).await
         };
         let noted: Result<(), StoreError> = noted.await;
         if let Err(error) = noted {
@@ -98,9 +105,30 @@ fn note_failure(portal: &Portal, email: Option<&UserEmail>) {
     });
 }
 
+/// The password is right: that is all, or the half of it.
 async fn begin(portal: &Portal, visitor: &Visitor, user: &User) -> Result<Response, Problem> {
-    let replaced = visitor.user.as_ref().map(|_| &visitor.token);
-    let token = portal.begin_session(user.id, replaced).await?;
+    if !user.has_second_factor {
+        return open(portal, visitor, user).await;
+    }
+    let (store, secure, now) = (portal.store(), portal.site().is_secure(), portal.now());
+    let mut response = Redirect::to("/sign-in/code").into_response();
+    if let Some(before) = &visitor.user {
+        let act = Act::new(before.email.as_str(), now);
+        store.end_session(&visitor.token.hash(), &act).await?;
+        let forget = cookie::forget(Name::Session, secure);
+        response.headers_mut().append(header::SET_COOKIE, forget);
+    }
+    let token = portal.draw_token();
+    store
+        .begin_half_session(&token.hash(), user.id, now + HALF_SESSION_LASTS)
+        .await?;
+    let visit = cookie::set(Name::Visit, secure, &token, SESSION_LASTS);
+    response.headers_mut().append(header::SET_COOKIE, visit);
+    Ok(response)
+}
+
+async fn open(portal: &Portal, visitor: &Visitor, user: &User) -> Result<Response, Problem> {
+    let token = portal.begin_session(user.id, Some(&visitor.token)).await?;
     let secure = portal.site().is_secure();
     let mut response = Redirect::to("/").into_response();
     let headers = response.headers_mut();
@@ -108,6 +136,81 @@ async fn begin(portal: &Portal, visitor: &Visitor, user: &User) -> Result<Respon
     headers.append(header::SET_COOKIE, session);
     headers.append(header::SET_COOKIE, cookie::forget(Name::Visit, secure));
     Ok(response)
+}
+
+pub(crate) async fn code_page(
+    State(portal): State<Portal>,
+    Extension(visitor): Extension<Visitor>,
+) -> Result<Response, Problem> {
+    Ok(match owing(&portal, &visitor).await? {
+        Some(_) => show_code(&visitor, StatusCode::OK, None),
+        None if visitor.user.is_some() => Redirect::to("/").into_response(),
+        None => show_sign_in(&visitor, StatusCode::OK, Some(FIRST)),
+    })
+}
+
+fn show_code(visitor: &Visitor, status: StatusCode, problem: Option<&str>) -> Response {
+    let shown = Code {
+        frame: Frame::new(visitor, "/sign-in/code"),
+        problem,
+    };
+    look::page(status, &shown)
+}
+
+/// Who was here with the right password, and owes the code.
+async fn owing(portal: &Portal, visitor: &Visitor) -> Result<Option<User>, Problem> {
+    let token = visitor.token.hash();
+    Ok(portal.store().half_session(&token, portal.now()).await?)
+}
+
+pub(crate) async fn code(
+    State(portal): State<Portal>,
+    Extension(visitor): Extension<Visitor>,
+) -> Result<Response, Problem> {
+    let Some(user) = owing(&portal, &visitor).await? else {
+        return Ok(show_sign_in(&visitor, StatusCode::FORBIDDEN, Some(FIRST)));
+    };
+    if shows_second_factor(&portal, &user, visitor.fields.get("code")).await? {
+        open(&portal, &visitor, &user).await
+    } else {
+        Ok(show_code(&visitor, StatusCode::FORBIDDEN, Some(BAD_CODE)))
+    }
+}
+
+/// Whether that is the code of a user's app, or a recovery code; either is used up by it. Counted like a password.
+pub(super) async fn shows_second_factor(
+    portal: &Portal,
+    user: &User,
+    typed: &str,
+) -> Result<bool, Problem> {
+    let counted = portal.count_code(&user.email);
+    counted.map_err(Problem::Throttled)?;
+    let store = portal.store();
+    let Some(sealed) = store.second_factor(user.id).await? else {
+        return Ok(false);
+    };
+    let secret = portal.desk().keys().open_factor(&sealed, user.id);
+    let secret = secret.map_err(|error| {
+        tracing::error!(%error, "the second factor of {} can't be read", user.id);
+        Problem::Unavailable
+    })?;
+    let good = match (
+        totp::step_of(&secret, typed, portal.now()),
+        totp::recovery_hash(typed),
+    ) {
+        (Some(step), _) => store.use_factor_step(user.id, step).await?,
+        (None, Some(code)) => {
+            let act = portal.act(user);
+            store.use_recovery_code(user.id, &code, &act).await?
+        }
+        (None, None) => false,
+    };
+    if good {
+        portal.forgive_code(&user.email);
+    } else {
+        note_failure(portal, Some(&user.email), "user.second-factor-failed");
+    }
+    Ok(good)
 }
 
 pub(crate) async fn sign_out(

@@ -33,6 +33,7 @@ impl List {
     fn state(&self, user: &User) -> &'static str {
         match (user.suspended, user.has_password) {
             (true, _) => "suspended",
+            (false, true) if user.has_second_factor => "active, with a second factor",
             (false, true) => "active",
             (false, false) => "has no password yet",
         }
@@ -178,6 +179,7 @@ pub(crate) async fn change(
         "link" => return offer(&portal, &visitor, &user).await,
         "suspend" => portal.store().suspend_user(user.id, true, &act).await?,
         "resume" => portal.store().suspend_user(user.id, false, &act).await?,
+        "second-factor" => portal.store().drop_second_factor(user.id, &act).await?,
         "sign-out" => drop(portal.store().end_sessions(user.id, &act).await?),
         "role" => {
             let role = UserRole::from_word(typed.get("role")).ok_or(Problem::NotFound)?;

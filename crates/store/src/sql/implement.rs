@@ -13,10 +13,10 @@ use crate::error::Result;
 use crate::{
     AccountChange, Act, ApiToken, ApiTokenId, AuditPage, AuditRow, BookingChange, BookingFilter,
     CallRow, ConferenceRow, Delivery, DeliveryRow, Done, EventRow, Find, Found, Hint, HookEvent,
-    Keep, Letter, LetterProblem, NewAccount, NewApiToken, NewBooking, NewInvitee, NewSession,
-    NewWebhook, Once, Page, PasswordHash, Period, Person, PinCount, RecordingRow, ReportFilter,
-    SealedGuestPin, Session, Store, StoredPin, Swept, TokenHash, Totals, UsageRow, User, UserEmail,
-    UserId, UserRole, Verified, Webhook, WebhookId,
+    Keep, Letter, LetterProblem, NewAccount, NewApiToken, NewBooking, NewFactor, NewInvitee,
+    NewSession, NewWebhook, Once, Page, PasswordHash, Period, Person, PinCount, RecordingRow,
+    ReportFilter, SealedFactor, SealedGuestPin, Session, Store, StoredPin, Swept, TokenHash,
+    Totals, UsageRow, User, UserEmail, UserId, UserRole, Verified, Webhook, WebhookId,
 };
 
 impl Store for SqlStore {
@@ -291,6 +291,47 @@ impl Store for SqlStore {
 
     async fn end_session(&self, token: &TokenHash, act: &Act) -> Result<()> {
         self.drop_session(token, act).await
+    }
+
+    async fn set_second_factor(&self, id: UserId, new: &NewFactor, act: &Act) -> Result<()> {
+        self.put_factor(id, new, act).await
+    }
+
+    async fn second_factor(&self, id: UserId) -> Result<Option<SealedFactor>> {
+        self.factor_of(id).await
+    }
+
+    async fn use_factor_step(&self, id: UserId, step: u64) -> Result<bool> {
+        self.use_step(id, step).await
+    }
+
+    async fn use_recovery_code(&self, id: UserId, code: &TokenHash, act: &Act) -> Result<bool> {
+        self.use_recovery(id, code, act).await
+    }
+
+    async fn recovery_codes(&self, id: UserId) -> Result<u64> {
+        self.recovery_left(id).await
+    }
+
+    async fn renew_recovery_codes(&self, id: UserId, codes: &[TokenHash], act: &Act) -> Result<()> {
+        self.renew_recovery(id, codes, act).await
+    }
+
+    async fn drop_second_factor(&self, id: UserId, act: &Act) -> Result<()> {
+        self.drop_factor(id, act).await
+    }
+
+    async fn begin_half_session(
+        &self,
+        token: &TokenHash,
+        user: UserId,
+        ends: DateTime<Utc>,
+    ) -> Result<()> {
+        self.new_half_session(token, user, ends).await
+    }
+
+    async fn half_session(&self, token: &TokenHash, now: DateTime<Utc>) -> Result<Option<User>> {
+        self.find_half_session(token, now).await
     }
 
     async fn end_sessions(&self, id: UserId, act: &Act) -> Result<u64> {

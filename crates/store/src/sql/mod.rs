@@ -6,6 +6,7 @@ mod backup;
 mod bookings;
 mod books;
 mod db;
+mod factors;
 mod implement;
 mod outbox;
 mod person;

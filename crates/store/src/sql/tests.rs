@@ -11,8 +11,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use super::sqlite::MIGRATIONS;
 use super::*;
 use super::{
-    accounts, audit, bookings, books, outbox, person, reports, sweep, tokens, users, watch,
-    webhooks,
+    accounts, audit, bookings, books, factors, outbox, person, reports, sweep, tokens, users,
+    watch, webhooks,
 };
 use crate::{
     Books as _, Find, FreshKeys, Keys, Page, Period, ReportFilter, Store as _, StoreError,
@@ -124,6 +124,21 @@ const STATEMENTS: &[(&str, &str, &str)] = statements! {
         CALL "ii",
         USER "i",
         CONFERENCE "ii",
+    }
+    factors {
+        SET "ibi",
+        UNSET "i",
+        OF "i",
+        USE_STEP "ii",
+        ADD_CODE "ib",
+        USE_CODE "ib",
+        DROP_CODES "i",
+        CODES "i",
+        ADD_HALF "bii",
+        BY_HALF "bi",
+        DROP_HALF "b",
+        DROP_HALVES "i",
+        OLD_HALVES "ii",
     }
     outbox {
         PUT "iiti",
@@ -292,6 +307,7 @@ fn every_statement_is_listed() {
         ("audit", include_str!("audit.rs")),
         ("bookings", include_str!("bookings.rs")),
         ("books", include_str!("books.rs")),
+        ("factors", include_str!("factors.rs")),
         ("outbox", include_str!("outbox.rs")),
         ("person", include_str!("person.rs")),
         ("recordings", include_str!("recordings.rs")),
@@ -510,6 +526,8 @@ async fn every_released_schema_goes_forward_in_sqlite() {
         &[ADA, COUNTED, USER, TOKEN],
         &[ADA, COUNTED, USER, TOKEN],
         &[ADA, COUNTED, USER, TOKEN, WEBHOOK],
+        &[ADA, COUNTED, USER, TOKEN, WEBHOOK],
+        &[ADA, COUNTED, USER, TOKEN, WEBHOOK],
     ];
     let versions = MIGRATIONS.iter().map(|migration| migration.version);
     for (version, rows) in versions.zip(ROWS) {
@@ -552,6 +570,8 @@ async fn every_released_schema_goes_forward_in_postgres() {
         &[ADA, COUNTED, USER],
         &[ADA, COUNTED, USER, TOKEN],
         &[ADA, COUNTED, USER, TOKEN],
+        &[ADA, COUNTED, USER, TOKEN, WEBHOOK],
+        &[ADA, COUNTED, USER, TOKEN, WEBHOOK],
         &[ADA, COUNTED, USER, TOKEN, WEBHOOK],
     ];
     let server = conclave_testbed::Postgres::shared();

@@ -18,7 +18,7 @@ macro_rules! tokens {
     ($condition:literal) => {
         concat!(
             "SELECT t.id AS token, t.name, t.scopes, t.made_at, t.used_at, t.ends_at,
-            u.id, u.email, u.role, u.state, u.password
+            u.id, u.email, u.role, u.state, u.password, u.second_factor
             FROM api_tokens t JOIN users u ON u.id = t.user_id WHERE ",
             $condition
         )

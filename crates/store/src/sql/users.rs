@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::audit::{Deed, Note};
-use super::{Row, SqlStore, Turn, args, tokens, webhooks};
+use super::{Row, SqlStore, Turn, args, factors, tokens, webhooks};
 use crate::error::{Result, bad};
 use crate::{
     Act, NewSession, Page, PasswordHash, Session, StoreError, TokenHash, User, UserEmail, UserId,
@@ -15,7 +15,7 @@ pub(super) const ADD: &str = "INSERT INTO users (email, role, state, made_at)
 macro_rules! users {
     ($condition:literal) => {
         concat!(
-            "SELECT u.id, u.email, u.role, u.state, u.password FROM users u WHERE ",
+            "SELECT u.id, u.email, u.role, u.state, u.password, u.second_factor FROM users u WHERE ",
             $condition
         )
     };
@@ -23,11 +23,12 @@ macro_rules! users {
 pub(super) const ALL: &str = users!("u.id > $1 ORDER BY u.id LIMIT $2");
 pub(super) const BY_ID: &str = users!("u.id = $1");
 pub(super) const BY_EMAIL: &str = users!("u.email = lower($1)");
-pub(super) const BY_LINK: &str = "SELECT u.id, u.email, u.role, u.state, u.password
+pub(super) const BY_LINK: &str =
+    "SELECT u.id, u.email, u.role, u.state, u.password, u.second_factor
     FROM setup_links l JOIN users u ON u.id = l.user_id
     WHERE l.hash = $1 AND l.ends_at > $2 AND u.state = 'active'";
 pub(super) const BY_SESSION: &str =
-    "SELECT u.id, u.email, u.role, u.state, u.password, s.seen_at, s.ends_at
+    "SELECT u.id, u.email, u.role, u.state, u.password, u.second_factor, s.seen_at, s.ends_at
     FROM sessions s JOIN users u ON u.id = s.user_id
     WHERE s.hash = $1 AND s.ends_at > $2 AND s.seen_at > $3 AND u.state = 'active'";
 pub(super) const SET_STATE: &str = "UPDATE users SET state = $2 WHERE id = $1";
@@ -78,6 +79,7 @@ impl SqlStore {
             role,
             suspended: false,
             has_password: false,
+            has_second_factor: false,
         })
     }
 
@@ -186,7 +188,9 @@ impl SqlStore {
             return Err(StoreError::UserSuspended(user.id));
         }
         if let Some(old) = &new.replaces {
-            deed.turn.run(DROP_SESSION, args![&old.0]).await?;
+            for drop in [DROP_SESSION, factors::DROP_HALF] {
+                deed.turn.run(drop, args![&old.0]).await?;
+            }
         }
         let session = args![&new.token.0, user.id, now, new.ends];
         deed.turn.run(ADD_SESSION, session).await?;
@@ -246,8 +250,9 @@ impl SqlStore {
         let mut turn = self.db.begin().await?;
         let sessions = turn.run(OLD_SESSIONS, args![now, step]).await?;
         let links = turn.run(OLD_LINKS, args![now, step]).await?;
+        let halves = turn.run(factors::OLD_HALVES, args![now, step]).await?;
         turn.commit().await?;
-        Ok(sessions.max(links) == u64::from(step))
+        Ok(sessions.max(links).max(halves) == u64::from(step))
     }
 }
 
@@ -258,15 +263,16 @@ pub(super) async fn erase(deed: &mut Deed, email: &str) -> Result<bool> {
     };
     let id = UserId(row.id("id")?);
     shut_out(deed, id).await?;
+    factors::forget(deed, id).await?;
     tokens::drop_of_user(deed, id).await?;
     webhooks::drop_of_user(deed, id).await?;
     deed.turn.run(DROP, args![id]).await?;
     Ok(true)
 }
 
-/// Whatever let this user in lets nobody in any more: sessions and the link.
+/// Whatever let this user in lets nobody in any more: sessions, whole and half, and the link.
 async fn shut_out(deed: &mut Deed, id: UserId) -> Result<()> {
-    for drop in [DROP_LINKS, DROP_SESSIONS] {
+    for drop in [DROP_LINKS, DROP_SESSIONS, factors::DROP_HALVES] {
         deed.turn.run(drop, args![id]).await?;
     }
     Ok(())
@@ -289,5 +295,6 @@ pub(super) fn user_from(row: &Row) -> Result<User> {
             other => return Err(bad("state", other)),
         },
         has_password: row.text_opt("password")?.is_some(),
+        has_second_factor: row.blob_opt("second_factor")?.is_some(),
     })
 }

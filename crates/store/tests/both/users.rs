@@ -2,8 +2,8 @@
 
 use chrono::TimeDelta;
 use conclave_store::{
-    AuditPage, NewSession, Page, PasswordHash, SqlStore, Store, StoreError, Token, TokenHash, User,
-    UserEmail, UserRole,
+    AuditPage, NewFactor, NewSession, Page, PasswordHash, SealedFactor, SqlStore, Store,
+    StoreError, Token, TokenHash, User, UserEmail, UserRole,
 };
 
 use crate::common::{Asked, Bed, act, at, databases, random};
@@ -14,6 +14,8 @@ databases!(
     a_session_ends_in_every_way_it_may,
     who_is_suspended_is_out_at_once,
     what_is_over_is_swept,
+    a_second_factor_is_used_once_and_may_be_lost,
+    a_half_session_waits_for_its_second_factor,
     each_deed_is_in_the_audit_log_without_a_secret,
     an_erased_user_is_gone,
 );
@@ -91,6 +93,116 @@ async fn a_user_is_found_by_address_and_is_one(bed: Bed) {
             "{refused:?}"
         );
     }
+}
+
+fn factor(codes: &[&str]) -> NewFactor {
+    NewFactor {
+        secret: SealedFactor::from_bytes(&[7; SealedFactor::LENGTH]).unwrap(),
+        step: 100,
+        recovery: codes
+            .iter()
+            .map(|code| TokenHash::of(code.as_bytes()))
+            .collect(),
+    }
+}
+
+async fn a_second_factor_is_used_once_and_may_be_lost(bed: Bed) {
+    let store = bed.serve().await;
+    let ada = ada(&store).await;
+    let by = act(at(1));
+    assert_eq!(store.second_factor(ada.id).await.unwrap(), None);
+    assert!(!store.use_factor_step(ada.id, 200).await.unwrap());
+    let new = factor(&["one", "two"]);
+    store.set_second_factor(ada.id, &new, &by).await.unwrap();
+    let (found, _) = store.user("ada@example.org").await.unwrap().unwrap();
+    assert!(found.has_second_factor && !ada.has_second_factor);
+    assert_eq!(store.second_factor(ada.id).await.unwrap(), Some(new.secret));
+    for (step, good) in [
+        (100, false),
+        (102, true),
+        (102, false),
+        (101, false),
+        (103, true),
+    ] {
+        let used = store.use_factor_step(ada.id, step).await.unwrap();
+        assert_eq!(used, good, "step {step}");
+    }
+
+    let by_code = async |code: &str| {
+        let hash = TokenHash::of(code.as_bytes());
+        store.use_recovery_code(ada.id, &hash, &by).await.unwrap()
+    };
+    assert!(by_code("one").await && !by_code("one").await && !by_code("three").await);
+    assert_eq!(store.recovery_codes(ada.id).await.unwrap(), 1);
+    let codes = factor(&["three", "four", "five"]).recovery;
+    store
+        .renew_recovery_codes(ada.id, &codes, &by)
+        .await
+        .unwrap();
+    assert!(by_code("three").await && !by_code("two").await);
+
+    store.drop_second_factor(ada.id, &by).await.unwrap();
+    assert_eq!(store.second_factor(ada.id).await.unwrap(), None);
+    assert_eq!(store.recovery_codes(ada.id).await.unwrap(), 0);
+    let audit = store.audit(&AuditPage::default()).await.unwrap();
+    let kinds: Vec<_> = audit.iter().map(|entry| entry.kind.as_str()).collect();
+    let expected = [
+        "user.second-factor-set",
+        "user.recovery-code-used",
+        "user.recovery-codes-renewed",
+        "user.recovery-code-used",
+        "user.second-factor-dropped",
+    ];
+    assert!(kinds.ends_with(&expected), "{kinds:?}");
+    let nobody = conclave_store::UserId(99);
+    let refused = store.set_second_factor(nobody, &factor(&[]), &by).await;
+    assert!(
+        matches!(refused, Err(StoreError::NoSuchUser(_))),
+        "{refused:?}"
+    );
+}
+
+async fn a_half_session_waits_for_its_second_factor(bed: Bed) {
+    let store = bed.serve().await;
+    let ada = ada(&store).await;
+    let by = act(at(0));
+    let half = async |token: &TokenHash, seconds| {
+        let found = store.half_session(token, at(seconds)).await.unwrap();
+        found.map(|user| user.id)
+    };
+    store
+        .set_second_factor(ada.id, &factor(&["one"]), &by)
+        .await
+        .unwrap();
+    let [first, second, third] = [token(), token(), token()];
+    for token in [&first, &second] {
+        store
+            .begin_half_session(token, ada.id, at(600))
+            .await
+            .unwrap();
+    }
+    assert_eq!(half(&first, 599).await, Some(ada.id));
+    assert_eq!(half(&first, 600).await, None, "too late");
+    assert!(!is_in(&store, &first, 1).await, "it opens nothing");
+    let whole = NewSession {
+        user: ada.id,
+        token: third,
+        ends: at(9_000),
+        replaces: Some(first),
+    };
+    store.begin_session(&whole, at(2)).await.unwrap();
+    assert!(is_in(&store, &third, 2).await);
+    assert_eq!(half(&first, 2).await, None, "it is whole now");
+    assert_eq!(half(&second, 2).await, Some(ada.id), "another browser's");
+    store.suspend_user(ada.id, true, &by).await.unwrap();
+    store.suspend_user(ada.id, false, &by).await.unwrap();
+    assert_eq!(half(&second, 2).await, None, "suspended meanwhile");
+    store
+        .begin_half_session(&first, ada.id, at(600))
+        .await
+        .unwrap();
+    store.drop_second_factor(ada.id, &by).await.unwrap();
+    assert_eq!(half(&first, 2).await, None, "nothing is owed");
 }
 
 async fn a_link_sets_one_password_once(bed: Bed) {

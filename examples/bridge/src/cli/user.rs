@@ -31,6 +31,11 @@ pub(crate) enum User {
     /// Let a suspended user sign in again
     #[command(after_help = "Example:\n  conclave-bridge user resume ada@example.org")]
     Resume(UserWhich),
+    /// Take away a user's second factor, such as after the telephone was lost: the password alone lets them in
+    #[command(
+        after_help = "Example:\n  conclave-bridge user reset-second-factor ada@example.org\n\nMake sure that it is them who ask. Where their role must have a second factor, they set up another one when they sign in."
+    )]
+    ResetSecondFactor(UserWhich),
     /// Sign a user out wherever they are signed in
     #[command(after_help = "Example:\n  conclave-bridge user sign-out ada@example.org")]
     SignOut(UserWhich),

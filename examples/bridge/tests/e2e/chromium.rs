@@ -519,14 +519,16 @@ impl Page {
         assert!(faults.is_empty(), "{name}: {faults:#?}");
     }
 
-    /// The whole page as it looks now.
-    fn picture(&self, name: &str) {
+    /// The whole page as it looks now, and where the picture of it lies.
+    pub(crate) fn picture(&self, name: &str) -> PathBuf {
         let with = json!({ "format": "png", "captureBeyondViewport": true });
         let shot = self.ask("Page.captureScreenshot", with);
         let data = BASE64_STANDARD.decode(shot["data"].as_str().unwrap());
         let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/portal"));
         fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join(format!("{name}.png")), data.unwrap()).unwrap();
+        let file = folder.join(format!("{name}.png"));
+        fs::write(&file, data.unwrap()).unwrap();
+        file
     }
 }
 

@@ -1,5 +1,7 @@
 //! Each role's way through the portal, in a real browser, beside real calls.
 
+use std::{fs, process::Command};
+
 use conclave_conference::Prompt;
 
 use crate::{
@@ -14,11 +16,23 @@ const PASSWORD: &str = "four odd words here";
 
 /// A bridge with its portal, and where that is.
 fn with_portal() -> (Bridge, String) {
+    configured("")
+}
+
+fn configured(config: &str) -> (Bridge, String) {
     let directory = tempfile::tempdir().unwrap();
     tones::write_prompts(&directory.path().join("prompts"));
     let at = format!("127.0.0.1:{}", free_port());
-    let bridge = Bridge::start_in(directory, &["--prompts", "prompts", "--http", &at]);
-    (bridge, at)
+    fs::write(directory.path().join("bridge.toml"), config).unwrap();
+    let arguments = [
+        "--prompts",
+        "prompts",
+        "--http",
+        &at,
+        "--config",
+        "bridge.toml",
+    ];
+    (Bridge::start_in(directory, &arguments), at)
 }
 
 /// The first time somebody comes: by a set-up link.
@@ -106,6 +120,8 @@ fn a_hosts_way() {
     page.reads("Who was in it");
     page.reads_at_last("operator ended");
     page.reads("was refused");
+    page.sees(".timeline rect.muted");
+    page.sees(".timeline rect.locked");
     page.reads("ada@example.org: mute call");
     page.is_fine("record");
     page.press("Sign out");
@@ -197,6 +213,71 @@ fn an_administrators_way() {
     page.reads("user.suspended");
 }
 
+/// An authenticator app scans the picture; from then on its codes are asked for, of whom the configuration says so at once.
+#[test]
+fn a_second_factor() {
+    let (bridge, at) = configured("[http]\nsecond-factor = [\"administrator\"]\n");
+    let chromium = Chromium::start();
+    let page = chromium.page(Screen::Desk);
+    sign_up(&page, &bridge, &at, "root@example.org", "administrator");
+    page.reads("Your role needs a second factor");
+    page.press("Users");
+    page.is_at("/second-factor");
+    let scanned = said(
+        Command::new("zbarimg")
+            .args(["--quiet", "--raw"])
+            .arg(page.picture("qr")),
+    );
+    let (_, rest) = scanned.split_once("?secret=").unwrap();
+    let key = rest.split('&').next().unwrap();
+    page.is_fine("second-factor");
+    assert_eq!(page.text_of("#key").replace(' ', ""), key);
+    let app = |ahead: i64| {
+        let then = bridge.now() + chrono::TimeDelta::seconds(ahead);
+        let then = then.format("@%s").to_string();
+        said(Command::new("oathtool").args(["--totp", "--base32", "--now", &then, key]))
+    };
+    page.fill("Code", "000000");
+    page.press("Turn it on");
+    page.reads("That is not the code of now.");
+    page.fill("Code", &app(0));
+    page.press("Turn it on");
+    page.reads("shown this once");
+    assert_eq!(page.count(".codes li"), 10);
+    let recovery = page.text_of(".codes code");
+    page.is_fine("recovery-codes");
+
+    // The code of the step after, as the one of now is used up.
+    for code in [app(30), recovery] {
+        page.press("Sign out");
+        page.reads("No password yet, or forgotten?");
+        page.fill("E-mail address", "root@example.org");
+        page.fill("Password", PASSWORD);
+        page.press_first("main button");
+        page.is_at("/sign-in/code");
+        page.reads("The code of your app");
+        page.is_fine("code");
+        page.fill("Code", &code);
+        page.press_first("main button");
+        page.is_at("/accounts");
+    }
+    page.press("Second factor");
+    page.reads("9 recovery codes are left");
+    page.is_fine("second-factor-on");
+    let reset = bridge.json(&["user", "reset-second-factor", "root@example.org"]);
+    assert_eq!(reset["has_second_factor"], false);
+    page.press("Accounts");
+    page.is_at("/second-factor");
+}
+
+/// What a program says, that must succeed.
+fn said(command: &mut Command) -> String {
+    let output = command.output().expect("`cargo xtask setup` installs it");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {error}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
 /// Reads everything and changes nothing.
 #[test]
 fn an_auditors_way() {
@@ -224,6 +305,9 @@ fn an_auditors_way() {
     page.press("Reports");
     page.reads("Ada Byron");
     page.is_fine("reports-of-use");
+    page.press("Usage by month");
+    page.reads("Twelve months");
+    page.is_fine("usage-by-month");
     page.press("Audit log");
     page.is_at("/audit");
     page.is_fine("audit");
