@@ -496,7 +496,7 @@ impl Page {
         self.ask("Emulation.setEmulatedMedia", with);
     }
 
-    /// axe-core finds nothing, on a desk's screen and a phone's, by day and by night; nothing runs out of the screen, and no script
+    /// axe-core finds nothing, on a desk's screen by day and on a phone's by night; nothing runs out of either screen, and no script
     /// failed. Leaves four pictures of that name in `target/portal/`.
     #[track_caller]
     pub(crate) fn is_fine(&self, name: &str) {
@@ -507,9 +507,13 @@ impl Page {
                 self.look(screen, dark);
                 let what = format!("{name}-{kind}-{light}");
                 self.picture(&what);
+                assert_eq!(self.evaluate(WIDE), Ok(json!([])), "{what}");
+                // Colours depend on the light and places on the screen: two of the four show all of both.
+                if (screen == Screen::Phone) != dark {
+                    continue;
+                }
                 let found = self.evaluate(AUDIT).unwrap();
                 assert_eq!(found["faults"], json!([]), "{what}: {found:#}");
-                assert_eq!(found["wide"], json!([]), "{what} runs out of the screen");
                 let passed = found["passes"].as_u64().unwrap();
                 assert!(passed > 10, "{what}: axe-core looked at {passed} things");
             }
@@ -546,8 +550,10 @@ const AUDIT: &str = "(async () => {
     const { violations, passes } = await axe.run(document, { runOnly: tags });
     const faults = violations.map(({ id, help, nodes }) =>
       ({ id, help, where: nodes.map(({ html, failureSummary }) => ({ html, failureSummary })) }));
-    const wide = document.documentElement.scrollWidth <= innerWidth ? []
-      : [...document.querySelectorAll('main *')].filter((one) => one.getBoundingClientRect().right > innerWidth + 1)
-          .map((one) => one.outerHTML.slice(0, 120));
-    return { faults, wide, passes: passes.length };
+    return { faults, passes: passes.length };
 })()";
+
+/// What runs out of the screen.
+const WIDE: &str = "document.documentElement.scrollWidth <= innerWidth ? []
+    : [...document.querySelectorAll('main *')].filter((one) => one.getBoundingClientRect().right > innerWidth + 1)
+        .map((one) => one.outerHTML.slice(0, 120))";
