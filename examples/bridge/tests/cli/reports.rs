@@ -181,6 +181,7 @@ fn person(here: &Path) {
         "calls",
         "email",
         "known_numbers",
+        "recordings",
         "user",
     ];
     assert_eq!(keys(&person), parts);
