@@ -19,7 +19,7 @@ macro_rules! webhooks {
     ($condition:literal) => {
         concat!(
             "SELECT w.id AS webhook, w.url, w.events, w.made_at, w.failing_since, w.disabled_at,
-            u.id, u.email, u.role, u.state, u.password
+            u.id, u.email, u.role, u.state, u.password, u.second_factor
             FROM webhooks w JOIN users u ON u.id = w.user_id WHERE ",
             $condition
         )
