@@ -15,10 +15,10 @@ use crate::{Act, RecordingRow, ReportFilter, StoreError};
 macro_rules! recording {
     ($rest:literal) => {
         concat!(
-            "SELECT r.id, r.conference, c.account, a.name AS owner, c.booking, b.title, r.call, r.file, n.bridge,
+            "SELECT r.id, r.conference, c.account, a.name AS owner, c.booking, b.title, r.call, r.file, r.bridge,
                 r.started_at, r.length, r.deleted_at
             FROM recordings r JOIN conferences c ON c.id = r.conference JOIN accounts a ON a.id = c.account
-                JOIN runs n ON n.id = c.run LEFT JOIN bookings b ON b.id = c.booking WHERE ",
+                LEFT JOIN bookings b ON b.id = c.booking WHERE ",
             $rest
         )
     };
@@ -31,21 +31,22 @@ pub(super) const ALL: &str = recording!(
         AND ($6 = 0 OR c.booking = $6) AND ($7 = 0 OR r.conference = $7) ORDER BY r.id LIMIT $4"
 );
 /// Of a bridge: what it was writing when it was killed.
-pub(super) const OPEN: &str = recording!("r.length IS NULL AND n.bridge = $1 ORDER BY r.id");
+pub(super) const OPEN: &str = recording!("r.bridge = $1 AND r.length IS NULL ORDER BY r.id");
 /// The same: what is to be deleted by somebody's word, and what is so old.
 pub(super) const ORDERED: &str = recording!(
-    "r.deleted_at IS NOT NULL AND r.length IS NOT NULL AND n.bridge = $1 ORDER BY r.id LIMIT $2"
+    "r.bridge = $1 AND r.deleted_at IS NOT NULL AND r.length IS NOT NULL ORDER BY r.deleted_at LIMIT $2"
 );
 pub(super) const OLD: &str = recording!(
-    "r.started_at < $2 AND r.length IS NOT NULL AND n.bridge = $1 ORDER BY r.started_at LIMIT $3"
+    "r.bridge = $1 AND r.started_at < $2 AND r.length IS NOT NULL ORDER BY r.started_at LIMIT $3"
 );
 /// What holds the voice of a caller alone, and all that an account recorded.
 pub(super) const OF_CALL: &str = recording!("r.call = $1 ORDER BY r.id");
 pub(super) const OF_ACCOUNT: &str = recording!("c.account = $1 ORDER BY r.id");
 
-pub(super) const FILE: &str = "INSERT INTO recordings (conference, number, call, file, started_at)
-    SELECT id, $3, (SELECT id FROM calls WHERE run = $1 AND call = $4), $5, $6
-    FROM conferences WHERE run = $1 AND conference = $2";
+pub(super) const FILE: &str =
+    "INSERT INTO recordings (conference, number, call, file, started_at, bridge)
+    SELECT c.id, $3, (SELECT id FROM calls WHERE run = $1 AND call = $4), $5, $6, n.bridge
+    FROM conferences c JOIN runs n ON n.id = c.run WHERE c.run = $1 AND c.conference = $2";
 pub(super) const OVER: &str =
     "UPDATE recordings SET length = $4 WHERE number = $3 AND length IS NULL
     AND conference = (SELECT id FROM conferences WHERE run = $1 AND conference = $2)";
