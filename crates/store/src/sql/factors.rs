@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::audit::{Deed, Note};
-use super::users::{there_is, user_from};
+use super::users::{there_is, user_columns, user_from};
 use super::{SqlStore, args};
 use crate::error::{Result, bad};
 use crate::{Act, NewFactor, SealedFactor, StoreError, TokenHash, User, UserId};
@@ -20,10 +20,12 @@ pub(super) const DROP_CODES: &str = "DELETE FROM recovery_codes WHERE user_id = 
 pub(super) const CODES: &str = "SELECT COUNT(*) AS codes FROM recovery_codes WHERE user_id = $1";
 pub(super) const ADD_HALF: &str =
     "INSERT INTO half_sessions (hash, user_id, ends_at) VALUES ($1, $2, $3)";
-pub(super) const BY_HALF: &str =
-    "SELECT u.id, u.email, u.role, u.state, u.password, u.second_factor
-    FROM half_sessions h JOIN users u ON u.id = h.user_id
-    WHERE h.hash = $1 AND h.ends_at > $2 AND u.state = 'active' AND u.second_factor IS NOT NULL";
+pub(super) const BY_HALF: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    " FROM half_sessions h JOIN users u ON u.id = h.user_id
+    WHERE h.hash = $1 AND h.ends_at > $2 AND u.state = 'active' AND u.second_factor IS NOT NULL"
+);
 pub(super) const DROP_HALF: &str = "DELETE FROM half_sessions WHERE hash = $1";
 pub(super) const DROP_HALVES: &str = "DELETE FROM half_sessions WHERE user_id = $1";
 pub(super) const OLD_HALVES: &str = "DELETE FROM half_sessions WHERE hash IN

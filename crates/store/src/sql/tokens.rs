@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::audit::{Deed, Note};
-use super::users::{there_is, user_from};
+use super::users::{there_is, user_columns, user_from};
 use super::{Row, SqlStore, args};
 use crate::error::{Result, bad};
 use crate::{
@@ -18,8 +18,9 @@ macro_rules! tokens {
     ($condition:literal) => {
         concat!(
             "SELECT t.id AS token, t.name, t.scopes, t.made_at, t.used_at, t.ends_at,
-            u.id, u.email, u.role, u.state, u.password, u.second_factor
-            FROM api_tokens t JOIN users u ON u.id = t.user_id WHERE ",
+            ",
+            user_columns!(),
+            " FROM api_tokens t JOIN users u ON u.id = t.user_id WHERE ",
             $condition
         )
     };

@@ -12,10 +12,19 @@ use crate::{
 
 pub(super) const ADD: &str = "INSERT INTO users (email, role, state, made_at)
     VALUES ($1, $2, 'active', $3) RETURNING id";
+/// The columns of a user `u`: what [`user_from`] reads.
+macro_rules! user_columns {
+    () => {
+        "u.id, u.email, u.role, u.state, u.password, u.second_factor"
+    };
+}
+pub(super) use user_columns;
 macro_rules! users {
     ($condition:literal) => {
         concat!(
-            "SELECT u.id, u.email, u.role, u.state, u.password, u.second_factor FROM users u WHERE ",
+            "SELECT ",
+            user_columns!(),
+            " FROM users u WHERE ",
             $condition
         )
     };
@@ -23,14 +32,18 @@ macro_rules! users {
 pub(super) const ALL: &str = users!("u.id > $1 ORDER BY u.id LIMIT $2");
 pub(super) const BY_ID: &str = users!("u.id = $1");
 pub(super) const BY_EMAIL: &str = users!("u.email = lower($1)");
-pub(super) const BY_LINK: &str =
-    "SELECT u.id, u.email, u.role, u.state, u.password, u.second_factor
-    FROM setup_links l JOIN users u ON u.id = l.user_id
-    WHERE l.hash = $1 AND l.ends_at > $2 AND u.state = 'active'";
-pub(super) const BY_SESSION: &str =
-    "SELECT u.id, u.email, u.role, u.state, u.password, u.second_factor, s.seen_at, s.ends_at
-    FROM sessions s JOIN users u ON u.id = s.user_id
-    WHERE s.hash = $1 AND s.ends_at > $2 AND s.seen_at > $3 AND u.state = 'active'";
+pub(super) const BY_LINK: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    " FROM setup_links l JOIN users u ON u.id = l.user_id
+    WHERE l.hash = $1 AND l.ends_at > $2 AND u.state = 'active'"
+);
+pub(super) const BY_SESSION: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    ", s.seen_at, s.ends_at FROM sessions s JOIN users u ON u.id = s.user_id
+    WHERE s.hash = $1 AND s.ends_at > $2 AND s.seen_at > $3 AND u.state = 'active'"
+);
 pub(super) const SET_STATE: &str = "UPDATE users SET state = $2 WHERE id = $1";
 pub(super) const SET_ROLE: &str = "UPDATE users SET role = $2 WHERE id = $1";
 pub(super) const SET_PASSWORD: &str = "UPDATE users SET password = $2 WHERE id = $1";

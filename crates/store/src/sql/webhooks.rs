@@ -5,7 +5,7 @@ use conclave_accounts::{AccountId, BookingId};
 use serde_json::{Value, json};
 
 use super::audit::{Deed, Note};
-use super::users::{there_is, user_from};
+use super::users::{there_is, user_columns, user_from};
 use super::{Row, SqlStore, Turn, args, tokens};
 use crate::error::{Result, bad};
 use crate::{
@@ -19,8 +19,9 @@ macro_rules! webhooks {
     ($condition:literal) => {
         concat!(
             "SELECT w.id AS webhook, w.url, w.events, w.made_at, w.failing_since, w.disabled_at,
-            u.id, u.email, u.role, u.state, u.password, u.second_factor
-            FROM webhooks w JOIN users u ON u.id = w.user_id WHERE ",
+            ",
+            user_columns!(),
+            " FROM webhooks w JOIN users u ON u.id = w.user_id WHERE ",
             $condition
         )
     };
