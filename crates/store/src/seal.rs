@@ -35,7 +35,7 @@ impl SealedSecret {
 
     /// From the bytes that a store kept.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SealError> {
-        Ok(Self(sized(bytes)?))
+        sized(bytes).map(Self)
     }
 
     /// The bytes that a store keeps.
@@ -132,12 +132,7 @@ pub(crate) fn seal_factor(
     nonce: [u8; NONCE],
 ) -> SealedFactor {
     let mut text = secret.clone();
-    let tag = encrypt(key, nonce, &of_user(user), &mut *text);
-    let mut sealed = [0; SealedFactor::LENGTH];
-    sealed[..NONCE].copy_from_slice(&nonce);
-    sealed[NONCE..NONCE + 20].copy_from_slice(&*text);
-    sealed[NONCE + 20..].copy_from_slice(&tag);
-    SealedFactor(sealed)
+    SealedFactor(encrypt(key, nonce, &of_user(user), &mut *text))
 }
 
 pub(crate) fn open_factor(
@@ -153,12 +148,7 @@ pub(crate) fn open_factor(
 pub(crate) fn seal(key: &Secret, pin: &Pin, lookup: &PinLookup, nonce: [u8; NONCE]) -> SealedPin {
     let mut text = Zeroizing::new([0; TEXT]);
     text[..usize::from(pin.len())].copy_from_slice(pin.expose().as_bytes());
-    let tag = encrypt(key, nonce, &beside(lookup), &mut *text);
-    let mut sealed = [0; SealedPin::LENGTH];
-    sealed[..NONCE].copy_from_slice(&nonce);
-    sealed[NONCE..NONCE + TEXT].copy_from_slice(&*text);
-    sealed[NONCE + TEXT..].copy_from_slice(&tag);
-    SealedPin(sealed)
+    SealedPin(encrypt(key, nonce, &beside(lookup), &mut *text))
 }
 
 pub(crate) fn open(key: &Secret, sealed: &SealedPin, lookup: &PinLookup) -> Result<Pin, SealError> {
@@ -178,12 +168,7 @@ pub(crate) fn seal_secret(
 ) -> SealedSecret {
     let mut text = Zeroizing::new(*secret.bytes());
     let beside = [WEBHOOK, beside.as_bytes()].concat();
-    let tag = encrypt(key, nonce, &beside, text.as_mut_slice());
-    let mut sealed = [0; SealedSecret::LENGTH];
-    sealed[..NONCE].copy_from_slice(&nonce);
-    sealed[NONCE..NONCE + SECRET].copy_from_slice(&*text);
-    sealed[NONCE + SECRET..].copy_from_slice(&tag);
-    SealedSecret(sealed)
+    SealedSecret(encrypt(key, nonce, &beside, text.as_mut_slice()))
 }
 
 pub(crate) fn open_secret(
@@ -197,11 +182,21 @@ pub(crate) fn open_secret(
     Ok(WebhookSecret::from_bytes(*text))
 }
 
-/// Encrypts the text where it is.
-fn encrypt(key: &Secret, nonce: [u8; NONCE], beside: &[u8], text: &mut [u8]) -> Tag {
-    cipher(key)
-        .encrypt_inout_detached(&XNonce::from(nonce), beside, text.into())
-        .expect("a few bytes are not too many")
+/// Encrypts the text where it is: nonce, text and tag, `N` bytes in all.
+fn encrypt<const N: usize>(
+    key: &Secret,
+    nonce: [u8; NONCE],
+    beside: &[u8],
+    text: &mut [u8],
+) -> [u8; N] {
+    let tag = cipher(key)
+        .encrypt_inout_detached(&XNonce::from(nonce), beside, (&mut *text).into())
+        .expect("a few bytes are not too many");
+    let mut sealed = [0; N];
+    sealed[..NONCE].copy_from_slice(&nonce);
+    sealed[NONCE..N - TAG].copy_from_slice(text);
+    sealed[N - TAG..].copy_from_slice(&tag);
+    sealed
 }
 
 /// Decrypts nonce, text and tag; the text is as long as what takes it.
