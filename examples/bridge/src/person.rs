@@ -72,12 +72,9 @@ async fn erase(erase: PersonErase) -> Result<(), Failure> {
         )));
     }
     let erased = data.store.erase_person(&erase.email, &data.act()).await?;
-    // What this machine doesn't have, or is being written, the bridge deletes that has it.
     let shelf = Shelf::of(&config, &erase.common.place.data.data);
-    for row in erased.recordings.iter().filter(|row| row.seconds.is_some()) {
-        if shelf.path(row).is_some_and(|path| path.exists()) {
-            shelf.delete(&data.store, row, clock::wall()).await?;
-        }
+    for row in &erased.recordings {
+        shelf.delete_here(&data.store, row, clock::wall()).await?;
     }
     let (accounts, bookings, calls) = (
         erased.accounts.len(),

@@ -563,12 +563,8 @@ impl Model {
         let Some(person) = self.person_mut(call) else {
             return;
         };
-        if opens && !person.host {
-            person.state = State::WaitsForHost;
-            person.since = now;
-            return;
-        }
-        if tape == Tape::On {
+        // Who waits for a Host is told when they come in.
+        if tape == Tape::On && (person.host || !opens) {
             person.state = State::HearsNotice;
             person.since = now;
             return;

@@ -139,8 +139,7 @@ async fn delete(delete: RecordingDelete) -> Result<(), Failure> {
     let mut later = Vec::new();
     for id in &delete.ids {
         let row = data.store.delete_recording(*id, &data.act()).await?;
-        let here = row.seconds.is_some() && shelf.path(&row).is_some_and(|path| path.exists());
-        if here && shelf.delete(&data.store, &row, clock::wall()).await? {
+        if shelf.delete_here(&data.store, &row, clock::wall()).await? {
             gone.push(row.id);
         } else {
             later.push(row.id);

@@ -97,7 +97,7 @@ impl Shelf {
     }
 
     /// Deletes one file and forgets it; whether it could.
-    pub(crate) async fn delete(
+    async fn delete(
         &self,
         store: &SqlStore,
         row: &RecordingRow,
@@ -116,6 +116,17 @@ impl Shelf {
         }
         store.recording_gone(row.id, now).await?;
         Ok(true)
+    }
+
+    /// Does that where the file is here and whole. What isn't, the bridge deletes that has it, once it is.
+    pub(crate) async fn delete_here(
+        &self,
+        store: &SqlStore,
+        row: &RecordingRow,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let here = row.seconds.is_some() && self.path(row).is_some_and(|path| path.exists());
+        Ok(here && self.delete(store, row, now).await?)
     }
 }
 
