@@ -14,6 +14,13 @@ use super::row::Row;
 use crate::error::Result;
 use crate::{RunId, UserId};
 
+/// A statement in which the databases call a thing differently.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sql {
+    pub(super) sqlite: &'static str,
+    pub(super) postgres: &'static str,
+}
+
 /// A database that is open. Clones share its connections.
 #[derive(Debug, Clone)]
 pub(crate) enum Db {
@@ -73,14 +80,14 @@ impl Db {
     /// time.
     pub(crate) async fn each<T>(
         &self,
-        sql: &'static str,
+        sql: Sql,
         args: &[Arg<'_>],
         make: impl Fn(&Row) -> Result<T>,
     ) -> Result<Vec<T>> {
         let mut made = Vec::new();
         match self {
             Self::Sqlite(pools) => {
-                let mut rows = bound::<Sqlite>(sql, args).fetch(&pools.readers);
+                let mut rows = bound::<Sqlite>(sql.sqlite, args).fetch(&pools.readers);
                 // Rows come from another thread: to be woken for each costs as much as the row.
                 loop {
                     match rows.try_next().now_or_never() {
@@ -93,7 +100,7 @@ impl Db {
                 }
             }
             Self::Postgres(pools) => {
-                let mut rows = bound::<Postgres>(sql, args).fetch(&pools.readers);
+                let mut rows = bound::<Postgres>(sql.postgres, args).fetch(&pools.readers);
                 while let Some(row) = rows.try_next().await? {
                     made.push(make(&Row::Postgres(row))?);
                 }

@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 pub use audit::Auditor;
 pub use backup::Restored;
-pub(crate) use db::{Arg, Db, Turn, args};
+pub(crate) use db::{Arg, Db, Sql, Turn, args};
 pub use postgres::Postgres;
 pub(crate) use row::Row;
 pub(crate) use sqlite::DATABASE;

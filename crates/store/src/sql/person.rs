@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use conclave_accounts::{Account, AccountId, AccountState, BookingId, InviteeId};
 
 use super::audit::{self, Note};
-use super::{SqlStore, accounts, args, bookings, recordings, reports, users};
+use super::reports::{call_fields, fields_from, in_both};
+use super::{Sql, SqlStore, accounts, args, bookings, recordings, users};
 use crate::audit::names::ERASED;
 use crate::error::Result;
 use crate::{Act, AuditRow, CallRow, Find, KnownNumber, Page, Person, StoreError, SubjectKind};
@@ -15,13 +16,11 @@ pub(super) const INVITED: &str =
 pub(super) const BOOKED: &str = "SELECT id FROM bookings WHERE account = $1 ORDER BY id";
 // The calls of a Host PIN, and those of a personal PIN.
 macro_rules! calls {
-    ($condition:literal) => {
+    ($array:literal, $condition:literal) => {
         concat!(
-            "SELECT k.id, k.trunk, k.number, k.answered_at, k.ended_at, k.reason, k.codec, k.encryption,
-                k.packets_lost, k.jitter_ms, k.mos,
-                (SELECT COUNT(*) FROM wrong_pins w WHERE w.call = k.id) AS wrong_pins,
-                t.conference, t.role, t.holder, t.arrived_at, t.admitted_at, t.departed_at,
-                t.reason AS visit_reason, c.account, a.name AS owner, c.booking, b.title
+            "SELECT ",
+            call_fields!($array),
+            "
             FROM attendances t JOIN calls k ON k.id = t.call JOIN conferences c ON c.id = t.conference
                 JOIN accounts a ON a.id = c.account LEFT JOIN bookings b ON b.id = c.booking
             WHERE ",
@@ -30,8 +29,8 @@ macro_rules! calls {
         )
     };
 }
-pub(super) const AS_HOST: &str = calls!("c.account = $1 AND t.role = 'host'");
-pub(super) const AS_INVITEE: &str = calls!("t.invitee = $1");
+pub(super) const AS_HOST: Sql = in_both!(calls!("c.account = $1 AND t.role = 'host'"));
+pub(super) const AS_INVITEE: Sql = in_both!(calls!("t.invitee = $1"));
 
 pub(super) const ERASE_ACCOUNT: &str = "UPDATE accounts SET name = 'Erased person',
     email = 'erased-' || CAST(id AS TEXT) || '@erased.invalid', department = NULL, cost_code = NULL, erased_at = $2
@@ -71,14 +70,19 @@ impl SqlStore {
             for row in self.db.all(BOOKED, args![account.id]).await? {
                 bookings.insert(row.id("id")?);
             }
-            for row in self.db.all(AS_HOST, args![account.id]).await? {
-                calls.push(reports::call_from(&row)?);
+            for call in self
+                .db
+                .each(AS_HOST, args![account.id], fields_from)
+                .await?
+            {
+                calls.push(call.try_into()?);
             }
         }
         for invited in self.db.all(INVITED, args![email]).await? {
             bookings.insert(invited.id("booking")?);
-            for row in self.db.all(AS_INVITEE, args![invited.id("id")?]).await? {
-                calls.push(reports::call_from(&row)?);
+            let id = invited.id("id")?;
+            for call in self.db.each(AS_INVITEE, args![id], fields_from).await? {
+                calls.push(call.try_into()?);
             }
         }
         let mut all = Vec::new();

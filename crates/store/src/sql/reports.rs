@@ -1,12 +1,17 @@
 //! What happened, read again.
 
+use chrono::serde::{ts_milliseconds as millis, ts_milliseconds_option as millis_opt};
+use chrono::{DateTime, Utc};
 use conclave_accounts::{AccountId, BookingId};
+use serde::Deserialize;
 
 use super::accounts::role_from;
-use super::{Row, SqlStore, args};
-use crate::error::Result;
+use super::row::some;
+use super::{Row, Sql, SqlStore, args};
+use crate::error::{Result, bad};
 use crate::{
-    CallMedia, CallRow, ConferenceRow, EventRow, Hint, Period, ReportFilter, UsageRow, Visit,
+    CallMedia, CallRow, ConferenceRow, EventRow, Hint, Period, ReportFilter, StoreError, UsageRow,
+    Visit,
 };
 
 /// A row of the list of conferences `c`.
@@ -49,10 +54,38 @@ pub(super) const CONFERENCES_OF_DEPARTMENT: &str = conferences!(
     "c.account IN (SELECT v.id FROM accounts v WHERE lower(v.department) = lower($5))"
 );
 
+/// A call and one of its visits, as [`CallFields`] read them: in one value, for a month has a hundred thousand rows, and
+/// SQLite's driver copies, and frees again, each value by itself.
+macro_rules! call_fields {
+    ($array:literal) => {
+        concat!(
+            "CAST(",
+            $array,
+            "(k.id, k.trunk, k.number, k.answered_at, k.ended_at, k.reason, k.codec, k.encryption,
+                k.packets_lost, k.jitter_ms, k.mos,
+                (SELECT COUNT(*) FROM wrong_pins w WHERE w.call = k.id),
+                t.id, t.conference, t.role, t.holder, t.arrived_at, t.admitted_at, t.departed_at, t.reason,
+                c.account, a.name, c.booking, b.title) AS TEXT) AS fields"
+        )
+    };
+}
+pub(super) use call_fields;
+
+/// As each database names the function that makes a JSON array.
+macro_rules! in_both {
+    ($statement:ident!($entry:literal)) => {
+        $crate::sql::Sql {
+            sqlite: $statement!("json_array", $entry),
+            postgres: $statement!("json_build_array", $entry),
+        }
+    };
+}
+pub(super) use in_both;
+
 /// As above; `$8` is the conference (0 for all), `$9` the caller's number ('' for all). A page has so many calls, each
 /// with all of its visits. Its rows come in any order, so that the first is there before the last was found.
 macro_rules! calls {
-    ($entry:literal) => {
+    ($array:literal, $entry:literal) => {
         concat!(
             "WITH page AS (
                 SELECT k.id, k.answered_at FROM calls k
@@ -70,11 +103,9 @@ macro_rules! calls {
                     AND ",
             $entry,
             " ORDER BY k.answered_at, k.id LIMIT $4)
-            SELECT k.id, k.trunk, k.number, k.answered_at, k.ended_at, k.reason, k.codec, k.encryption,
-                k.packets_lost, k.jitter_ms, k.mos,
-                (SELECT COUNT(*) FROM wrong_pins w WHERE w.call = k.id) AS wrong_pins,
-                t.id AS visit, t.conference, t.role, t.holder, t.arrived_at, t.admitted_at, t.departed_at,
-                t.reason AS visit_reason, c.account, a.name AS owner, c.booking, b.title
+            SELECT ",
+            call_fields!($array),
+            "
             FROM page p CROSS JOIN calls k
                 LEFT JOIN attendances t ON t.call = k.id
                 LEFT JOIN conferences c ON c.id = t.conference
@@ -84,22 +115,23 @@ macro_rules! calls {
         )
     };
 }
-pub(super) const CALLS: &str = calls!("$9 = ''");
-pub(super) const CALLS_OF_ACCOUNT: &str = calls!(
+pub(super) const CALLS: Sql = in_both!(calls!("$9 = ''"));
+pub(super) const CALLS_OF_ACCOUNT: Sql = in_both!(calls!(
     "k.id IN (SELECT y.call FROM conferences z JOIN attendances y ON y.conference = z.id
         WHERE z.account = $6)"
-);
-pub(super) const CALLS_OF_BOOKING: &str = calls!(
+));
+pub(super) const CALLS_OF_BOOKING: Sql = in_both!(calls!(
     "k.id IN (SELECT y.call FROM conferences z JOIN attendances y ON y.conference = z.id
         WHERE z.booking = $7)"
-);
-pub(super) const CALLS_OF_DEPARTMENT: &str = calls!(
+));
+pub(super) const CALLS_OF_DEPARTMENT: Sql = in_both!(calls!(
     "k.id IN (SELECT y.call FROM accounts v JOIN conferences z ON z.account = v.id
         JOIN attendances y ON y.conference = z.id WHERE lower(v.department) = lower($5))"
-);
-pub(super) const CALLS_OF_CONFERENCE: &str =
-    calls!("k.id IN (SELECT y.call FROM attendances y WHERE y.conference = $8)");
-pub(super) const CALLS_OF_NUMBER: &str = calls!("k.number = $9");
+));
+pub(super) const CALLS_OF_CONFERENCE: Sql = in_both!(calls!(
+    "k.id IN (SELECT y.call FROM attendances y WHERE y.conference = $8)"
+));
+pub(super) const CALLS_OF_NUMBER: Sql = in_both!(calls!("k.number = $9"));
 
 pub(super) const EVENTS: &str =
     "SELECT e.conference, e.at, e.what, e.call, e.command, e.about, e.refusal, u.email AS operator
@@ -187,10 +219,9 @@ impl SqlStore {
             filter.conference.unwrap_or(0),
             filter.number.as_deref().unwrap_or("")
         ];
-        let make = |row: &Row| Ok((row.id_opt("visit")?, call_from(row)?));
-        let mut calls = self.db.each(sql, args, make).await?;
-        calls.sort_by_key(|(visit, call)| (call.answered, call.id, *visit));
-        Ok(calls.into_iter().map(|(_, call)| call).collect())
+        let mut calls = self.db.each(sql, args, fields_from).await?;
+        calls.sort_by_key(|call| (call.answered, call.id, call.visit));
+        calls.into_iter().map(CallRow::try_from).collect()
     }
 
     pub(super) async fn events_of(&self, conference: u64) -> Result<Vec<EventRow>> {
@@ -238,43 +269,82 @@ fn conference_from(row: &Row) -> Result<ConferenceRow> {
     })
 }
 
-pub(super) fn call_from(row: &Row) -> Result<CallRow> {
-    Ok(CallRow {
-        id: row.id("id")?,
-        trunk: row.text("trunk")?,
-        number: row.text_opt("number")?,
-        answered: row.moment("answered_at")?,
-        ended: row.moment_opt("ended_at")?,
-        reason: row.text_opt("reason")?,
-        wrong_pins: row.id("wrong_pins")?,
-        visit: visit_from(row)?,
-        media: CallMedia {
-            codec: row.text_opt("codec")?,
-            encryption: row.text_opt("encryption")?,
-            packets_lost: row.id_opt("packets_lost")?,
-            jitter_ms: row.real_opt("jitter_ms")?,
-            mos: row.real_opt("mos")?,
-        },
-    })
+/// What `call_fields` put together, in its order.
+#[derive(Deserialize)]
+pub(super) struct CallFields {
+    id: u64,
+    trunk: String,
+    number: Option<String>,
+    #[serde(with = "millis")]
+    answered: DateTime<Utc>,
+    #[serde(with = "millis_opt")]
+    ended: Option<DateTime<Utc>>,
+    reason: Option<String>,
+    codec: Option<String>,
+    encryption: Option<String>,
+    packets_lost: Option<u64>,
+    jitter_ms: Option<f64>,
+    mos: Option<f64>,
+    wrong_pins: u64,
+    visit: Option<u64>,
+    conference: Option<u64>,
+    role: Option<String>,
+    holder: Option<String>,
+    #[serde(with = "millis_opt")]
+    arrived: Option<DateTime<Utc>>,
+    #[serde(with = "millis_opt")]
+    admitted: Option<DateTime<Utc>>,
+    #[serde(with = "millis_opt")]
+    departed: Option<DateTime<Utc>>,
+    visit_reason: Option<String>,
+    account: Option<u64>,
+    owner: Option<String>,
+    booking: Option<u64>,
+    title: Option<String>,
 }
 
-fn visit_from(row: &Row) -> Result<Option<Visit>> {
-    let Some(conference) = row.id_opt("conference")? else {
-        return Ok(None);
-    };
-    Ok(Some(Visit {
-        conference,
-        account: AccountId(row.id("account")?),
-        owner: row.text("owner")?,
-        booking: row.id_opt("booking")?.map(BookingId),
-        title: row.text_opt("title")?,
-        role: role_from(&row.text("role")?)?,
-        holder: row.text_opt("holder")?,
-        arrived: row.moment("arrived_at")?,
-        admitted: row.moment_opt("admitted_at")?,
-        departed: row.moment_opt("departed_at")?,
-        reason: row.text_opt("visit_reason")?,
-    }))
+pub(super) fn fields_from(row: &Row) -> Result<CallFields> {
+    serde_json::from_str(row.str("fields")?).map_err(|error| bad("fields", error))
+}
+
+impl TryFrom<CallFields> for CallRow {
+    type Error = StoreError;
+
+    fn try_from(call: CallFields) -> Result<Self> {
+        let visit = match call.conference {
+            None => None,
+            Some(conference) => Some(Visit {
+                conference,
+                account: AccountId(some("account", call.account)?),
+                owner: some("owner", call.owner)?,
+                booking: call.booking.map(BookingId),
+                title: call.title,
+                role: role_from(&some("role", call.role)?)?,
+                holder: call.holder,
+                arrived: some("arrived_at", call.arrived)?,
+                admitted: call.admitted,
+                departed: call.departed,
+                reason: call.visit_reason,
+            }),
+        };
+        Ok(Self {
+            id: call.id,
+            trunk: call.trunk,
+            number: call.number,
+            answered: call.answered,
+            ended: call.ended,
+            reason: call.reason,
+            wrong_pins: call.wrong_pins,
+            visit,
+            media: CallMedia {
+                codec: call.codec,
+                encryption: call.encryption,
+                packets_lost: call.packets_lost,
+                jitter_ms: call.jitter_ms,
+                mos: call.mos,
+            },
+        })
+    }
 }
 
 fn event_from(row: &Row) -> Result<EventRow> {

@@ -65,6 +65,11 @@ impl Row {
         some(name, self.text_opt(name)?)
     }
 
+    /// A text, where it lies.
+    pub(crate) fn str(&self, name: &'static str) -> Result<&str> {
+        some(name, column!(self, name, &str)?)
+    }
+
     pub(crate) fn text_opt(&self, name: &'static str) -> Result<Option<String>> {
         column!(self, name, String)
     }
@@ -89,6 +94,6 @@ impl Row {
     }
 }
 
-fn some<T>(name: &'static str, value: Option<T>) -> Result<T, StoreError> {
+pub(super) fn some<T>(name: &'static str, value: Option<T>) -> Result<T, StoreError> {
     value.ok_or_else(|| bad(name, "nothing is there"))
 }

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use chrono::DateTime;
 use rand::SeedableRng;
@@ -21,11 +22,24 @@ use crate::{
 /// Each statement of a file, and the kinds of its arguments: `i` a number, `r` a real one, `t` a text, `b` bytes.
 macro_rules! statements {
     ($($file:ident { $($name:ident $kinds:literal),+ $(,)? })+) => {
-        &[$($((concat!(stringify!($file), "::", stringify!($name)), $file::$name, $kinds)),+),+]
+        LazyLock::new(|| {
+            vec![$($((concat!(stringify!($file), "::", stringify!($name)), $file::$name.into(), $kinds)),+),+]
+        })
     };
 }
 
-const STATEMENTS: &[(&str, &str, &str)] = statements! {
+type Statement = (&'static str, Sql, &'static str);
+
+impl From<&'static str> for Sql {
+    fn from(statement: &'static str) -> Self {
+        Self {
+            sqlite: statement,
+            postgres: statement,
+        }
+    }
+}
+
+static STATEMENTS: LazyLock<Vec<Statement>> = statements! {
     accounts {
         DOOR "btii",
         ADD_ACCOUNT "ttttiti",
@@ -322,7 +336,7 @@ fn every_statement_is_listed() {
         for line in text.lines() {
             let Some((name, _)) = line
                 .split_once("const ")
-                .and_then(|(_, rest)| rest.split_once(": &str"))
+                .and_then(|(_, rest)| rest.split_once(": &str").or(rest.split_once(": Sql")))
             else {
                 continue;
             };
@@ -362,10 +376,11 @@ fn some_args(kinds: &str) -> Vec<Arg<'static>> {
 }
 
 /// What the database says it will do, a line for each step.
-async fn plan(turn: &mut Turn, statement: &str, kinds: &str) -> Vec<String> {
-    let (explain, column) = match turn {
-        Turn::Sqlite(_) => ("EXPLAIN QUERY PLAN", "detail"),
-        Turn::Postgres(_) => ("EXPLAIN (COSTS OFF)", "QUERY PLAN"),
+async fn plan(turn: &mut Turn, statement: impl Into<Sql>, kinds: &str) -> Vec<String> {
+    let Sql { sqlite, postgres } = statement.into();
+    let (explain, statement, column) = match turn {
+        Turn::Sqlite(_) => ("EXPLAIN QUERY PLAN", sqlite, "detail"),
+        Turn::Postgres(_) => ("EXPLAIN (COSTS OFF)", postgres, "QUERY PLAN"),
     };
     // Few are made, and the layer takes only what lives for ever.
     let explain: &'static str = format!("{explain} {statement}").leak();
@@ -412,8 +427,8 @@ async fn finds_all_rows_by_an_index(mut turn: Turn) {
         }
     }
     let mut scanning = Vec::new();
-    for (name, statement, kinds) in STATEMENTS {
-        let steps = plan(&mut turn, statement, kinds).await;
+    for (name, statement, kinds) in STATEMENTS.iter() {
+        let steps = plan(&mut turn, *statement, kinds).await;
         if !scans(&turn, &steps).is_empty() {
             scanning.push(format!("{name} {steps:#?}"));
         }
@@ -460,7 +475,7 @@ async fn every_statement_finds_its_rows_by_an_index_in_sqlite() {
             .iter()
             .find(|(listed, ..)| listed == name)
             .unwrap();
-        let steps = plan(&mut turn, statement, kinds).await;
+        let steps = plan(&mut turn, *statement, kinds).await;
         let enters = steps.iter().any(|step| step.contains(index));
         let everything = steps.iter().any(|step| step.contains("_by_time"));
         assert!(
