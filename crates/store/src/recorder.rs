@@ -223,6 +223,7 @@ mod tests {
         ended: bool,
     }
 
+    #[async_trait::async_trait]
     impl Books for Fake {
         async fn begin_run(&self, _: DateTime<Utc>) -> Result<RunId, StoreError> {
             Ok(RunId(1))

@@ -96,6 +96,7 @@ pub(super) const CALL: &str = "SELECT id, number FROM calls WHERE run = $1 AND c
 pub(super) const USER: &str = "SELECT email FROM users WHERE id = $1";
 pub(super) const CONFERENCE: &str = "SELECT id FROM conferences WHERE run = $1 AND conference = $2";
 
+#[async_trait::async_trait]
 impl Books for SqlStore {
     async fn begin_run(&self, now: DateTime<Utc>) -> Result<RunId> {
         let mut turn = self.db.begin().await?;

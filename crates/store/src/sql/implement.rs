@@ -19,6 +19,7 @@ use crate::{
     Totals, UsageRow, User, UserEmail, UserId, UserRole, Verified, Webhook, WebhookId,
 };
 
+#[async_trait::async_trait]
 impl Store for SqlStore {
     async fn door(
         &self,
