@@ -285,6 +285,8 @@ pub struct Terms {
     /// Lines that are flagged as playing music or noise are quieted without a Host's word, and restored when they have
     /// ceased to. Off by default.
     pub quieting: bool,
+    /// The steady noise of each line is turned down. Off by default.
+    pub noise_suppression: bool,
     /// Every voice is brought to the same loudness. Off by default.
     pub levelling: bool,
     /// No more than so many are heard at once, the loudest who speak: 8 at least. `None`, all of them, by default.
@@ -313,6 +315,7 @@ impl Default for Terms {
             recording: false,
             recording_tone: Duration::ZERO,
             quieting: false,
+            noise_suppression: false,
             levelling: false,
             most_talkers: None,
             entry: Announce::Tone,

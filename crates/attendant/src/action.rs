@@ -122,6 +122,8 @@ pub enum Route {
 /// How a room sounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Sound {
+    /// The steady noise of each line is turned down.
+    pub noise_suppression: bool,
     /// Every voice is brought to the same loudness.
     pub levelling: bool,
     /// No more than so many are heard at once.
@@ -131,6 +133,7 @@ pub struct Sound {
 impl Sound {
     pub(crate) fn of(terms: &Terms) -> Self {
         Self {
+            noise_suppression: terms.noise_suppression,
             levelling: terms.levelling,
             most_talkers: terms.most_talkers,
         }

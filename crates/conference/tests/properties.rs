@@ -279,6 +279,7 @@ fn terms() -> impl Strategy<Value = Terms> {
                     recording,
                     recording_tone: Duration::from_secs(if lock { 15 } else { 0 }),
                     quieting: false,
+                    noise_suppression: false,
                     levelling: false,
                     most_talkers: None,
                     entry,

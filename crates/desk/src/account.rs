@@ -199,6 +199,8 @@ pub struct Wishes {
     pub recording_tone: Option<u64>,
     /// A line that plays music or steady noise is quieted by itself.
     pub quieting: Option<bool>,
+    /// The steady noise of each line is turned down.
+    pub noise_suppression: Option<bool>,
     /// All voices are brought to one loudness.
     pub levelling: Option<bool>,
     /// How many talkers are heard at once.
@@ -258,6 +260,16 @@ impl Talkers {
     }
 }
 
+/// So many; 0 for all.
+impl From<u32> for Talkers {
+    fn from(most: u32) -> Self {
+        match most {
+            0 => Self::All,
+            most => Self::AtMost(most),
+        }
+    }
+}
+
 impl std::str::FromStr for Talkers {
     type Err = &'static str;
 
@@ -282,6 +294,7 @@ impl Wishes {
                 .recording_tone
                 .map_or(before.recording_tone, Duration::from_secs),
             quieting: self.quieting.unwrap_or(before.quieting),
+            noise_suppression: self.noise_suppression.unwrap_or(before.noise_suppression),
             levelling: self.levelling.unwrap_or(before.levelling),
             most_talkers: self.max_talkers.map_or(before.most_talkers, Talkers::bound),
             entry: self.entry.unwrap_or(before.entry),

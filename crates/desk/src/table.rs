@@ -12,7 +12,7 @@ use crate::{Brought, Desk, DeskError, Draw, Leaving, Talkers, Wanted, Wishes};
 pub const MOST_BYTES: u64 = 10_000_000;
 const MOST_ACCOUNTS: usize = 100_000;
 
-const COLUMNS: [&str; 20] = [
+const COLUMNS: [&str; 21] = [
     "name",
     "email",
     "department",
@@ -26,6 +26,7 @@ const COLUMNS: [&str; 20] = [
     "recording",
     "recording_tone",
     "quieting",
+    "noise_suppression",
     "levelling",
     "max_talkers",
     "bookings",
@@ -170,6 +171,7 @@ fn wanted(
         recording: choice(cell("recording"), "recording", SWITCH)?,
         recording_tone: number(cell("recording_tone"), "recording_tone")?,
         quieting: choice(cell("quieting"), "quieting", SWITCH)?,
+        noise_suppression: choice(cell("noise_suppression"), "noise_suppression", SWITCH)?,
         levelling: choice(cell("levelling"), "levelling", SWITCH)?,
         max_talkers: talkers(cell("max_talkers"))?,
         entry: choice(cell("entry"), "entry", ANNOUNCE)?,

@@ -114,6 +114,8 @@ pub enum Route {
 /// How a room sounds. By default voices are as they come, and all are heard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sound {
+    /// The steady noise of each leg is turned down ([`conclave_mixer::RoomMixer::set_noise_suppression`]).
+    pub noise_suppression: bool,
     /// Every voice is brought to the same loudness ([`conclave_mixer::RoomMixer::set_levelling`]).
     pub levelling: bool,
     /// No more than so many are heard at once of those in one thread ([`conclave_mixer::RoomMixer::set_most_talkers`]).

@@ -17,8 +17,9 @@ pub struct EngineConfig {
     /// UDP ports for RTP (even ones) and RTCP (the odd one above). Default 20000 to 29999.
     /// A port that is in use is skipped.
     pub rtp_ports: RangeInclusive<u16>,
-    /// How often the sockets are drained between two ticks. Default 5 ms;
-    /// kept within 1 to 20 ms.
+    /// How long the sockets are left alone at most. Default 20 ms, which is a look before each tick and one at it; kept within 1
+    /// to 20 ms. They are looked at more often where more comes than their buffers should hold, and every 5 ms where the system
+    /// doesn't tell when a packet came.
     pub poll: Duration,
     /// Legs at the same time; [`reserve`](crate::Engine::reserve) refuses more. Default 5000.
     pub max_legs: usize,
@@ -33,7 +34,7 @@ impl Default for EngineConfig {
             shards: 0,
             shared_sockets: 4,
             rtp_ports: 20_000..=29_999,
-            poll: Duration::from_millis(5),
+            poll: Duration::from_millis(20),
             max_legs: 5_000,
             quiet_after: Duration::from_secs(60),
         }

@@ -4,7 +4,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use crate::{
@@ -49,9 +49,6 @@ impl Engine {
                 (Peer { inbox, meter }, messages)
             })
             .unzip();
-        let poll = config
-            .poll
-            .clamp(Duration::from_millis(1), Duration::from_millis(20));
         let clock = Instant::now();
         let mut engine = Engine {
             control: Mutex::new(Control::new(
@@ -70,8 +67,8 @@ impl Engine {
         for (me, (inbox, sum_inbox)) in inboxes.into_iter().zip(sum_inboxes).enumerate() {
             let local = Local::new(me, peers.clone(), events.clone(), 1);
             let exchange = Exchange::new(me, sums.clone(), sum_inbox, Arc::clone(&peers[me].meter));
-            let shard =
-                Shard::new(clock, poll, inbox, local, exchange).map_err(EngineError::Thread)?;
+            let shard = Shard::new(clock, config.poll, inbox, local, exchange)
+                .map_err(EngineError::Thread)?;
             let thread = thread::Builder::new()
                 .name(format!("media-{me}"))
                 .spawn(move || shard.run())

@@ -119,6 +119,10 @@ pub struct EngineStats {
     pub lateness_max: Duration,
     /// How late all ticks since the start began.
     pub lateness: Lateness,
+    /// For how much of a second the busiest thread worked, in the worse of the last two.
+    pub busy_percent: u8,
+    /// How many of a thread's ticks in a second began 10 ms late or later, likewise.
+    pub behind_percent: u8,
 }
 
 /// How late ticks began, since the start: a histogram.

@@ -33,6 +33,70 @@ pub(crate) fn arrival(next: u64, elapsed: Duration) -> Duration {
     elapsed.min(time_of(next))
 }
 
+/// A look at the sockets: when it is, by the engine's clock and by the system's, and when the one before it was.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    pub(crate) before: Duration,
+    pub(crate) now: Duration,
+    pub(crate) wall: Duration,
+}
+
+impl Look {
+    /// When a datagram came that the system has stamped so: since the look before, whatever the system's clock is set to.
+    pub(crate) fn came(self, stamp: Option<Duration>) -> Duration {
+        let age = stamp.map_or(Duration::ZERO, |stamp| self.wall.saturating_sub(stamp));
+        self.now.saturating_sub(age).max(self.before)
+    }
+}
+
+/// A socket holds some five hundred packets of a telephone (212,992 bytes, as most systems allow): with so many of them in one
+/// look it is time to look more often.
+const CROWDED: usize = 160;
+/// With fewer, for so many looks in a row, it is often enough to look half as often.
+const ROOMY: usize = 60;
+const CALM_LOOKS: u32 = 200;
+const SHORTEST: Duration = Duration::from_millis(1);
+/// Where nobody says when a packet came, that is the time of the look.
+const UNSTAMPED: Duration = Duration::from_millis(5);
+
+/// How often the sockets are looked at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    longest: Duration,
+    poll: Duration,
+    calm: u32,
+}
+
+impl Pace {
+    pub(crate) fn new(longest: Duration) -> Self {
+        let longest = longest.clamp(SHORTEST, TICK);
+        Pace {
+            longest,
+            poll: longest,
+            calm: 0,
+        }
+    }
+
+    pub(crate) fn poll(self) -> Duration {
+        self.poll
+    }
+
+    /// After a look: how much was in the fullest socket, and whether all of it was stamped.
+    pub(crate) fn looked(&mut self, most: usize, stamped: bool) {
+        if !stamped {
+            self.longest = self.longest.min(UNSTAMPED);
+            self.poll = self.poll.min(self.longest);
+        }
+        self.calm = if most < ROOMY { self.calm + 1 } else { 0 };
+        if most > CROWDED {
+            self.poll = (self.poll / 2).max(SHORTEST);
+        } else if self.calm >= CALM_LOOKS {
+            self.poll = (self.poll * 2).min(self.longest);
+            self.calm = 0;
+        }
+    }
+}
+
 /// A look at the sockets so long before each tick, so that what comes for the legs of another thread is there in time.
 const LAST_LOOK: Duration = Duration::from_millis(1);
 
@@ -101,11 +165,57 @@ mod tests {
     }
 
     #[test]
+    fn a_packet_came_between_two_looks_whatever_the_clock_of_the_system() {
+        let look = Look {
+            before: us(80_000),
+            now: us(100_000),
+            wall: us(9_000_000),
+        };
+        assert_eq!(look.came(Some(us(8_987_000))), us(87_000));
+        assert_eq!(look.came(None), us(100_000));
+        // It was set forward, or back.
+        assert_eq!(look.came(Some(us(1_000_000))), us(80_000));
+        assert_eq!(look.came(Some(us(20_000_000))), us(100_000));
+    }
+
+    #[test]
+    fn full_sockets_are_looked_at_more_often() {
+        let mut pace = Pace::new(TICK);
+        pace.looked(160, true);
+        assert_eq!(pace.poll(), TICK);
+        pace.looked(400, true);
+        pace.looked(200, true);
+        assert_eq!(pace.poll(), us(5_000));
+        for _ in 0..10 {
+            pace.looked(500, true);
+        }
+        assert_eq!(pace.poll(), us(1_000));
+        for _ in 0..CALM_LOOKS {
+            pace.looked(59, true);
+        }
+        assert_eq!(pace.poll(), us(2_000));
+        pace.looked(60, true);
+        for _ in 0..CALM_LOOKS * 10 {
+            pace.looked(0, true);
+        }
+        assert_eq!(pace.poll(), TICK);
+        pace.looked(1, false);
+        assert_eq!(pace.poll(), us(5_000));
+        for _ in 0..CALM_LOOKS * 10 {
+            pace.looked(0, true);
+        }
+        assert_eq!(pace.poll(), us(5_000));
+    }
+
+    #[test]
     fn it_sleeps_to_the_next_look_or_tick() {
         assert_eq!(pause(1, POLL, us(1_200)), us(3_800));
         assert_eq!(pause(1, POLL, us(15_000)), us(4_000));
         assert_eq!(pause(1, POLL, us(19_000)), us(1_000));
         assert_eq!(pause(1, us(7_000), us(14_500)), us(4_500));
         assert_eq!(pause(1, POLL, us(20_300)), us(0));
+        // Once before the tick, and at it.
+        assert_eq!(pause(2, TICK, us(20_100)), us(18_900));
+        assert_eq!(pause(2, TICK, us(39_050)), us(950));
     }
 }

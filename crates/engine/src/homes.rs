@@ -1,10 +1,11 @@
 //! The sockets of one thread, and where the legs live whose packets come to them.
 
-use std::{collections::HashMap, io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use crate::{
     LegId, LegMedia,
     demux::Demux,
+    ids::IdMap,
     leg::Leg,
     port::{Channel, PortKey, PortPair},
     udp::Watch,
@@ -30,8 +31,8 @@ struct Home {
 }
 
 pub(crate) struct Homes {
-    sources: HashMap<PortKey, Source>,
-    homes: HashMap<LegId, Home>,
+    sources: IdMap<PortKey, Source>,
+    homes: IdMap<LegId, Home>,
     watch: Watch,
 }
 
@@ -47,8 +48,8 @@ impl Source {
 impl Homes {
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Homes {
-            sources: HashMap::new(),
-            homes: HashMap::new(),
+            sources: IdMap::default(),
+            homes: IdMap::default(),
             watch: Watch::new()?,
         })
     }

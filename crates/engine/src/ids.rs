@@ -1,7 +1,11 @@
 //! Names that the owner of the engine gives to things, so that no answer has to
 //! come back before the next command can speak of them.
 
-use std::fmt;
+use std::{
+    collections::HashMap,
+    fmt,
+    hash::{BuildHasherDefault, Hasher},
+};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $word:literal) => {
@@ -15,6 +19,30 @@ macro_rules! id {
             }
         }
     };
+}
+
+/// A map by the ids that this crate's owner, or the crate itself, gives out: nobody else can choose them so that they meet in
+/// one place, and it is asked several times for each packet.
+pub(crate) type IdMap<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
+
+#[derive(Default)]
+pub(crate) struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        // Fibonacci hashing: the high bits, too, depend on all of the number.
+        self.0 = (self.0.rotate_left(8) ^ id).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
 }
 
 id!(

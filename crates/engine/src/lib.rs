@@ -38,6 +38,7 @@ mod local;
 mod meter;
 mod music;
 mod name;
+mod overload;
 mod packing;
 mod pcm;
 mod plane;
@@ -60,6 +61,7 @@ pub use engine::Engine;
 pub use event::{EngineStats, Event, Lateness, LegStats};
 pub use events::EventReceiver;
 pub use ids::{ClipId, LegId, PlayId, RoomId};
+pub use overload::Overload;
 pub use pcm::Pcm;
 pub use tap::Tap;
 

@@ -1,7 +1,7 @@
 //! The legs that live in one thread, those that are about to arrive, and those that have just left.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     fmt,
     net::SocketAddr,
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -13,6 +13,8 @@ use crossbeam_channel::Sender;
 use crate::{
     LegId, PlayId,
     events::Events,
+    grid::time_of,
+    ids::IdMap,
     leg::{Ingested, Leg},
     meter::Meter,
     plane::{LegOrder, Plane},
@@ -44,22 +46,44 @@ impl fmt::Debug for Peer {
 /// Datagrams on their way from the owner of a socket to where the legs live.
 #[derive(Default)]
 pub(crate) struct Parcel {
-    items: Vec<(LegId, Channel, SocketAddr, usize)>,
+    items: Vec<Item>,
     bytes: Vec<u8>,
 }
 
+struct Item {
+    leg: LegId,
+    channel: Channel,
+    from: SocketAddr,
+    came: Duration,
+    /// Where it ends in the parcel's bytes.
+    end: usize,
+}
+
 impl Parcel {
-    fn push(&mut self, leg: LegId, channel: Channel, from: SocketAddr, datagram: &[u8]) {
+    fn push(
+        &mut self,
+        leg: LegId,
+        channel: Channel,
+        from: SocketAddr,
+        datagram: &[u8],
+        came: Duration,
+    ) {
         self.bytes.extend_from_slice(datagram);
-        self.items.push((leg, channel, from, self.bytes.len()));
+        self.items.push(Item {
+            leg,
+            channel,
+            from,
+            came,
+            end: self.bytes.len(),
+        });
     }
 
-    fn items(&self) -> impl Iterator<Item = (LegId, Channel, SocketAddr, &[u8])> {
+    fn items(&self) -> impl Iterator<Item = (&Item, &[u8])> {
         let mut begin = 0;
-        self.items.iter().map(move |&(leg, channel, from, end)| {
-            let bytes = &self.bytes[begin..end];
-            begin = end;
-            (leg, channel, from, bytes)
+        self.items.iter().map(move |item| {
+            let bytes = &self.bytes[begin..item.end];
+            begin = item.end;
+            (item, bytes)
         })
     }
 }
@@ -81,7 +105,7 @@ pub(crate) struct Local {
     peers: Vec<Peer>,
     /// The visits that each leg will make here, in their order: it may be sent on, and back, before it has come
     /// for the first time.
-    awaited: HashMap<LegId, VecDeque<Kept>>,
+    awaited: IdMap<LegId, VecDeque<Kept>>,
     away: Vec<(LegId, usize, Duration)>,
     parcels: Vec<Parcel>,
     /// Legs that have found their peer, and the thread that must know.
@@ -96,7 +120,7 @@ impl Local {
             plane: Plane::new(events, tick),
             post: Post::new(Arc::clone(&meter)),
             meter,
-            awaited: HashMap::new(),
+            awaited: IdMap::default(),
             away: Vec::new(),
             parcels: peers.iter().map(|_| Parcel::default()).collect(),
             peers,
@@ -108,7 +132,7 @@ impl Local {
         self.me
     }
 
-    /// A datagram for a leg that lives, or is thought to live, at `at`.
+    /// A datagram that came then, for a leg that lives, or is thought to live, at `at`.
     pub(crate) fn deliver(
         &mut self,
         at: usize,
@@ -116,17 +140,30 @@ impl Local {
         channel: Channel,
         from: SocketAddr,
         datagram: &[u8],
-        now: Duration,
+        came: Duration,
     ) {
         if at != self.me {
-            self.parcels[at].push(leg, channel, from, datagram);
-        } else if self.plane.has(leg) {
-            match self.plane.ingest(leg, channel, from, datagram, now) {
-                Ingested::Taken => {}
-                Ingested::Latched { home } => self.latched.push((home, leg, from)),
-                Ingested::Ignored => Meter::count(&self.meter.ignored, 1),
-            }
-        } else if let Some(kept) = self.awaits(leg) {
+            self.parcels[at].push(leg, channel, from, datagram, came);
+            return;
+        }
+        match self.plane.ingest(leg, channel, from, datagram, came) {
+            Ingested::Taken => {}
+            Ingested::Latched { home } => self.latched.push((home, leg, from)),
+            Ingested::Ignored => Meter::count(&self.meter.ignored, 1),
+            Ingested::Elsewhere => self.forward(leg, channel, from, datagram, came),
+        }
+    }
+
+    /// A datagram for a leg that is about to arrive, or has just left.
+    fn forward(
+        &mut self,
+        leg: LegId,
+        channel: Channel,
+        from: SocketAddr,
+        datagram: &[u8],
+        came: Duration,
+    ) {
+        if let Some(kept) = self.awaits(leg) {
             if kept.datagrams < MOST_KEPT {
                 kept.datagrams += 1;
                 let bytes = datagram.into();
@@ -139,17 +176,27 @@ impl Local {
                 Meter::count(&self.meter.dropped, 1);
             }
         } else if let Some(&(_, to, _)) = self.away.iter().rev().find(|(gone, ..)| *gone == leg) {
-            self.parcels[to].push(leg, channel, from, datagram);
+            self.parcels[to].push(leg, channel, from, datagram, came);
         } else {
             Meter::count(&self.meter.ignored, 1);
         }
     }
 
     /// What came from another thread's sockets.
-    pub(crate) fn unpack(&mut self, parcel: &Parcel, now: Duration) {
+    pub(crate) fn unpack(&mut self, parcel: &Parcel) {
         self.meter.underway.fetch_sub(parcel.items.len(), Relaxed);
-        for (leg, channel, from, datagram) in parcel.items() {
-            self.deliver(self.me, leg, channel, from, datagram, now);
+        // What was still underway at the last tick came after it, as far as the leg is concerned.
+        let last_tick = self.plane.next_tick().saturating_sub(1);
+        let soonest = time_of(last_tick) + Duration::from_micros(1);
+        for (item, datagram) in parcel.items() {
+            let Item {
+                leg,
+                channel,
+                from,
+                came,
+                ..
+            } = *item;
+            self.deliver(self.me, leg, channel, from, datagram, came.max(soonest));
         }
     }
 

@@ -1,7 +1,7 @@
 //! The legs and rooms of one thread, and what happens to them in a tick. No socket and no clock:
 //! datagrams, ticks and orders are handed in.
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use conclave_dtmf::{Digit, Way};
 use conclave_mixer::SlotId;
@@ -12,6 +12,7 @@ use crate::{
     encoding::SharedEncoding,
     events::Events,
     grid::{ticks, time_of},
+    ids::IdMap,
     leg::{Ingested, Leg, Says, Scratch, Seat, Sounds, Wire},
     music::Music,
     name::NameRecorder,
@@ -50,10 +51,10 @@ pub(crate) struct Plane {
     /// In the order of their ports, so that what goes out through one socket goes in one batch.
     #[allow(clippy::vec_box)] // legs are sorted, and go from thread to thread, as pointers
     legs: Vec<Box<Leg>>,
-    places: HashMap<LegId, usize>,
+    places: IdMap<LegId, usize>,
     sorted: bool,
     rooms: Vec<Option<Room>>,
-    room_places: HashMap<RoomId, usize>,
+    room_places: IdMap<RoomId, usize>,
     music: Music,
     silence: SharedEncoding,
     scratch: Box<Scratch>,
@@ -66,10 +67,10 @@ impl Plane {
         Plane {
             events,
             legs: Vec::new(),
-            places: HashMap::new(),
+            places: IdMap::default(),
             sorted: true,
             rooms: Vec::new(),
-            room_places: HashMap::new(),
+            room_places: IdMap::default(),
             music: Music::default(),
             silence: SharedEncoding::default(),
             scratch: Scratch::new(),
@@ -77,6 +78,7 @@ impl Plane {
         }
     }
 
+    #[cfg(test)]
     pub(crate) fn has(&self, leg: LegId) -> bool {
         self.places.contains_key(&leg)
     }
@@ -194,7 +196,7 @@ impl Plane {
         }
     }
 
-    /// A datagram for one of the legs here.
+    /// A datagram for one of the legs here, as far as is known.
     pub(crate) fn ingest(
         &mut self,
         leg: LegId,
@@ -204,7 +206,7 @@ impl Plane {
         now: Duration,
     ) -> Ingested {
         let Some(&place) = self.places.get(&leg) else {
-            return Ingested::Ignored;
+            return Ingested::Elsewhere;
         };
         let events = &self.events;
         self.legs[place].ingest(channel, from, datagram, now, |digit: Digit| {

@@ -1,8 +1,9 @@
 //! What a thread sends: in batches, socket by socket.
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 
 use crate::{
+    ids::IdMap,
     leg::Wire,
     meter::Meter,
     port::{Channel, PortKey, PortPair},
@@ -11,7 +12,7 @@ use crate::{
 
 pub(crate) struct Post {
     /// The sockets of the legs here, with how many legs use each.
-    ports: HashMap<PortKey, (Arc<PortPair>, usize)>,
+    ports: IdMap<PortKey, (Arc<PortPair>, usize)>,
     /// Where the batch goes.
     current: Option<(Arc<PortPair>, Channel)>,
     batch: Outbound,
@@ -22,7 +23,7 @@ pub(crate) struct Post {
 impl Post {
     pub(crate) fn new(meter: Arc<Meter>) -> Self {
         Post {
-            ports: HashMap::new(),
+            ports: IdMap::default(),
             current: None,
             batch: Outbound::new(),
             batched: 0,

@@ -77,6 +77,7 @@ impl Room {
 
     pub(crate) fn tune(&mut self, sound: Sound) {
         if std::mem::replace(&mut self.sound, sound) != sound {
+            self.mixer.set_noise_suppression(sound.noise_suppression);
             self.mixer.set_levelling(sound.levelling);
             let most = sound.most_talkers.map(|most| most as usize);
             self.mixer.set_most_talkers(most);

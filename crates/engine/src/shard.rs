@@ -8,13 +8,14 @@ use std::{
     net::SocketAddr,
     sync::Arc,
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use crossbeam_channel::Receiver;
 
 use crate::{
-    LegId, LegMedia, PlayId, RoomId, Sound, grid,
+    LegId, LegMedia, PlayId, RoomId, Sound,
+    grid::{self, Look, Pace},
     homes::Homes,
     leg::Leg,
     local::{Local, Parcel},
@@ -25,7 +26,7 @@ use crate::{
     port::{Channel, PortKey, PortPair},
     room::Ear,
     sums::{Exchange, Threads},
-    udp::{BATCH, Inbound},
+    udp::{BATCH, Inbound, Received},
 };
 
 /// What threads are told, by the engine's owner and by each other. One queue for all, so that what was sent
@@ -94,7 +95,9 @@ const MOST_BATCHES: usize = 16;
 
 pub(crate) struct Shard {
     clock: Instant,
-    poll: Duration,
+    pace: Pace,
+    /// When the sockets were looked at last.
+    looked: Duration,
     inbox: Receiver<Message>,
     inbound: Inbound,
     ready: Vec<(PortKey, Channel)>,
@@ -114,7 +117,8 @@ impl Shard {
     ) -> io::Result<Self> {
         Ok(Shard {
             clock,
-            poll,
+            pace: Pace::new(poll),
+            looked: Duration::ZERO,
             inbox,
             inbound: Inbound::new(),
             ready: Vec::new(),
@@ -128,6 +132,7 @@ impl Shard {
     pub(crate) fn run(mut self) {
         loop {
             self.sleep();
+            let woke = self.clock.elapsed();
             while let Ok(message) = self.inbox.try_recv() {
                 if matches!(message, Message::Shutdown) {
                     return;
@@ -136,12 +141,13 @@ impl Shard {
             }
             self.receive();
             self.tick();
+            self.local.meter.worked(woke, self.clock.elapsed());
         }
     }
 
     fn sleep(&self) {
         let next = self.local.plane.next_tick();
-        thread::sleep(grid::pause(next, self.poll, self.clock.elapsed()));
+        thread::sleep(grid::pause(next, self.pace.poll(), self.clock.elapsed()));
     }
 
     fn tick(&mut self) {
@@ -149,7 +155,7 @@ impl Shard {
         let (left_out, last) = grid::due(local.plane.next_tick(), self.clock.elapsed());
         if left_out > 0 {
             local.plane.skip_to(local.plane.next_tick() + left_out);
-            Meter::count(&local.meter.ticks_left_out, left_out as usize);
+            local.meter.left_out(left_out);
         }
         while local.plane.next_tick() <= last {
             let tick = local.plane.next_tick();
@@ -169,30 +175,44 @@ impl Shard {
 
     /// Takes in what waits on the sockets.
     fn receive(&mut self) {
-        let now = self.arrival();
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = self.clock.elapsed();
+        let look = Look {
+            before: std::mem::replace(&mut self.looked, now),
+            now,
+            wall: wall.unwrap_or_default(),
+        };
         let local = &mut self.local;
+        let next = local.plane.next_tick();
+        let (mut most, mut stamped) = (0, true);
         self.homes.ready(&mut self.ready);
         for &(pair, channel) in &self.ready {
             let Some(source) = self.homes.source(pair) else {
                 continue;
             };
+            let mut waited = 0;
             for _ in 0..MOST_BATCHES {
                 let count = self.inbound.receive(source.pair.socket(channel));
                 Meter::count(&local.meter.packets_in, count);
-                for (datagram, from) in self.inbound.datagrams() {
+                for Received { bytes, from, stamp } in self.inbound.datagrams() {
+                    stamped &= stamp.is_some();
                     let leg = from.and_then(|from| Some((from, source.owner(channel, from)?)));
                     let at = leg.and_then(|(_, leg)| self.homes.lives_at(leg));
                     if let (Some((from, leg)), Some(at)) = (leg, at) {
-                        local.deliver(at, leg, channel, from, datagram, now);
+                        let came = grid::arrival(next, look.came(stamp));
+                        local.deliver(at, leg, channel, from, bytes, came);
                     } else {
                         Meter::count(&local.meter.ignored, 1);
                     }
                 }
+                waited += count;
                 if count < BATCH {
                     break;
                 }
             }
+            most = most.max(waited);
         }
+        self.pace.looked(most, stamped);
         local.send_parcels();
         self.learn();
     }
@@ -223,7 +243,7 @@ impl Shard {
             Message::Watch(room) => local.plane.watch(room),
             Message::StopPlay(play) => local.stop_play(play),
             Message::Music(clip) => local.plane.set_music(clip),
-            Message::Parcel(parcel) => local.unpack(&parcel, now),
+            Message::Parcel(parcel) => local.unpack(&parcel),
             Message::Shutdown => {}
         }
         self.local.send_parcels();

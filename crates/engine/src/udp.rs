@@ -8,6 +8,7 @@
 use std::{
     io,
     net::{SocketAddr, UdpSocket},
+    time::Duration,
 };
 
 /// Datagrams that one call takes in.
@@ -18,9 +19,25 @@ pub(crate) const LONGEST: usize = 2_048;
 /// Buffers for datagrams that come in.
 pub(crate) struct Inbound {
     bytes: Box<[u8]>,
-    got: Vec<(usize, Option<SocketAddr>)>,
+    got: Vec<Got>,
     #[cfg(target_os = "linux")]
     names: Box<[libc::sockaddr_storage]>,
+    #[cfg(target_os = "linux")]
+    controls: Box<[linux::Control]>,
+}
+
+struct Got {
+    length: usize,
+    from: Option<SocketAddr>,
+    stamp: Option<Duration>,
+}
+
+/// A datagram that came in. One that was cut or has no IP source is an empty one from nowhere.
+pub(crate) struct Received<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) from: Option<SocketAddr>,
+    /// When the system took it in, by its clock: since 1970. `None` where it doesn't say.
+    pub(crate) stamp: Option<Duration>,
 }
 
 /// Datagrams that go out through one socket.
@@ -39,6 +56,8 @@ impl Inbound {
             got: Vec::with_capacity(BATCH),
             #[cfg(target_os = "linux")]
             names: linux::names(),
+            #[cfg(target_os = "linux")]
+            controls: vec![linux::Control::default(); BATCH].into(),
         }
     }
 
@@ -51,20 +70,24 @@ impl Inbound {
         while self.got.len() < BATCH {
             let at = self.got.len() * LONGEST;
             match socket.recv_from(&mut self.bytes[at..at + LONGEST]) {
-                Ok((length, from)) => self.got.push((length, Some(from))),
+                Ok((length, from)) => self.got.push(Got {
+                    length,
+                    from: Some(from),
+                    stamp: None,
+                }),
                 Err(_) => break,
             }
         }
         self.got.len()
     }
 
-    /// The datagrams of the last call with their sources; those that were cut or
-    /// have no IP source come as empty ones from nowhere.
-    pub(crate) fn datagrams(&self) -> impl Iterator<Item = (&[u8], Option<SocketAddr>)> {
-        self.got
-            .iter()
-            .enumerate()
-            .map(|(n, &(length, from))| (&self.bytes[n * LONGEST..n * LONGEST + length], from))
+    /// The datagrams of the last call.
+    pub(crate) fn datagrams(&self) -> impl Iterator<Item = Received<'_>> {
+        self.got.iter().enumerate().map(|(n, got)| Received {
+            bytes: &self.bytes[n * LONGEST..][..got.length],
+            from: got.from,
+            stamp: got.stamp,
+        })
     }
 }
 
@@ -167,7 +190,8 @@ pub(crate) fn allow_many_sockets() {
     linux::raise_descriptor_limit();
 }
 
-/// A non-blocking socket with room for a burst: a shared one takes hundreds of packets in one tick.
+/// A non-blocking socket with room for a burst: a shared one takes hundreds of packets in one tick. Where the system can, it says
+/// of each datagram when it came.
 pub(crate) fn bind(address: SocketAddr, buffer: usize) -> io::Result<UdpSocket> {
     let domain = socket2::Domain::for_address(address);
     let socket = socket2::Socket::new(domain, socket2::Type::DGRAM, Some(socket2::Protocol::UDP))?;
@@ -176,6 +200,8 @@ pub(crate) fn bind(address: SocketAddr, buffer: usize) -> io::Result<UdpSocket> 
     let _ = socket.set_send_buffer_size(buffer);
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
+    #[cfg(target_os = "linux")]
+    linux::stamp(&socket);
     Ok(socket.into())
 }
 
@@ -186,9 +212,17 @@ mod linux {
         net::UdpSocket,
         os::fd::{AsRawFd, FromRawFd, OwnedFd},
         ptr,
+        time::Duration,
     };
 
-    use super::{BATCH, Inbound, LONGEST, Outbound};
+    use super::{BATCH, Got, Inbound, LONGEST, Outbound};
+
+    /// What the kernel says of a datagram beside its source: room for a time, aligned as its header wants it.
+    #[derive(Clone, Copy, Default)]
+    #[repr(align(8))]
+    pub(super) struct Control {
+        _bytes: [u64; 8],
+    }
 
     /// Headers for one `sendmmsg`; kept for their memory alone, their pointers are dead between calls.
     pub(super) struct Scratch {
@@ -297,6 +331,40 @@ mod linux {
         vec![unsafe { mem::zeroed() }; BATCH].into()
     }
 
+    /// Lets the kernel say when each datagram came. If it refuses, none has a stamp.
+    pub(super) fn stamp(socket: &socket2::Socket) {
+        let on: libc::c_int = 1;
+        // SAFETY: the kernel reads `on`, which is as long as is said and lives for the call.
+        unsafe {
+            libc::setsockopt(
+                socket.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_TIMESTAMPNS,
+                ptr::from_ref(&on).cast(),
+                mem::size_of_val(&on) as libc::socklen_t,
+            );
+        }
+    }
+
+    /// # Safety
+    /// The header's control data is what `recvmmsg` wrote there, or nothing.
+    unsafe fn stamp_of(header: &libc::msghdr) -> Option<Duration> {
+        // SAFETY: by the caller's word these stay within the control data, whose length the kernel has set.
+        unsafe {
+            let mut control = libc::CMSG_FIRSTHDR(header);
+            while !control.is_null() {
+                let kind = ((*control).cmsg_level, (*control).cmsg_type);
+                if kind == (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) {
+                    let time: libc::timespec = ptr::read_unaligned(libc::CMSG_DATA(control).cast());
+                    let (s, ns) = (time.tv_sec.try_into().ok()?, time.tv_nsec.try_into().ok()?);
+                    return Some(Duration::new(s, ns));
+                }
+                control = libc::CMSG_NXTHDR(header, control);
+            }
+            None
+        }
+    }
+
     fn header(
         name: *mut libc::c_void,
         name_length: libc::socklen_t,
@@ -315,6 +383,7 @@ mod linux {
         let name_length = mem::size_of::<libc::sockaddr_storage>() as libc::socklen_t;
         let bytes = batch.bytes.as_mut_ptr();
         let names = batch.names.as_mut_ptr();
+        let controls = batch.controls.as_mut_ptr();
         let mut pieces: [libc::iovec; BATCH] = std::array::from_fn(|n| libc::iovec {
             // SAFETY: `bytes` has BATCH * LONGEST bytes and n < BATCH.
             iov_base: unsafe { bytes.add(n * LONGEST) }.cast(),
@@ -322,10 +391,15 @@ mod linux {
         });
         let pieces = pieces.as_mut_ptr();
         let mut headers: [libc::mmsghdr; BATCH] = std::array::from_fn(|n| {
-            // SAFETY: `names` and `pieces` have BATCH elements and n < BATCH.
-            unsafe { header(names.add(n).cast(), name_length, pieces.add(n)) }
+            // SAFETY: `names`, `pieces` and `controls` have BATCH elements and n < BATCH.
+            unsafe {
+                let mut header = header(names.add(n).cast(), name_length, pieces.add(n));
+                header.msg_hdr.msg_control = controls.add(n).cast();
+                header.msg_hdr.msg_controllen = mem::size_of::<Control>() as _;
+                header
+            }
         });
-        // SAFETY: each of the BATCH headers points to a name and a piece of its own, as long as it says,
+        // SAFETY: each of the BATCH headers points to a name, a piece and control data of its own, as long as it says,
         // which live until the end of this function and are not touched otherwise meanwhile.
         let count = unsafe {
             libc::recvmmsg(
@@ -346,8 +420,12 @@ mod linux {
                 )
             };
             let length = if cut { 0 } else { header.msg_len as usize };
-            let from = if cut { None } else { from.as_socket() };
-            batch.got.push((length.min(LONGEST), from));
+            batch.got.push(Got {
+                length: length.min(LONGEST),
+                from: if cut { None } else { from.as_socket() },
+                // SAFETY: the kernel wrote the control data of the headers that it counts.
+                stamp: unsafe { stamp_of(&header.msg_hdr) },
+            });
         }
     }
 
@@ -434,7 +512,8 @@ mod tests {
         let mut all = Vec::new();
         for _ in 0..200 {
             while inbound.receive(socket) > 0 {
-                all.extend(inbound.datagrams().map(|(b, from)| (b.to_vec(), from)));
+                let datagrams = inbound.datagrams();
+                all.extend(datagrams.map(|got| (got.bytes.to_vec(), got.from)));
             }
             if all.len() >= want {
                 break;
@@ -462,6 +541,27 @@ mod tests {
         for (n, (bytes, from)) in all.iter().enumerate() {
             assert_eq!(*bytes, vec![n as u8; lengths[n]]);
             assert_eq!(*from, Some(a.local_addr().unwrap()));
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_system_says_when_each_came() {
+        let now = || {
+            let now = std::time::SystemTime::now();
+            now.duration_since(std::time::UNIX_EPOCH).unwrap()
+        };
+        let ((a, b), mut inbound) = (pair(), Inbound::new());
+        let mut between = vec![now()];
+        for _ in 0..3 {
+            a.send_to(b"tick", b.local_addr().unwrap()).unwrap();
+            thread::sleep(Duration::from_millis(5));
+            between.push(now());
+        }
+        assert_eq!(inbound.receive(&b), 3);
+        for (n, got) in inbound.datagrams().enumerate() {
+            let stamp = got.stamp.unwrap();
+            assert!((between[n]..=between[n + 1]).contains(&stamp), "{n}");
         }
     }
 

@@ -38,7 +38,7 @@ pub struct OpusSettings {
 impl Default for OpusSettings {
     fn default() -> Self {
         Self {
-            bitrate: 32_000,
+            bitrate: 48_000,
             complexity: 5,
             expected_loss: 10,
             dtx: false,
@@ -405,13 +405,13 @@ mod tests {
         let usual = OpusSettings::default();
         let said = voice(150.0, 50);
         let mean = |sizes: Vec<usize>| sizes.iter().sum::<usize>() / sizes.len();
-        let (at_32, at_16) = (mean(sizes(usual, &said)), {
+        let (at_48, at_16) = (mean(sizes(usual, &said)), {
             let bitrate = 16_000;
             mean(sizes(OpusSettings { bitrate, ..usual }, &said))
         });
         assert!(
-            (60..=100).contains(&at_32) && (30..=50).contains(&at_16),
-            "{at_32}, {at_16}"
+            (90..=140).contains(&at_48) && (30..=50).contains(&at_16),
+            "{at_48}, {at_16}"
         );
         let cbr = true;
         let same = sizes(OpusSettings { cbr, ..usual }, &said);

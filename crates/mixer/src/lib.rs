@@ -32,6 +32,7 @@ mod noise;
 mod rate;
 mod room;
 mod slots;
+mod suppressor;
 mod talker;
 
 pub use noise::NoiseDetector;

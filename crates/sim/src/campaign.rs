@@ -427,6 +427,7 @@ fn some_terms(chance: &mut Chance) -> Terms {
         recording: chance.percent(50),
         recording_tone: Duration::from_secs(chance.below(3) * 15),
         quieting: chance.percent(30),
+        noise_suppression: chance.percent(30),
         levelling: chance.percent(30),
         most_talkers: chance.percent(30).then_some(8),
         entry: *chance.pick(&announce),

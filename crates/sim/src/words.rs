@@ -26,6 +26,11 @@ pub(crate) fn action(action: &Action, plays: &mut Plays) -> String {
             }
         },
         Action::Tune { conference, sound } => {
+            let suppressed = if sound.noise_suppression {
+                ", noise turned down"
+            } else {
+                ""
+            };
             let levelled = if sound.levelling {
                 ", voices levelled"
             } else {
@@ -33,7 +38,7 @@ pub(crate) fn action(action: &Action, plays: &mut Plays) -> String {
             };
             let most = sound.most_talkers;
             let most = most.map_or(String::new(), |most| format!(", {most} talkers at most"));
-            format!("room {}{levelled}{most}", conference.0)
+            format!("room {}{suppressed}{levelled}{most}", conference.0)
         }
         Action::Play { play, to, clips } => {
             let to = match to {

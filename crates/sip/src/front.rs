@@ -231,6 +231,9 @@ fn judge(
     if core.draining.load(Ordering::Relaxed) {
         return Err(Refusal::new(503, Refused::Draining).with("Retry-After", "30"));
     }
+    if core.busy.load(Ordering::Relaxed) {
+        return Err(Refusal::new(503, Refused::Busy).with("Retry-After", "5"));
+    }
     // Last, for what takes a place must give it back.
     match core.gate().enter(&source.name, core.now()) {
         Ok(()) => {}

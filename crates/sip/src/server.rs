@@ -151,6 +151,12 @@ impl SipServer {
         self.core.draining.store(true, Ordering::Relaxed);
     }
 
+    /// Whether new calls are refused, for now, with `503` and `Retry-After`, because there is too much to do; those that
+    /// exist go on.
+    pub fn set_busy(&self, busy: bool) {
+        self.core.busy.store(busy, Ordering::Relaxed);
+    }
+
     /// What is held and what was refused.
     pub fn gauges(&self) -> Gauges {
         {
@@ -206,6 +212,7 @@ pub(crate) struct Core {
     pub(crate) events: mpsc::Sender<SipEvent>,
     pub(crate) counters: Counters,
     pub(crate) draining: AtomicBool,
+    pub(crate) busy: AtomicBool,
     /// The server closes: calls hang up.
     pub(crate) ending: CancellationToken,
     /// Everything stops.
@@ -246,6 +253,7 @@ impl Core {
             events,
             counters: Counters::new(),
             draining: AtomicBool::new(false),
+            busy: AtomicBool::new(false),
             ending: CancellationToken::new(),
             stop,
             farewells: AtomicU64::new(0),

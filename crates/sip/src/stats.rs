@@ -57,6 +57,8 @@ refused! {
     Full,
     /// The server drains: 503.
     Draining,
+    /// Too much to do, [as was said](crate::SipServer::set_busy): 503.
+    Busy,
     /// A session interval that is too small: 422.
     IntervalTooSmall,
     /// For a dialog that doesn't exist: 481.

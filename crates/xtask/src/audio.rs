@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::run::{Failure, Result, cargo, on_path, output, root, run};
+use crate::run::{Failure, Result, on_path, output, root, run, test};
 
 /// A score for each pair of files that standard input names: reference, then what is to be judged.
 const SCORER: &str = "
@@ -49,8 +49,7 @@ pub(crate) fn audio(arguments: &[String]) -> Result {
     fs::create_dir_all(&directory)
         .map_err(|e| Failure(format!("cannot make {}: {e}", directory.display())))?;
     speak(&directory)?;
-    let mut calls = cargo(&["test", "-p", "conclave-bridge", "--test", "e2e", "--"]);
-    calls.args(["--exact", "quality::what_a_listener_hears", "--ignored"]);
+    let mut calls = test("quality::what_a_listener_hears");
     run(calls.env("CONCLAVE_QUALITY", &directory))?;
     table(&directory, python)
 }
@@ -111,17 +110,17 @@ fn table(directory: &Path, python: &str) -> Result {
         )));
     }
     println!(
-        "| codec | loss % | jitter ms | talkers | direct | bridge | difference | delay p50 ms | p99 |"
+        "| codec | loss % | jitter ms | talkers | noise | direct | bridge | difference | delay p50 ms | p99 |"
     );
-    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     for (row, scores) in rows.iter().zip(scores.chunks(2)) {
         let [direct, bridge] = *scores else { continue };
-        let (codec, loss, jitter, talkers) = (row[1], row[2], row[3], row[4]);
+        let (codec, loss, jitter, talkers, noise) = (row[1], row[2], row[3], row[4], row[5]);
         println!(
-            "| {codec} | {loss} | {jitter} | {talkers} | {direct:.2} | {bridge:.2} | {:.2} | {} | {} |",
+            "| {codec} | {loss} | {jitter} | {talkers} | {noise} | {direct:.2} | {bridge:.2} | {:.2} | {} | {} |",
             bridge - direct,
-            row[5],
-            row[6]
+            row[6],
+            row[7]
         );
     }
     Ok(())

@@ -171,7 +171,6 @@ fn kill_store(arguments: &[String]) -> Result {
     repeated(
         arguments,
         "CONCLAVE_KILLS",
-        ["conclave-store", "processes"],
         "what_a_killed_process_had_acknowledged_is_there",
     )
 }
@@ -180,13 +179,11 @@ fn outages(arguments: &[String]) -> Result {
     repeated(
         arguments,
         "CONCLAVE_OUTAGES",
-        ["conclave-store", "outages"],
         "what_was_acknowledged_outlives_outages_and_records_catch_up",
     )?;
     repeated(
         arguments,
         "CONCLAVE_OUTAGES",
-        ["conclave-bridge", "e2e"],
         "postgres::calls_go_on_while_the_database_is_down_and_their_records_catch_up",
     )
 }
@@ -195,25 +192,17 @@ fn pin_timing(arguments: &[String]) -> Result {
     repeated(
         arguments,
         "CONCLAVE_TIMING_TRIES",
-        ["conclave-bridge", "e2e"],
         "guessing::a_pin_out_of_its_time_takes_as_long_as_an_unknown_one",
     )
 }
 
 /// A test that continuous integration runs, so many times as long.
-fn repeated(
-    arguments: &[String],
-    variable: &str,
-    [package, binary]: [&str; 2],
-    test: &str,
-) -> Result {
+fn repeated(arguments: &[String], variable: &str, test: &str) -> Result {
     let times = arguments.first().map_or("200", String::as_str);
     if times.parse::<u32>().is_err() {
         return Err(Failure(format!("how often? A number, not `{times}`")));
     }
-    let mut command = cargo(&["test", "-p", package, "--test", binary, "--"]);
-    command.args(["--exact", test, "--nocapture"]);
-    crate::run::run(command.env(variable, times))
+    crate::run::run(crate::run::test(test).env(variable, times))
 }
 
 fn store_scale(arguments: &[String]) -> Result {

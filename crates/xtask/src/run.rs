@@ -26,6 +26,28 @@ pub(crate) fn root() -> PathBuf {
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments).current_dir(root());
+    // What cargo tells us of this package: build scripts that look at it would run anew, and all that depends on them be built
+    // again, whenever cargo is called from here and from a shell in turn.
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&*name);
+        }
+    }
+    command
+}
+
+/// One test, chosen out of all that the suite builds, so that nothing is built for it alone.
+pub(crate) fn test(name: &str) -> Command {
+    let suite = [
+        "test",
+        "--workspace",
+        "--all-features",
+        "--locked",
+        "--tests",
+    ];
+    let mut command = cargo(&suite);
+    command.args(["--", "--exact", name, "--include-ignored", "--nocapture"]);
     command
 }
 

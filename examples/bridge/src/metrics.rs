@@ -45,6 +45,8 @@ pub(crate) struct Figures<'a> {
     pub(crate) porter: &'a Porter<SqlStore>,
     /// Entries that the books could not take.
     pub(crate) dropped_entries: u64,
+    /// New calls are refused.
+    pub(crate) overloaded: bool,
 }
 
 impl Counts {
@@ -204,6 +206,21 @@ fn media(figures: &Figures<'_>, text: &mut Text) {
     let bounds = Lateness::BOUNDS.map(|bound| bound.as_secs_f64());
     let help = "How late ticks of the media plane began.";
     text.histogram("tick_lateness_seconds", help, &bounds, &late, sum);
+    text.gauge(
+        "media_busy_ratio",
+        "For how much of a second the busiest media thread worked, in the worse of the last two.",
+        f64::from(engine.busy_percent) / 100.0,
+    );
+    text.gauge(
+        "media_behind_ratio",
+        "How many of a media thread's ticks in a second began 10 ms late or later, in the worse of the last two.",
+        f64::from(engine.behind_percent) / 100.0,
+    );
+    text.gauge(
+        "overloaded",
+        "1 while new calls are refused because there is too much to do.",
+        u8::from(figures.overloaded),
+    );
     text.counter(
         "ended_calls_packets_received_total",
         "RTP packets received in calls that ended.",

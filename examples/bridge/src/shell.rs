@@ -15,7 +15,8 @@ use conclave_attendant::{Action, Attendant, Audience, Event, Report, Route};
 use conclave_conference::{Clip, Fact, LeaveReason, NameId, PlayId, Prompt};
 use conclave_dtmf::{Way, parse_info};
 use conclave_engine::{
-    self as engine, ClipId, Command, Engine, LegId, LegMedia, NameRules, OpusSettings, Port, RoomId,
+    self as engine, ClipId, Command, Engine, LegId, LegMedia, NameRules, OpusSettings, Overload,
+    Port, RoomId,
 };
 use conclave_portal::live::Request;
 use conclave_record::Told;
@@ -59,6 +60,8 @@ pub(crate) struct Shell {
     answers: mpsc::UnboundedSender<Answer>,
     console: Console,
     counts: Counts,
+    overload: Overload,
+    overloaded: bool,
     draining: bool,
 }
 
@@ -110,8 +113,11 @@ impl Shell {
             answers,
             console: Console::default(),
             counts: Counts::default(),
+            overload: Overload::default(),
+            overloaded: false,
             draining: false,
         };
+        let began = tokio::time::Instant::now();
         let mut deadline: Option<tokio::time::Instant> = None;
         let mut news = tokio::time::interval(NEWS_EVERY);
         news.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -135,7 +141,10 @@ impl Shell {
                 }
                 Some(request) = requests.recv() => shell.on_request(request),
                 _ = shown.tick(), if shell.console.is_watched() => shell.show(),
-                _ = news.tick() => shell.ask_for_news(),
+                _ = news.tick() => {
+                    shell.look_at_load(began.elapsed());
+                    shell.ask_for_news();
+                }
                 Some(()) = stop.recv() => {
                     if shell.draining {
                         info!("told to stop again: ending all calls now");
@@ -157,6 +166,28 @@ impl Shell {
             shell.tell_alerts();
         }
         shell.close().await;
+    }
+
+    /// Refuses new calls where those that are there would suffer from more.
+    fn look_at_load(&mut self, now: Duration) {
+        let stats = self.parts.engine.stats();
+        let overloaded = self.overload.is_on(&stats, now);
+        if std::mem::replace(&mut self.overloaded, overloaded) == overloaded {
+            return;
+        }
+        self.parts.sip.set_busy(overloaded);
+        let (busy, behind) = (stats.busy_percent, stats.behind_percent);
+        if overloaded {
+            warn!(
+                legs = stats.legs,
+                "too much to do: a media thread works {busy} % of the time and {behind} % of its ticks begin late; new calls are refused with 503"
+            );
+        } else {
+            info!(
+                legs = stats.legs,
+                "there is room again: new calls are taken"
+            );
+        }
     }
 
     async fn close(self) {
@@ -457,6 +488,7 @@ impl Shell {
                     sip: self.parts.sip.gauges(),
                     porter: &self.parts.porter,
                     dropped_entries: self.parts.recorder.dropped(),
+                    overloaded: self.overloaded,
                 }));
             }
             _ => {}
@@ -566,6 +598,7 @@ impl Shell {
                 Action::Tune { conference, sound } => self.parts.engine.send(Command::Tune {
                     room: room(conference),
                     sound: engine::Sound {
+                        noise_suppression: sound.noise_suppression,
                         levelling: sound.levelling,
                         most_talkers: sound.most_talkers,
                     },

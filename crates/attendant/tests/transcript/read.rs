@@ -73,6 +73,7 @@ pub(crate) fn settings(transcript: &str) -> Result<Settings, String> {
         match (key.trim(), value.trim()) {
             ("names", "yes") => terms.entry = Announce::Name,
             ("guests are let in one by one", "yes") => terms.consent = true,
+            ("noise is turned down", "yes") => terms.noise_suppression = true,
             ("voices are levelled", "yes") => terms.levelling = true,
             ("noisy lines are quieted", "yes") => terms.quieting = true,
             ("talkers at most", most) => terms.most_talkers = Some(number(most)?),

@@ -148,7 +148,7 @@ fn host_may(user: &User, wish: &AccountWish) -> Result<(), ApiProblem> {
         || wish.terms.is_about_limits();
     if user.role == UserRole::Host && more {
         return Err(ApiProblem::forbidden(
-            "A Host changes how the conferences go: lock, consent, entry, exit, host_leaves, host_grace.",
+            "A Host changes how the conferences go: lock, consent, entry, exit, host_leaves, host_grace, quieting, noise_suppression, levelling, max_talkers.",
         ));
     }
     Ok(())
@@ -202,7 +202,8 @@ fn terms(wish: &TermsWish, before: &Terms) -> Result<Terms, ApiProblem> {
             let field = match error {
                 TermsError::Grace => "terms.host_grace",
                 TermsError::MaxParticipants => "terms.max_callers",
-                TermsError::MostTalkers | TermsError::RecordingTone => "terms",
+                TermsError::MostTalkers => "terms.max_talkers",
+                TermsError::RecordingTone => "terms.recording_tone",
                 TermsError::Wait => "terms.longest_wait",
             };
             ApiProblem::field(field, error)

@@ -3,7 +3,7 @@
 use chrono::{DateTime, SecondsFormat, TimeZone, Utc};
 use conclave_accounts as accounts;
 use conclave_accounts::{AccountState, HostLeaves, Pin, Role};
-use conclave_desk::{BookingPins, Details, Leaving, Wishes};
+use conclave_desk::{BookingPins, Details, Leaving, Talkers, Wishes};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -87,6 +87,18 @@ pub(crate) struct Terms {
     pub(crate) max_callers: u32,
     /// In minutes, 1 to 1440.
     pub(crate) longest_wait: u64,
+    /// Hosts may record.
+    pub(crate) recording: bool,
+    /// How often a tone reminds those who are recorded, in seconds; 0 for never.
+    pub(crate) recording_tone: u64,
+    /// Lines that play music or noise are quieted by themselves.
+    pub(crate) quieting: bool,
+    /// The steady noise of each line is turned down.
+    pub(crate) noise_suppression: bool,
+    /// Every voice is brought to the same loudness.
+    pub(crate) levelling: bool,
+    /// How many are heard at once, the loudest who speak, 8 at least; 0 for all.
+    pub(crate) max_talkers: u32,
 }
 
 /// What is wished of the terms; what is absent stays.
@@ -107,6 +119,16 @@ pub(crate) struct TermsWish {
     /// In minutes, 1 to 1440; likewise.
     #[schema(minimum = 1, maximum = 1440)]
     pub(crate) longest_wait: Option<u64>,
+    /// Likewise for customer service and administrators.
+    pub(crate) recording: Option<bool>,
+    /// 10 to 3600 seconds, or 0 for never; likewise.
+    #[schema(maximum = 3600)]
+    pub(crate) recording_tone: Option<u64>,
+    pub(crate) quieting: Option<bool>,
+    pub(crate) noise_suppression: Option<bool>,
+    pub(crate) levelling: Option<bool>,
+    /// 8 or more, or 0 for all.
+    pub(crate) max_talkers: Option<u32>,
 }
 
 /// An account to be made.
@@ -671,6 +693,12 @@ impl Terms {
             host_grace,
             max_callers: terms.max_participants,
             longest_wait: terms.longest_wait.as_secs() / 60,
+            recording: terms.recording,
+            recording_tone: terms.recording_tone.as_secs(),
+            quieting: terms.quieting,
+            noise_suppression: terms.noise_suppression,
+            levelling: terms.levelling,
+            max_talkers: terms.most_talkers.unwrap_or(0),
         }
     }
 }
@@ -678,7 +706,10 @@ impl Terms {
 impl TermsWish {
     /// Whether it is about what a Host doesn't decide.
     pub(crate) fn is_about_limits(&self) -> bool {
-        self.max_callers.is_some() || self.longest_wait.is_some()
+        self.max_callers.is_some()
+            || self.longest_wait.is_some()
+            || self.recording.is_some()
+            || self.recording_tone.is_some()
     }
 
     pub(crate) fn wishes(&self) -> Wishes {
@@ -701,7 +732,12 @@ impl TermsWish {
             host_grace: self.host_grace,
             max_callers: self.max_callers,
             longest_wait: self.longest_wait,
-            ..Wishes::default()
+            recording: self.recording,
+            recording_tone: self.recording_tone,
+            quieting: self.quieting,
+            noise_suppression: self.noise_suppression,
+            levelling: self.levelling,
+            max_talkers: self.max_talkers.map(Talkers::from),
         }
     }
 }

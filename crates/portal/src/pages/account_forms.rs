@@ -9,7 +9,7 @@ use conclave_accounts::{
     Account, AccountId, AccountState, Announce, HostLeaves, LONGEST_GRACE, Owner, Role, Terms,
     TermsError,
 };
-use conclave_desk::{DeskError, Leaving, Wanted, WishError, Wishes, checked_word};
+use conclave_desk::{DeskError, Leaving, Talkers, Wanted, WishError, Wishes, checked_word};
 use conclave_store::{AccountChange, Find, Page, Store, StoreError, User, UserRole};
 
 use super::bookings::spaced;
@@ -305,6 +305,27 @@ fn host_fields(form: Form, terms: &Terms) -> Form {
             .hint("Where everyone is disconnected: they are held so long first, 0 to 120.")
             .short(),
     )
+    .field(
+        Field::switch("quieting", "Noisy lines are quieted by themselves")
+            .value(on(terms.quieting))
+            .short(),
+    )
+    .field(
+        Field::switch("noise_suppression", "Noise of lines is turned down")
+            .value(on(terms.noise_suppression))
+            .short(),
+    )
+    .field(
+        Field::switch("levelling", "Voices are levelled")
+            .value(on(terms.levelling))
+            .short(),
+    )
+    .field(
+        Field::input("max_talkers", "Heard at once", "number")
+            .value(terms.most_talkers.unwrap_or(0).to_string())
+            .hint("The loudest who speak, 8 or more; 0 for all.")
+            .short(),
+    )
 }
 
 /// What customer service decides besides.
@@ -315,6 +336,21 @@ fn terms_fields(form: Form, terms: &Terms, bookings: bool) -> Form {
             Field::switch("bookings", "May book conferences")
                 .value(on(bookings))
                 .short(),
+        )
+        .field(
+            Field::switch("recording", "Hosts may record (*2)")
+                .value(on(terms.recording))
+                .short(),
+        )
+        .field(
+            Field::input(
+                "recording_tone",
+                "Seconds between tones while recorded",
+                "number",
+            )
+            .value(terms.recording_tone.as_secs().to_string())
+            .hint("10 to 3600, or 0 for none.")
+            .short(),
         )
         .field(
             Field::input("max_callers", "Callers at most", "number")
@@ -442,11 +478,13 @@ fn read_terms(typed: &Fields, before: &Terms, faults: &mut Faults) -> Option<Ter
         let number = text.parse();
         faults.take(field, number.map_err(|_| "This must be a number."))
     };
+    let fits = |most: u64| u32::try_from(most).unwrap_or(u32::MAX);
     let (grace, most, wait) = (
         number("host_grace"),
-        number("max_callers"),
+        number("max_callers").map(fits),
         number("longest_wait"),
     );
+    let (talkers, tone) = (number("max_talkers").map(fits), number("recording_tone"));
     let wishes = Wishes {
         lock: switch("lock"),
         consent: switch("consent"),
@@ -455,9 +493,14 @@ fn read_terms(typed: &Fields, before: &Terms, faults: &mut Faults) -> Option<Ter
         // A grace that is left over from another choice is no mistake.
         host_grace: grace.filter(|_| host_leaves == Some(Leaving::Hangup)),
         host_leaves,
-        max_callers: most.map(|most| u32::try_from(most).unwrap_or(u32::MAX)),
+        max_callers: most,
         longest_wait: wait,
-        ..Wishes::default()
+        recording: switch("recording"),
+        recording_tone: tone,
+        quieting: switch("quieting"),
+        noise_suppression: switch("noise_suppression"),
+        levelling: switch("levelling"),
+        max_talkers: talkers.map(Talkers::from),
     };
     let terms = wishes.of(before).map_err(|error| match error {
         WishError::Terms(TermsError::Grace) | WishError::GraceForNothing => faults.add(
@@ -467,9 +510,11 @@ fn read_terms(typed: &Fields, before: &Terms, faults: &mut Faults) -> Option<Ter
         WishError::Terms(TermsError::MaxParticipants) => {
             faults.add("max_callers", "Give 2 to 10000.");
         }
-        // The form leaves them as they are.
-        WishError::Terms(error @ (TermsError::MostTalkers | TermsError::RecordingTone)) => {
-            faults.add("max_callers", error);
+        WishError::Terms(TermsError::MostTalkers) => {
+            faults.add("max_talkers", "Give 8 or more, or 0 for all.");
+        }
+        WishError::Terms(TermsError::RecordingTone) => {
+            faults.add("recording_tone", "Give 10 to 3600 seconds, or 0.");
         }
         WishError::Terms(TermsError::Wait) => faults.add("longest_wait", "Give 1 to 1440 minutes."),
     });

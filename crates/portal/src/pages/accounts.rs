@@ -209,6 +209,7 @@ fn terms(account: &Account) -> Vec<(&'static str, String)> {
         ),
         ("Recording (*2)", on(terms.recording)),
         ("Noisy lines are quieted by themselves", on(terms.quieting)),
+        ("Noise of lines is turned down", on(terms.noise_suppression)),
         ("Voices are levelled", on(terms.levelling)),
         (
             "Heard at once",

@@ -45,7 +45,7 @@ fn sheet(portal: &Portal) -> Form {
         .hidden("once", once.expose().as_str())
         .field(
             Field::lines("table", "Table (CSV)", 12)
-                .hint("The first line names the columns: name, email, and if you like department, cost_code, lock, entry, exit, host_leaves, host_grace, consent, recording, bookings, max_callers, longest_wait, host_pin, guest_pin.")
+                .hint("The first line names the columns: name, email, and if you like department, cost_code, lock, entry, exit, host_leaves, host_grace, consent, recording, recording_tone, quieting, noise_suppression, levelling, max_talkers, bookings, max_callers, longest_wait, host_pin, guest_pin.")
                 .required(),
         )
         .field(Field::choice("what", "What to do", [

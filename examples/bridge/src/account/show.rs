@@ -56,8 +56,9 @@ pub(super) fn show(
     ))?;
     let talkers = terms.most_talkers;
     print(&format!(
-        "Sound       noisy lines quieted {}, voices levelled {}, {} heard at once",
+        "Sound       noisy lines quieted {}, noise turned down {}, voices levelled {}, {} heard at once",
         on(terms.quieting),
+        on(terms.noise_suppression),
         on(terms.levelling),
         talkers.map_or("all".to_owned(), |most| most.to_string())
     ))?;

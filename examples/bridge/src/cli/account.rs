@@ -17,7 +17,7 @@ pub(crate) enum Account {
     Add(Box<AccountAdd>),
     /// Make the accounts of a CSV file, all or none
     #[command(
-        after_help = "Example:\n  conclave-bridge account import staff.csv --dry-run\n  conclave-bridge account import staff.csv --out pins.csv\n\nThe first row names the columns: name and email, and if you like department, cost_code, lock, entry, exit,\nhost_leaves, host_grace, consent, recording, recording_tone, quieting, levelling, max_talkers, bookings, max_callers, longest_wait, host_pin, guest_pin.\nA cell means what the option of `account add` means; an empty one is the default. PINs that aren't in the file are\ndrawn. Let a spreadsheet read the columns of PINs as text: as numbers they lose their zeros."
+        after_help = "Example:\n  conclave-bridge account import staff.csv --dry-run\n  conclave-bridge account import staff.csv --out pins.csv\n\nThe first row names the columns: name and email, and if you like department, cost_code, lock, entry, exit,\nhost_leaves, host_grace, consent, recording, recording_tone, quieting, noise_suppression, levelling, max_talkers,\nbookings, max_callers, longest_wait, host_pin, guest_pin.\nA cell means what the option of `account add` means; an empty one is the default. PINs that aren't in the file are\ndrawn. Let a spreadsheet read the columns of PINs as text: as numbers they lose their zeros."
     )]
     Import(AccountImport),
     /// Change an account: only what is given changes
@@ -102,6 +102,9 @@ pub(crate) struct AccountAdd {
     /// Whether lines that play music or noise are quieted without a Host's `*3`
     #[arg(long, value_name = "on|off", default_value = "off")]
     pub(crate) quieting: Switch,
+    /// Whether the steady noise of each line is turned down
+    #[arg(long, value_name = "on|off", default_value = "off")]
+    pub(crate) noise_suppression: Switch,
     /// Whether every voice is brought to the same loudness
     #[arg(long, value_name = "on|off", default_value = "off")]
     pub(crate) levelling: Switch,
@@ -165,6 +168,9 @@ pub(crate) struct AccountChange {
     /// Whether lines that play music or noise are quieted without a Host's `*3`
     #[arg(long, value_name = "on|off")]
     pub(crate) quieting: Option<Switch>,
+    /// Whether the steady noise of each line is turned down
+    #[arg(long, value_name = "on|off")]
+    pub(crate) noise_suppression: Option<Switch>,
     /// Whether every voice is brought to the same loudness
     #[arg(long, value_name = "on|off")]
     pub(crate) levelling: Option<Switch>,

@@ -193,13 +193,18 @@ impl Bridge {
         std::mem::replace(&mut self.directory, tempfile::tempdir().unwrap())
     }
 
+    /// Sends a signal of that name.
+    pub(crate) fn signal(&self, name: &str) {
+        let process = self.child.id().to_string();
+        let status = Command::new("kill")
+            .args([&format!("-{name}"), &process])
+            .status();
+        assert!(status.unwrap().success());
+    }
+
     /// SIGTERM; waits for the end and gives the exit status.
     pub(crate) fn terminate(&mut self) -> std::process::ExitStatus {
-        let status = Command::new("kill")
-            .args(["-TERM", &self.child.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(status.success());
+        self.signal("TERM");
         let began = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {

@@ -32,9 +32,19 @@ struct Way {
     bursty: bool,
     jitter_ms: f64,
     talkers: usize,
+    noise: Noise,
 }
 
-const WAYS: [Way; 14] = [
+/// What is on the line beside the speech, and whether the account has noise turned down.
+#[derive(Clone, Copy, PartialEq)]
+enum Noise {
+    None,
+    Hiss,
+    HissTurnedDown,
+    NoneTurnedDown,
+}
+
+const WAYS: [Way; 17] = [
     way(0.0, false, 0.0),
     way(1.0, false, 0.0),
     way(3.0, false, 0.0),
@@ -52,6 +62,9 @@ const WAYS: [Way; 14] = [
         talkers: 3,
         ..way(0.0, false, 0.0)
     },
+    hiss(Noise::Hiss),
+    hiss(Noise::HissTurnedDown),
+    hiss(Noise::NoneTurnedDown),
 ];
 /// Calls at once: more would measure this machine.
 const AT_ONCE: usize = 3;
@@ -62,6 +75,14 @@ const fn way(loss: f64, bursty: bool, jitter_ms: f64) -> Way {
         bursty,
         jitter_ms,
         talkers: 1,
+        noise: Noise::None,
+    }
+}
+
+const fn hiss(noise: Noise) -> Way {
+    Way {
+        noise,
+        ..way(0.0, false, 0.0)
     }
 }
 
@@ -100,7 +121,12 @@ fn run(
     speech: &[i16],
     directory: &Path,
 ) -> String {
-    let account = bridge.account(&["--entry", "none", "--exit", "none"]);
+    let turned_down = match way.noise {
+        Noise::None | Noise::Hiss => "off",
+        Noise::HissTurnedDown | Noise::NoneTurnedDown => "on",
+    };
+    let quiet = ["--entry", "none", "--exit", "none"];
+    let account = bridge.account(&[&quiet[..], &["--noise-suppression", turned_down]].concat());
     let join = |voice: usize, pin: &str| {
         let mut phone = Phone::call_with(bridge.sip, voice, offer, &[]);
         phone.hears(Prompt::EnterPin);
@@ -119,26 +145,30 @@ fn run(
     std::thread::sleep(Duration::from_secs(1));
 
     let rate = codec.sample_rate() as usize;
-    let at_rate = every(speech, 48_000 / rate);
+    let mut said = speech.to_vec();
+    if matches!(way.noise, Noise::Hiss | Noise::HissTurnedDown) {
+        add_hiss(&mut said);
+    }
+    let at_rate = every(&said, 48_000 / rate);
     let turned = |by: usize| {
         let mut turned = at_rate.clone();
         turned.rotate_left(by * rate * 2);
         turned
     };
     let voices: Vec<Vec<i16>> = (0..way.talkers).map(turned).collect();
-    let sum: Vec<i16> = (0..at_rate.len())
-        .map(|n| {
-            let sum: i32 = voices.iter().map(|voice| i32::from(voice[n])).sum();
-            sum.clamp(-32_768, 32_767) as i16
+    let scripts: Vec<Script> = voices
+        .iter()
+        .map(|voice| {
+            let frames = encoded(codec, voice);
+            Script {
+                packets: underway(&frames, way).into(),
+                frames: frames.len() as u16,
+            }
         })
         .collect();
     listener.keep();
-    for (talker, voice) in talkers.iter().zip(&voices) {
-        let frames = encoded(codec, voice);
-        talker.play(Script {
-            packets: underway(&frames, way).into(),
-            frames: frames.len() as u16,
-        });
+    for (talker, script) in talkers.iter().zip(scripts) {
+        talker.play(script);
     }
     std::thread::sleep(Duration::from_millis(speech.len() as u64 / 48 + 1_500));
     let kept = listener.kept();
@@ -149,6 +179,18 @@ fn run(
         decoder.decode(payload, &mut frame);
         heard.extend(frame);
     }
+    // Telephones don't begin in the same instant: by so many samples each voice comes later than the first of them.
+    let later: Vec<usize> = match way.talkers {
+        1 => vec![0],
+        _ => {
+            let step = codec.frame_samples() / 160;
+            let began = voices.iter().map(|voice| found(voice, &heard, step));
+            let began: Vec<usize> = began.collect();
+            let first = began.iter().min().copied().unwrap_or(0);
+            began.iter().map(|at| (at - first) * step).collect()
+        }
+    };
+    let sum = together(&voices, &later);
     // The same packets without a bridge and without jitter: the codec and what it makes of losses.
     let frames = encoded(codec, &sum);
     let direct = alone(
@@ -161,42 +203,96 @@ fn run(
             },
         ),
     );
-    let delays = delays(codec, talkers[0].began().unwrap(), &kept, &heard, &direct);
+    // Whose delay it is that is found where several talk can't be told.
+    let delays = match way.talkers {
+        1 => delays(codec, talkers[0].began().unwrap(), &kept, &heard, &direct),
+        _ => Vec::new(),
+    };
 
     let name = format!(
-        "{}-{}{}-{}-{}",
+        "{}-{}{}-{}-{}-{}",
         codec.rtpmap_name(),
         way.loss,
         if way.bursty { "b" } else { "" },
         way.jitter_ms,
-        way.talkers
+        way.talkers,
+        way.noise as u8
     );
     let write = |what: &str, samples: &[i16], rate| {
         write(&directory.join(format!("{name}-{what}.wav")), samples, rate);
     };
     write("bridge", &heard, rate as u32);
     write("direct", &direct, rate as u32);
-    let mut reference = vec![0; speech.len()];
-    for by in 0..way.talkers {
-        let mut turned = speech.to_vec();
-        turned.rotate_left(by * 48_000 * 2);
-        for (sum, sample) in reference.iter_mut().zip(turned) {
-            *sum = i16::saturating_add(*sum, sample);
-        }
-    }
-    write("speech", &reference, 48_000);
+    let clean: Vec<Vec<i16>> = (0..way.talkers)
+        .map(|by| {
+            let mut turned = speech.to_vec();
+            turned.rotate_left(by * 48_000 * 2);
+            turned
+        })
+        .collect();
+    let later: Vec<usize> = later.iter().map(|by| by * 48_000 / rate).collect();
+    write("speech", &together(&clean, &later), 48_000);
     let at = |percent: usize| delays.get((delays.len().max(1) - 1) * percent / 100);
-    let ms = |delay: Option<&f64>| delay.map_or("?".to_owned(), |ms| format!("{ms:.0}"));
+    let ms = |delay: Option<&f64>| delay.map_or("–".to_owned(), |ms| format!("{ms:.0}"));
     format!(
-        "{name}|{}|{}{}|{}|{}|{}|{}\n",
+        "{name}|{}|{}{}|{}|{}|{}|{}|{}\n",
         codec.rtpmap_name(),
         way.loss,
         if way.bursty { ", in bursts" } else { "" },
         way.jitter_ms,
         way.talkers,
+        match way.noise {
+            Noise::None => "",
+            Noise::Hiss => "hiss",
+            Noise::HissTurnedDown => "hiss, turned down",
+            Noise::NoneTurnedDown => "none, turned down",
+        },
         ms(at(50)),
         ms(at(99)),
     )
+}
+
+/// The sum of voices of which each begins so many samples later.
+fn together(voices: &[Vec<i16>], later: &[usize]) -> Vec<i16> {
+    let mut sum = vec![0_i32; voices[0].len()];
+    for (voice, by) in voices.iter().zip(later) {
+        for (sum, sample) in sum[*by..].iter_mut().zip(voice) {
+            *sum += i32::from(*sample);
+        }
+    }
+    let clipped = sum.iter().map(|sum| (*sum).clamp(-32_768, 32_767) as i16);
+    clipped.collect()
+}
+
+/// Where in what is heard, up to a second after its beginning, a voice is most like it: in samples at 8 kHz, of which `step` are
+/// one.
+fn found(voice: &[i16], heard: &[i16], step: usize) -> usize {
+    let thin = |samples: &[i16]| -> Vec<f32> {
+        let thin = samples.iter().step_by(step).map(|s| f32::from(*s));
+        thin.collect()
+    };
+    let (voice, heard) = (thin(voice), thin(heard));
+    let likeness = |at: usize| -> f32 {
+        let pairs = voice.iter().zip(&heard[at..]);
+        pairs.map(|(a, b)| a * b).sum()
+    };
+    let last = heard.len().min(8_000);
+    let all = (0..last).map(|at| (likeness(at), at));
+    let best = all.max_by(|a, b| a.0.total_cmp(&b.0));
+    best.map_or(0, |(_, at)| at)
+}
+
+/// White noise 20 dB below the speech, pauses counted.
+fn add_hiss(speech: &mut [i16]) {
+    let power: f64 = speech.iter().map(|s| f64::from(*s).powi(2)).sum();
+    // Of even noise up to a peak the power is a third of the peak's.
+    let peak = (power / speech.len() as f64 / 100.0 * 3.0).sqrt();
+    let mut seed = 1_u32;
+    for sample in speech {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let unit = f64::from(seed) / f64::from(1_u32 << 31) - 1.0;
+        *sample = sample.saturating_add((unit * peak) as i16);
+    }
 }
 
 /// Each n-th sample, after a mean over as many: the speech has nothing above 3.4 kHz where that matters.
@@ -208,7 +304,7 @@ fn every(speech: &[i16], n: usize) -> Vec<i16> {
     speech.chunks(n).map(mean).collect()
 }
 
-fn encoded(codec: Codec, samples: &[i16]) -> Vec<Vec<u8>> {
+pub(crate) fn encoded(codec: Codec, samples: &[i16]) -> Vec<Vec<u8>> {
     let mut encoder = codec.encoder();
     let frames = samples.chunks_exact(codec.frame_samples());
     frames
@@ -280,7 +376,7 @@ fn alone(codec: Codec, packets: &[(Duration, u16, Vec<u8>)]) -> Vec<i16> {
 }
 
 /// How long after a packet was due to be sent what it says came out of the bridge, in milliseconds, sorted: found half a
-/// second at a time by the likeness of the two sounds.
+/// second at a time by the likeness of the two sounds, in what was heard up to half a second after.
 fn delays(
     codec: Codec,
     began: Instant,
@@ -304,7 +400,14 @@ fn delays(
         if power(part) < 4_000.0 * 250_000.0 {
             continue;
         }
-        let best = (0..heard.len().saturating_sub(4_000))
+        // From the beginning of a packet in to the beginning of the packet out that has the same.
+        let sent = (start / 160) as f64 * 20.0;
+        let place = |ms: f64| {
+            let at = began + Duration::from_secs_f64(ms / 1_000.0);
+            kept.partition_point(|packet| packet.0 < at) * 160
+        };
+        let last = heard.len().saturating_sub(4_000);
+        let best = (place(sent).min(last)..place(sent + 500.0).min(last))
             .map(|at| {
                 let other = &heard[at..at + 4_000];
                 let product: f64 = part.iter().zip(other).map(|(a, b)| a * b).sum();
@@ -315,8 +418,6 @@ fn delays(
         let packet = &kept[at / 160];
         if likeness > 0.6 {
             let came = packet.0.saturating_duration_since(began).as_secs_f64() * 1_000.0;
-            // From the beginning of a packet in to the beginning of the packet out that has the same.
-            let sent = (start / 160) as f64 * 20.0;
             let within = (at % 160) as f64 / 8.0;
             delays.push(came + within - sent);
         }

@@ -1,6 +1,9 @@
 //! Calls that are not taken, and dead lines.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use conclave_conference::Prompt;
 
@@ -56,6 +59,37 @@ fn a_full_bridge_says_when_to_try_again() {
         trace.contains("SIP/2.0 503") && trace.contains("Retry-After:"),
         "{trace}"
     );
+}
+
+/// Where the machine gives it no time, as here where it is stopped, new calls are refused until it has kept up for some seconds.
+#[test]
+fn an_overloaded_bridge_takes_no_more_calls_and_keeps_those_it_has() {
+    let bridge = Bridge::start();
+    let account = bridge.account(&[]);
+    let (mut host, guest) = two(&bridge, &account);
+    bridge.signal("STOP");
+    std::thread::sleep(Duration::from_secs(3));
+    bridge.signal("CONT");
+    let until = Instant::now() + Duration::from_secs(10);
+    while !bridge.log().contains("too much to do") {
+        assert!(Instant::now() < until, "it has not noticed");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let trace = refused(&bridge, "conference");
+    assert!(
+        trace.contains("SIP/2.0 503") && trace.contains("Retry-After: 5"),
+        "{trace}"
+    );
+    let until = Instant::now() + Duration::from_secs(30);
+    while !bridge.log().contains("there is room again") {
+        assert!(Instant::now() < until, "it takes no more calls");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    host.skip();
+    let mut third = Phone::call(bridge.sip, 2, &[]);
+    third.hears(Prompt::EnterPin);
+    guest.hang_up();
+    host.hears(Prompt::ExitTone);
 }
 
 /// A telephone that vanishes sends neither RTP nor BYE: after a minute it is asked for by OPTIONS, and when nothing

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use conclave_conference::Prompt;
+use conclave_media::Codec;
 
 use crate::{
     bridge::Bridge,
     ear::{Ear, check_hears},
     journey::{enter, first_host, joining_guest, two},
+    phone::Script,
+    quality::encoded,
     sipp::Step,
 };
 
@@ -306,6 +309,38 @@ fn an_account_may_have_voices_levelled() {
             (least..most).contains(&softer),
             "{switch}: {softer} dB softer"
         );
+    }
+}
+
+/// The hiss of a Guest's line is turned down by some 12 dB.
+#[test]
+fn an_account_may_have_noise_turned_down() {
+    for (switch, expected) in [("on", 8.0..16.0), ("off", -1.0..1.0)] {
+        let bridge = Bridge::start();
+        let account = bridge.account(&["--noise-suppression", switch]);
+        let (host, guest) = two(&bridge, &account);
+        let mut seed = 1_u32;
+        let hiss: Vec<i16> = (0..160 * 50 * 7)
+            .map(|_| {
+                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                ((seed >> 16) as i16) / 50
+            })
+            .collect();
+        let packets = encoded(Codec::Pcmu, &hiss);
+        let before = host.samples();
+        guest.play(Script {
+            frames: packets.len() as u16,
+            packets: (0..)
+                .zip(packets)
+                .map(|(n, packet)| (Duration::from_millis(u64::from(n) * 20), n, packet))
+                .collect(),
+        });
+        std::thread::sleep(Duration::from_secs(7));
+        let heard = host.heard_from(before);
+        let power = |samples: &[i16]| samples.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>();
+        let share = power(&hiss[..160 * 100]) / power(&heard[160 * 200..160 * 300]);
+        let softer = 10.0 * share.log10();
+        assert!(expected.contains(&softer), "{switch}: {softer} dB softer");
     }
 }
 
