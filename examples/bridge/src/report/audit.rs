@@ -103,7 +103,8 @@ async fn verify(data: &Data, arguments: &AuditArgs) -> Result<(), Failure> {
         }));
     }
     print(&format!(
-        "The audit log is as it was written: {entries} entries, the newest is number {}{}, {mac}.",
+        "The audit log is as it was written: {entries} {}, the newest is number {}{}, {mac}.",
+        if entries == 1 { "entry" } else { "entries" },
         head.seq,
         at.map(|at| format!(" of {at}")).unwrap_or_default()
     ))?;
