@@ -11,6 +11,8 @@ pub(crate) enum Name {
     Session,
     /// Of one that isn't yet: what the tokens in its forms are made from.
     Visit,
+    /// Of one that is on its way to the OpenID provider and back.
+    Errand,
 }
 
 impl Name {
@@ -22,6 +24,8 @@ impl Name {
             (Self::Session, false) => "conclave-session",
             (Self::Visit, true) => "__Host-conclave-visit",
             (Self::Visit, false) => "conclave-visit",
+            (Self::Errand, true) => "__Host-conclave-errand",
+            (Self::Errand, false) => "conclave-errand",
         }
     }
 }

@@ -40,6 +40,7 @@ mod form;
 mod guard;
 pub mod live;
 mod look;
+pub mod oidc;
 mod pages;
 mod password;
 mod portal;

@@ -15,6 +15,7 @@ use rand_core::CryptoRng;
 use tokio::sync::Semaphore;
 
 use crate::live::Live;
+use crate::oidc::Provider;
 use crate::password::{Passwords, PasswordsError};
 use crate::problem::Problem;
 use crate::routes;
@@ -62,6 +63,7 @@ pub struct Portal {
     parts: Arc<Parts>,
     live: Option<Live>,
     demands: Arc<[UserRole]>,
+    provider: Option<Arc<Provider>>,
 }
 
 struct Parts {
@@ -116,6 +118,7 @@ impl Portal {
             parts: Arc::new(parts),
             live: None,
             demands: Arc::from([]),
+            provider: None,
         })
     }
 
@@ -136,6 +139,14 @@ impl Portal {
         }
     }
 
+    /// The same for users who sign in at an OpenID provider: as well as by password, or instead.
+    pub fn with_provider(self, provider: Arc<Provider>) -> Self {
+        Self {
+            provider: Some(provider),
+            ..self
+        }
+    }
+
     /// All pages, each behind the guard that its [entrance](crate::ENTRANCES) asks for.
     pub fn router(self) -> Router {
         routes::router(self)
@@ -144,6 +155,25 @@ impl Portal {
     /// Whether this role is nothing without a second factor.
     pub(crate) fn demands_second_factor(&self, role: UserRole) -> bool {
         self.demands.contains(&role)
+    }
+
+    pub(crate) fn provider(&self) -> Option<&Provider> {
+        self.provider.as_deref()
+    }
+
+    /// Whether nobody signs in by password; what the provider is called by which they do.
+    pub(crate) fn instead_of_passwords(&self) -> Option<&str> {
+        let settings = self.provider()?.settings();
+        (!settings.passwords).then_some(settings.label.as_str())
+    }
+
+    /// Where there are passwords.
+    pub(crate) fn has_passwords(&self) -> Result<(), Problem> {
+        self.instead_of_passwords().map_or(Ok(()), |label| {
+            Err(Problem::Refused(format!(
+                "There are no passwords here: people sign in with {label}."
+            )))
+        })
     }
 
     pub(crate) fn live(&self) -> Option<&Live> {
@@ -179,6 +209,10 @@ impl Portal {
 
     pub(crate) fn now(&self) -> DateTime<Utc> {
         (self.parts.clock)()
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.parts.clock
     }
 
     pub(crate) fn passwords(&self) -> &Passwords {

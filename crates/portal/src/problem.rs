@@ -29,6 +29,8 @@ pub(crate) enum Problem {
     Throttled(TimeDelta),
     /// Something here doesn't work now; what it is stands in the log.
     Unavailable,
+    /// The OpenID provider of that name can't be used now; why stands in the log.
+    NoProvider(String),
 }
 
 #[derive(askama::Template)]
@@ -147,6 +149,11 @@ impl Problem {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "That does not work right now",
                 "Nothing was changed. Please try again in a minute; calls are not affected.".to_owned(),
+            ),
+            Self::NoProvider(label) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The sign-in does not answer",
+                format!("{label} can't be reached from here, or gives answers that make no sense. Please try again in a minute; whoever runs this bridge finds the reason in its log."),
             ),
         }
     }

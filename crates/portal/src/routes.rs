@@ -13,7 +13,7 @@ use crate::api;
 use crate::guard::{guard, harden};
 use crate::pages::{
     account_forms, accounts, assets, audit, bookings, conferences, home, import, live, policies,
-    reports, second_factor, sign_in, tokens, users,
+    provider, reports, second_factor, sign_in, tokens, users,
 };
 use crate::portal::Portal;
 use crate::problem::Problem;
@@ -153,6 +153,8 @@ entrances! {
     post "/sign-in" Access::Everybody, None, sign_in::sign_in, "signs in";
     get "/sign-in/code" Access::Everybody, None, sign_in::code_page, "the form for the code of a second factor";
     post "/sign-in/code" Access::Everybody, None, sign_in::code, "signs in by password and code";
+    get "/sign-in/oidc" Access::Everybody, None, provider::leave, "leads to the OpenID provider, where there is one";
+    get "/sign-in/oidc/back" Access::Everybody, None, provider::back, "where the provider leads back to: signs in";
     get "/set-up" Access::Everybody, None, sign_in::set_up_page, "the form behind a set-up link";
     post "/set-up" Access::Everybody, None, sign_in::set_up, "sets a password by a set-up link";
     post "/sign-out" SIGNED_IN, None, sign_in::sign_out, "signs out";

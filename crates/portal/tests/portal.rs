@@ -44,6 +44,8 @@ mod desk;
 mod factor;
 #[path = "portal/live.rs"]
 mod live;
+#[path = "portal/oidc.rs"]
+mod oidc;
 #[path = "portal/programs.rs"]
 mod programs;
 
@@ -197,11 +199,20 @@ impl Bed {
 
     /// Of these roles it demands a second factor.
     async fn demanding(site: Site, roles: &[UserRole]) -> Self {
+        let demand = |portal: Portal| portal.demanding_second_factors(roles);
+        Self::made(site, Arc::default(), demand).await
+    }
+
+    /// Of a portal that is finished so; its clock is `ahead` by so many seconds.
+    async fn made(
+        site: Site,
+        ahead: Arc<AtomicI64>,
+        finish: impl FnOnce(Portal) -> Portal,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let keys = Keys::load_or_create(dir.path(), FreshKeys::draw(&mut random(1))).unwrap();
         let auditor = Auditor::new(dir.path(), &keys, Box::new(random(2)));
         let store = SqlStore::serve(dir.path(), auditor).await.unwrap();
-        let ahead = Arc::new(AtomicI64::new(0));
         let clock = Arc::clone(&ahead);
         let clock = move || start() + TimeDelta::seconds(clock.load(Ordering::Relaxed));
         let now = Arc::new(keys.clone());
@@ -218,7 +229,7 @@ impl Bed {
         let portal = Portal::new(Arc::new(desk), site, Box::new(clock), Box::new(random(3)));
         let bridge = Arc::new(Mutex::new(Bridge::new()));
         let portal = portal.unwrap().with_live(runs(Arc::clone(&bridge)));
-        let portal = portal.demanding_second_factors(roles);
+        let portal = finish(portal);
         Self {
             _dir: dir,
             keys,
@@ -518,7 +529,7 @@ impl Browser {
 
 #[tokio::test]
 async fn every_entrance_is_open_to_whom_the_table_says() {
-    let bed = Bed::new().await;
+    let (bed, _openid) = oidc::both().await;
     let ada = bed.account("Ada", ["111111", "222222"]).await;
     bed.held(ada, "+4930123456").await;
     bed.booked(ada).await;

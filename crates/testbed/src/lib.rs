@@ -1,4 +1,5 @@
-//! A PostgreSQL server to throw away: Debian's programs in a directory of their own, stopped when it is dropped.
+//! A PostgreSQL server to throw away: Debian's programs in a directory of their own, stopped when it is dropped. And an OpenID
+//! provider, in [`openid`].
 //!
 //! It is *not* for real data: it trusts everybody on this machine and flushes nothing to the disk. It panics where
 //! it can't go on, as tests do.
@@ -9,6 +10,8 @@
 //! server.stop();
 //! server.start_again();
 //! ```
+
+pub mod openid;
 
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};

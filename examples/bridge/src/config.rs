@@ -10,7 +10,7 @@ use std::{
 
 use conclave_accounts::{Doors, LONGEST_PIN, PinPolicy, SHORTEST_PIN};
 use conclave_media::{OpusSettings, OpusWishes};
-use conclave_portal::Site;
+use conclave_portal::{Site, oidc};
 use conclave_sip::IpNetwork;
 use conclave_store::UserRole;
 use serde::Deserialize;
@@ -196,6 +196,59 @@ pub(crate) struct Http {
     pub(crate) proxies: Vec<IpAddr>,
     /// The roles that are nothing without a second factor.
     pub(crate) second_factor: Vec<String>,
+    /// Where people sign in, instead of here or as well.
+    pub(crate) oidc: Option<Oidc>,
+}
+
+/// An OpenID provider. Its secret never stands here.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Oidc {
+    issuer: String,
+    client_id: String,
+    client_secret_file: Option<PathBuf>,
+    label: String,
+    #[serde(default = "yes")]
+    password: bool,
+    #[serde(default)]
+    second_factor: bool,
+}
+
+/// Where the provider's secret is, if it is in no file.
+const OIDC_SECRET: &str = "CONCLAVE_OIDC_CLIENT_SECRET";
+
+impl Oidc {
+    /// The same in the words of the portal.
+    pub(crate) fn settings(&self) -> oidc::Settings {
+        oidc::Settings {
+            issuer: self.issuer.clone(),
+            client_id: self.client_id.clone(),
+            label: self.label.clone(),
+            passwords: self.password,
+            second_factor: self.second_factor,
+        }
+    }
+
+    /// Where there are no passwords: what people sign in with.
+    pub(crate) fn instead_of_passwords(&self) -> Option<String> {
+        (!self.password).then(|| self.label.clone())
+    }
+
+    /// The secret, from its file or the environment.
+    pub(crate) fn secret(&self) -> Result<String, String> {
+        let secret = match &self.client_secret_file {
+            Some(file) => fs::read_to_string(file).map_err(|error| {
+                let file = file.display();
+                format!("http.oidc.client-secret-file: cannot read {file}: {error}")
+            })?,
+            None => std::env::var(OIDC_SECRET).map_err(|_| {
+                format!(
+                    "http.oidc: name a client-secret-file, or set {OIDC_SECRET} in the environment"
+                )
+            })?,
+        };
+        Ok(secret.trim().to_owned())
+    }
 }
 
 impl Http {
@@ -695,6 +748,11 @@ impl Config {
             let (key, problem) = error.split_once(": ").unwrap_or(("http", &error));
             return wrong(key, problem.to_owned());
         }
+        if let Some(oidc) = &self.http.oidc
+            && let Err(error) = oidc.settings().check()
+        {
+            return wrong("http.oidc", error.to_string());
+        }
         if let Some(url) = &self.database.url
             && !url.starts_with("postgres://")
             && !url.starts_with("postgresql://")
@@ -733,9 +791,11 @@ fn explain(text: &str, error: &toml::de::Error) -> String {
         .filter(|line| line.trim_start().starts_with('['))
         .last();
     let secret = |line: &str| {
-        ["endpoint", "password", "database", "url", "mail"]
-            .iter()
-            .any(|word| line.contains(word))
+        [
+            "endpoint", "password", "database", "url", "mail", "oidc", "secret",
+        ]
+        .iter()
+        .any(|word| line.contains(word))
     };
     if !secret(line) && !section.is_some_and(secret) {
         return error.to_string();
@@ -800,6 +860,16 @@ mod tests {
         check("[http]\nlisten = '192.0.2.1:80'", "http.listen");
         check("[http]\nurl = 'http://a.example'", "http.url");
         check("[http]\nproxies = ['127.0.0.1']", "http.proxies");
+        let oidc = |more: &str| format!("[http.oidc]\nclient-id = 'conclave'\n{more}");
+        check(
+            &oidc("issuer = 'http://a.example'\nlabel = 'A'"),
+            "http.oidc: issuer: it looks like https://",
+        );
+        check(
+            &oidc("issuer = 'https://a.example'\nlabel = ''"),
+            "http.oidc: label",
+        );
+        check(&oidc("issuer = 'https://a.example'"), "`label`");
         check("[sip", "TOML parse error");
         check("[[trunk]]\nname = 'a'\nfrom = []", "names no address");
         check("[pins]\nguest-digits = 4", "pins");
@@ -833,6 +903,8 @@ mod tests {
         check("[database]\nurl = 'postgres://a:4711@b/c", "line 2");
         check("[database]\nulr = 'postgres://a:4711@b/c'", "`ulr`");
         check("[mail]\npassword = 4711", "a string");
+        check("[http.oidc]\nclient-secret = '4711'", "`client-secret`");
+        check("[http]\noidc = { secret = '4711' }", "`secret`");
         check(
             "[[endpoint]]\nuser = 'a'\npassword = '4711'\n[limits]\ncalls = 'many'",
             "calls = 'many'",

@@ -24,6 +24,7 @@ mod recording;
 mod report;
 mod serve;
 mod shell;
+mod tls;
 mod token;
 mod user;
 mod webhook;

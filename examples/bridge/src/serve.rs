@@ -7,7 +7,7 @@ use conclave_attendant::{Attendant, Rules};
 use conclave_conference::Prompt;
 use conclave_desk::Desk;
 use conclave_engine::{self as engine, Engine, EngineConfig};
-use conclave_portal::{Portal, live::Live};
+use conclave_portal::{Portal, live::Live, oidc};
 use conclave_sip::{
     Dialling, EndpointSecret, EndpointUser, Endpoints, IpNetwork, Listener, SessionTimers,
     SipConfig, SipServer, Strangers, Trunk,
@@ -19,6 +19,7 @@ use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
 };
+use tokio_rustls::rustls::ClientConfig;
 use tracing::{info, warn};
 
 use crate::{
@@ -33,6 +34,7 @@ use crate::{
     prompts,
     recording::{Recordings, Shelf},
     shell::{Parts, Shell, prompt_clip},
+    tls,
     webhook::Teller,
 };
 
@@ -60,6 +62,8 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
     let access = AccessNumbers::new(&config.access_numbers).map_err(Failure::usage)?;
     let sip_config = sip_config(&config).map_err(Failure::usage)?;
     let site = config.http.site().map_err(Failure::usage)?;
+    let tls = tls::client();
+    let provider = provider(&config, &tls)?;
     let prompts = prompts::load(config.prompts.directory.as_deref())?;
 
     let data = Data::serve(&arguments.data.data, &config).await?;
@@ -98,7 +102,7 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
         clock.clone(),
     ));
     let networks = config.webhooks.networks().map_err(Failure::usage)?;
-    let teller = Teller::new(Arc::clone(&desk), networks, clock.clone());
+    let teller = Teller::new(Arc::clone(&desk), networks, clock.clone(), tls);
     beside.spawn(teller.run());
     if let Some(mail) = config.mail.clone() {
         let postman = Postman {
@@ -130,7 +134,11 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
     if let Some(listen) = config.http.listen {
         let (listener, made) = open_portal(listen, site, Arc::clone(&desk), &clock).await?;
         let demanded = config.http.second_factor().map_err(Failure::usage)?;
-        let made = made.with_live(live).demanding_second_factors(demanded);
+        let mut made = made.with_live(live).demanding_second_factors(demanded);
+        if let Some(provider) = provider {
+            beside.spawn(ask(Arc::clone(&provider), clock.clone()));
+            made = made.with_provider(provider);
+        }
         let stopped = async { drop(portal_stops.await) };
         portal = Some(tokio::spawn(conclave_portal::serve(
             listener, made, stopped,
@@ -207,6 +215,28 @@ async fn open_portal(
     let (clock, random) = (clock.clone(), StdRng::from_rng(&mut rand::rng()));
     let portal = Portal::new(desk, site, Box::new(move || clock.now()), Box::new(random));
     Ok((listener, portal.map_err(Failure::machine)?))
+}
+
+/// The OpenID provider at which people sign in, where there is one.
+fn provider(
+    config: &Config,
+    tls: &Arc<ClientConfig>,
+) -> Result<Option<Arc<oidc::Provider>>, Failure> {
+    let Some(oidc) = &config.http.oidc else {
+        return Ok(None);
+    };
+    let secret = oidc.secret().map_err(Failure::usage)?;
+    let provider = oidc::Provider::new(oidc.settings(), secret, Arc::clone(tls));
+    let provider = provider.map_err(|error| Failure::usage(format!("http.oidc.{error}")))?;
+    Ok(Some(Arc::new(provider)))
+}
+
+/// A provider that doesn't answer keeps nobody from calling: it is asked again when somebody signs in.
+async fn ask(provider: Arc<oidc::Provider>, clock: Clock) {
+    let clock: conclave_portal::Clock = Box::new(move || clock.now());
+    if let Err(error) = provider.is_usable(&clock).await {
+        warn!("nobody can sign in at the provider of http.oidc until it answers: {error}");
+    }
 }
 
 /// Says where the portal is, and how its first user is made.

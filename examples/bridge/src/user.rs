@@ -11,7 +11,7 @@ use crate::{
     account::{existing, open},
     cli::{self, Common, There, UserAdd, UserLink, UserList, UserRoleChange, UserWhich},
     clock,
-    config::{Config, Http},
+    config::{Config, Http, Oidc},
     data::Data,
     output::{Failure, print, print_json},
 };
@@ -38,12 +38,27 @@ async fn add(add: UserAdd) -> Result<(), Failure> {
         .store
         .add_user(&email, add.role.into(), &data.act())
         .await?;
+    if let Some(label) = &page.instead {
+        if add.common.json {
+            return print_json(&json!({ "id": user.id, "email": user.email, "role": user.role }));
+        }
+        let at = page.site.url(page.listen, "/");
+        return print(&format!(
+            "{} ({}) signs in with {label} at {at}",
+            user.email, user.role
+        ));
+    }
     offer_link(&data, &page, &user, &add.common).await
 }
 
 async fn link(which: UserLink) -> Result<(), Failure> {
     let (data, config) = existing(&which.common.place).await?;
     let page = SetUpPage::of(config, &which.there)?;
+    if let Some(label) = &page.instead {
+        return Err(Failure::usage(format!(
+            "there are no passwords: http.oidc has people sign in with {label}"
+        )));
+    }
     let user = find(&data, &which.email).await?;
     offer_link(&data, &page, &user, &which.common).await
 }
@@ -52,6 +67,8 @@ async fn link(which: UserLink) -> Result<(), Failure> {
 struct SetUpPage {
     site: Site,
     listen: SocketAddr,
+    /// Where there are no passwords: what people sign in with.
+    instead: Option<String>,
 }
 
 impl SetUpPage {
@@ -63,6 +80,7 @@ impl SetUpPage {
         Ok(Self {
             site: http.site().map_err(Failure::usage)?,
             listen: http.listen_or_default(),
+            instead: http.oidc.as_ref().and_then(Oidc::instead_of_passwords),
         })
     }
 }

@@ -92,6 +92,7 @@ pub(crate) async fn offer_link(
     Extension(call): Extension<Call>,
     Path(which): Path<Numbered>,
 ) -> Result<Response, ApiProblem> {
+    portal.has_passwords()?;
     let id = UserId(which.get()?);
     let (code, ends) = (portal.draw_token(), portal.now() + LINK_LASTS);
     let act = call.act(&portal);

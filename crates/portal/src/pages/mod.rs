@@ -10,6 +10,7 @@ pub(crate) mod conferences;
 pub(crate) mod import;
 pub(crate) mod live;
 pub(crate) mod policies;
+pub(crate) mod provider;
 pub(crate) mod reports;
 pub(crate) mod second_factor;
 pub(crate) mod sign_in;

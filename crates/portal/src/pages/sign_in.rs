@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use conclave_store::{Act, Store, StoreError, Token, User, UserEmail};
 use serde_json::json;
 
+use super::provider::Told;
 use crate::cookie::{self, Name};
 use crate::guard::Visitor;
 use crate::look::{self, Frame};
@@ -19,7 +20,7 @@ use crate::totp;
 /// One answer for an unknown address, a wrong password, no password yet and a suspended user.
 const REFUSED: &str = "Address and password do not belong together. A set-up link from an administrator sets a new password.";
 const BAD_CODE: &str = "That is not the code of now, or it was used already: the app shows the next one within half a minute.";
-const FIRST: &str = "First the password; the code is asked for within ten minutes of it.";
+const FIRST: &str = "First the sign-in; the code is asked for within ten minutes of it.";
 const BAD_LINK: &str = "This set-up link is not valid: it was used, replaced by a newer one, or is too old. An administrator can give you another.";
 
 #[derive(Template)]
@@ -27,6 +28,9 @@ const BAD_LINK: &str = "This set-up link is not valid: it was used, replaced by 
 struct SignIn<'a> {
     frame: Frame,
     email: &'a str,
+    /// What the OpenID provider is called, where there is one.
+    provider: Option<&'a str>,
+    passwords: bool,
     problem: Option<&'a str>,
 }
 
@@ -46,17 +50,30 @@ struct SetUp<'a> {
     problem: Option<&'a str>,
 }
 
-pub(crate) async fn page(Extension(visitor): Extension<Visitor>) -> Response {
+pub(crate) async fn page(
+    State(portal): State<Portal>,
+    Extension(visitor): Extension<Visitor>,
+) -> Response {
     if visitor.user.is_some() {
         return Redirect::to("/").into_response();
     }
-    show_sign_in(&visitor, StatusCode::OK, None)
+    let provider = portal.provider().map(|it| it.settings().label.as_str());
+    let told = Told::read(visitor.fields.get("told"));
+    let told = provider.and_then(|label| Some(told?.words(label)));
+    show_sign_in(&portal, &visitor, StatusCode::OK, told.as_deref())
 }
 
-fn show_sign_in(visitor: &Visitor, status: StatusCode, problem: Option<&str>) -> Response {
+fn show_sign_in(
+    portal: &Portal,
+    visitor: &Visitor,
+    status: StatusCode,
+    problem: Option<&str>,
+) -> Response {
     let shown = SignIn {
         frame: Frame::new(visitor, "/sign-in"),
         email: visitor.fields.get("email"),
+        provider: portal.provider().map(|it| it.settings().label.as_str()),
+        passwords: portal.instead_of_passwords().is_none(),
         problem,
     };
     look::page(status, &shown)
@@ -66,6 +83,7 @@ pub(crate) async fn sign_in(
     State(portal): State<Portal>,
     Extension(visitor): Extension<Visitor>,
 ) -> Result<Response, Problem> {
+    portal.has_passwords()?;
     let email = UserEmail::parse(visitor.fields.get("email")).ok();
     let tried = portal.count_try(visitor.address, email.as_ref());
     tried.map_err(Problem::Throttled)?;
@@ -80,14 +98,15 @@ pub(crate) async fn sign_in(
     let right = portal.passwords().verify(typed, kept).await?;
     let Some(user) = user.filter(|_| right) else {
         note_failure(&portal, email.as_ref(), "user.sign-in-failed");
-        return Ok(show_sign_in(&visitor, StatusCode::FORBIDDEN, Some(REFUSED)));
+        let status = StatusCode::FORBIDDEN;
+        return Ok(show_sign_in(&portal, &visitor, status, Some(REFUSED)));
     };
     portal.forgive_try(visitor.address, email.as_ref());
-    begin(&portal, &visitor, &user).await
+    begin(&portal, &visitor, &user, true).await
 }
 
 /// Beside the answer, which must not take longer for a user whom there is.
-fn note_failure(portal: &Portal, email: Option<&UserEmail>, kind: &'static str) {
+pub(super) fn note_failure(portal: &Portal, email: Option<&UserEmail>, kind: &'static str) {
     let (portal, email) = (portal.clone(), email.cloned());
     tokio::spawn(async move {
         let Some(email) = email else { return };
@@ -105,9 +124,15 @@ fn note_failure(portal: &Portal, email: Option<&UserEmail>, kind: &'static str) 
     });
 }
 
-/// The password is right: that is all, or the half of it.
-async fn begin(portal: &Portal, visitor: &Visitor, user: &User) -> Result<Response, Problem> {
-    if !user.has_second_factor {
+/// The password is right, or the provider says who it is: that is all, or the half of it where a second factor is asked
+/// for.
+pub(super) async fn begin(
+    portal: &Portal,
+    visitor: &Visitor,
+    user: &User,
+    asks: bool,
+) -> Result<Response, Problem> {
+    if !user.has_second_factor || !asks {
         return open(portal, visitor, user).await;
     }
     let (store, secure, now) = (portal.store(), portal.site().is_secure(), portal.now());
@@ -145,7 +170,7 @@ pub(crate) async fn code_page(
     Ok(match owing(&portal, &visitor).await? {
         Some(_) => show_code(&visitor, StatusCode::OK, None),
         None if visitor.user.is_some() => Redirect::to("/").into_response(),
-        None => show_sign_in(&visitor, StatusCode::OK, Some(FIRST)),
+        None => show_sign_in(&portal, &visitor, StatusCode::OK, Some(FIRST)),
     })
 }
 
@@ -157,7 +182,7 @@ fn show_code(visitor: &Visitor, status: StatusCode, problem: Option<&str>) -> Re
     look::page(status, &shown)
 }
 
-/// Who was here with the right password, and owes the code.
+/// Who was here with the right password, or came from the provider, and owes the code.
 async fn owing(portal: &Portal, visitor: &Visitor) -> Result<Option<User>, Problem> {
     let token = visitor.token.hash();
     Ok(portal.store().half_session(&token, portal.now()).await?)
@@ -168,7 +193,8 @@ pub(crate) async fn code(
     Extension(visitor): Extension<Visitor>,
 ) -> Result<Response, Problem> {
     let Some(user) = owing(&portal, &visitor).await? else {
-        return Ok(show_sign_in(&visitor, StatusCode::FORBIDDEN, Some(FIRST)));
+        let status = StatusCode::FORBIDDEN;
+        return Ok(show_sign_in(&portal, &visitor, status, Some(FIRST)));
     };
     if shows_second_factor(&portal, &user, visitor.fields.get("code")).await? {
         open(&portal, &visitor, &user).await
@@ -226,8 +252,12 @@ pub(crate) async fn sign_out(
     Ok(([(header::SET_COOKIE, forget)], Redirect::to("/sign-in")).into_response())
 }
 
-pub(crate) async fn set_up_page(Extension(visitor): Extension<Visitor>) -> Response {
-    show_set_up(&visitor, StatusCode::OK, None)
+pub(crate) async fn set_up_page(
+    State(portal): State<Portal>,
+    Extension(visitor): Extension<Visitor>,
+) -> Result<Response, Problem> {
+    portal.has_passwords()?;
+    Ok(show_set_up(&visitor, StatusCode::OK, None))
 }
 
 fn show_set_up(visitor: &Visitor, status: StatusCode, problem: Option<&str>) -> Response {
@@ -245,6 +275,7 @@ pub(crate) async fn set_up(
     State(portal): State<Portal>,
     Extension(visitor): Extension<Visitor>,
 ) -> Result<Response, Problem> {
+    portal.has_passwords()?;
     let refuse =
         |problem: &str| show_set_up(&visitor, StatusCode::UNPROCESSABLE_ENTITY, Some(problem));
     let tried = portal.count_try(visitor.address, None);
@@ -271,7 +302,7 @@ pub(crate) async fn set_up(
         .set_password(&link, &hash, portal.now())
         .await
     {
-        Ok(user) => begin(&portal, &visitor, &user).await,
+        Ok(user) => begin(&portal, &visitor, &user, true).await,
         Err(StoreError::NoSuchLink) => Ok(refuse(BAD_LINK)),
         Err(error) => Err(error.into()),
     }

@@ -24,6 +24,8 @@ struct List {
     users: Vec<User>,
     more: Option<u64>,
     me: UserId,
+    /// Whether they sign in by password: else nobody needs a link to set one by.
+    passwords: bool,
     form: Form,
     /// A set-up link that was just made: for whom, the link, until when.
     link: Option<(String, String, When)>,
@@ -35,6 +37,7 @@ impl List {
             (true, _) => "suspended",
             (false, true) if user.has_second_factor => "active, with a second factor",
             (false, true) => "active",
+            (false, false) if !self.passwords => "active",
             (false, false) => "has no password yet",
         }
     }
@@ -95,6 +98,7 @@ async fn show(
         more: users.last().filter(|_| longer).map(|last| last.id.0),
         users,
         me: visitor.user()?.id,
+        passwords: portal.instead_of_passwords().is_none(),
         form,
         link,
     };
@@ -136,11 +140,15 @@ pub(crate) async fn add(
         )
         .await;
     };
+    if portal.instead_of_passwords().is_some() {
+        return Ok(Redirect::to(PATH).into_response());
+    }
     offer(&portal, &visitor, &user).await
 }
 
 /// A link by which the user sets a password, shown this once.
 async fn offer(portal: &Portal, visitor: &Visitor, user: &User) -> Result<Response, Problem> {
+    portal.has_passwords()?;
     let (code, ends) = (portal.draw_token(), portal.now() + LINK_LASTS);
     let act = portal.act(visitor.user()?);
     portal

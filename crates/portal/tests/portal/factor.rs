@@ -7,7 +7,7 @@ use sha1::Sha1;
 use super::*;
 
 /// A telephone with an authenticator app.
-struct App(Vec<u8>);
+pub(super) struct App(Vec<u8>);
 
 impl App {
     /// Takes the key as it stands on the page.
@@ -47,7 +47,7 @@ fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
 }
 
 /// Turns it on; gives the app and the recovery codes.
-async fn turn_on(bed: &Bed, browser: &mut Browser) -> (App, Vec<String>) {
+pub(super) async fn turn_on(bed: &Bed, browser: &mut Browser) -> (App, Vec<String>) {
     let page = browser.get("/second-factor").await.text;
     let (app, key) = (
         App::shown(&page),
@@ -121,13 +121,13 @@ async fn a_code_is_asked_for_once_and_each_is_good_once() {
     let mut nobody = bed.browser();
     bed.pass(30);
     let page = nobody.get("/sign-in/code").await;
-    assert!(page.text.contains("First the password"), "{}", page.text);
+    assert!(page.text.contains("First the sign-in"), "{}", page.text);
     let form = [("code", &*app.code(bed.now()))];
     let refused = nobody.send("/sign-in/code", &form).await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
     bed.pass(600);
     let late = code(&mut third, &app.code(bed.now())).await;
-    assert!(late.text.contains("First the password"), "{}", late.text);
+    assert!(late.text.contains("First the sign-in"), "{}", late.text);
 }
 
 #[tokio::test]

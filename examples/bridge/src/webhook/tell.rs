@@ -23,7 +23,7 @@ use tokio::{
 };
 use tokio_rustls::{
     TlsConnector,
-    rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName},
+    rustls::{ClientConfig, pki_types::ServerName},
 };
 use tracing::{info, warn};
 
@@ -72,23 +72,17 @@ enum Outcome {
 }
 
 impl Teller {
-    pub(crate) fn new(desk: Arc<Desk>, networks: Vec<IpNetwork>, clock: Clock) -> Self {
-        let mut roots = RootCertStore::empty();
-        let found = rustls_native_certs::load_native_certs();
-        for error in &found.errors {
-            warn!("a certificate of this machine can't be read: {error}");
-        }
-        roots.add_parsable_certificates(found.certs);
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("ring has what they ask for")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+    pub(crate) fn new(
+        desk: Arc<Desk>,
+        networks: Vec<IpNetwork>,
+        clock: Clock,
+        tls: Arc<ClientConfig>,
+    ) -> Self {
         Self {
             desk,
             networks,
             clock,
-            tls: TlsConnector::from(Arc::new(config)),
+            tls: TlsConnector::from(tls),
         }
     }
 

@@ -133,3 +133,43 @@ fn what_can_be_reached_from_elsewhere_is_not_served_in_the_clear() {
     );
     assert!(error.contains("cannot listen for HTTP"), "{error}");
 }
+
+#[test]
+fn a_provider_that_cannot_be_is_refused_at_the_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    let file = directory.join("c.toml");
+    let configure = |issuer: &str, more: &str| {
+        let oidc =
+            format!("[http.oidc]\nissuer = '{issuer}'\nclient-id = 'a'\nlabel = 'A'\n{more}");
+        fs::write(&file, oidc).unwrap();
+    };
+    let serve = ["serve", "--config", "c.toml"];
+    configure("http://login.example.org", "");
+    refused(
+        directory,
+        &serve,
+        &["c.toml", "http.oidc: issuer", "https://"],
+    );
+    configure("https://login.example.org", "");
+    let ways = ["client-secret-file", "CONCLAVE_OIDC_CLIENT_SECRET"];
+    refused(directory, &serve, &ways);
+    configure(
+        "https://login.example.org",
+        "client-secret-file = 'absent'\n",
+    );
+    refused(
+        directory,
+        &serve,
+        &["http.oidc.client-secret-file", "absent"],
+    );
+    fs::write(directory.join("empty"), "\n").unwrap();
+    configure(
+        "https://login.example.org",
+        "client-secret-file = 'empty'\n",
+    );
+    refused(directory, &serve, &["http.oidc.client-secret"]);
+    configure("https://login.example.org", "client-secret = 'hush'\n");
+    let said = refused(directory, &serve, &["unknown field `client-secret`"]);
+    assert!(!said.contains("hush"), "{said}");
+}

@@ -25,6 +25,7 @@ mod journey;
 mod lasting;
 mod load;
 mod mail;
+mod oidc;
 mod phone;
 mod portal;
 mod postgres;
