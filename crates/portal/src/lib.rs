@@ -24,7 +24,7 @@
 //! let keys = Arc::new(keys);
 //! let desk = Desk::new(store, Box::new(move || keys.clone()), Rules::default(), Box::new(again));
 //! let portal = Portal::new(Arc::new(desk), Site::loopback(), Box::new(clock), Box::new(more))?;
-//! let router: axum::Router = portal.router(); // or `conclave_portal::serve(listener, portal)`
+//! let router: axum::Router = portal.router(); // for `conclave_portal::serve`, or another server
 //! # drop(router);
 //! # Ok(())
 //! # }

@@ -1,4 +1,4 @@
-//! An HTTP server for the portal alone: it bears browsers that are slow on purpose, and many of them.
+//! An HTTP server for the portal's router: it bears browsers that are slow on purpose, and many of them.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -13,8 +13,6 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
 
-use crate::portal::Portal;
-
 /// Connections at the same time; more wait in the system's queue.
 const CONNECTIONS: usize = 256;
 /// From one request's end, or the connection's beginning, to the last of the next one's headers.
@@ -24,9 +22,9 @@ const CONNECTION_LASTS: Duration = Duration::from_secs(120);
 /// What is under way when it is to stop has so long.
 const FINISH_WITHIN: Duration = Duration::from_secs(5);
 
-/// Serves the portal by HTTP/1.1 until `stop` is done, and then what is under way.
-pub async fn serve(listener: TcpListener, portal: Portal, stop: impl Future<Output = ()> + Send) {
-    let router = portal.router();
+/// Serves the [router](crate::Portal::router), or what was laid around it, by HTTP/1.1 until `stop` is done, and then what
+/// is under way.
+pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()> + Send) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let (stopping, stopped) = watch::channel(false);
     let mut stop = std::pin::pin!(stop);

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
+use tracing::{Instrument as _, debug_span};
 
 use crate::{Books, Entry, RunId};
 
@@ -169,7 +170,9 @@ impl<B: Books> Writer<B> {
     async fn write(&self, batch: &[Entry]) {
         let mut pause = Duration::from_millis(100);
         while !batch.is_empty() {
-            match self.books.write(self.run, batch, now()).await {
+            let span = debug_span!("entries", count = batch.len());
+            let written = self.books.write(self.run, batch, now());
+            match written.instrument(span).await {
                 Ok(()) => return,
                 Err(error) if error.is_lasting() => match batch {
                     [entry] => return tracing::error!(%error, ?entry, "an entry can't be written"),

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use conclave_accounts::{Account, AccountId, Booking, BookingId};
 use serde::Serialize;
 
-use crate::{Broken, CallRow, Page, Period, RecordingRow, User};
+use crate::{ApiToken, Broken, CallRow, Page, Period, RecordingRow, User, Webhook};
 
 /// Which conferences or calls. Everything that is given must hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,6 +122,10 @@ pub struct Person {
     pub email: String,
     /// As whom they sign in to the portal.
     pub user: Option<User>,
+    /// The tokens by which programs act in their name; what proves one is not kept.
+    pub api_tokens: Vec<ApiToken>,
+    /// The addresses that they have told of what happens, without what signs it.
+    pub webhooks: Vec<Webhook>,
     /// Their accounts.
     pub accounts: Vec<Account>,
     /// The bookings of these accounts, and those that they were invited to.

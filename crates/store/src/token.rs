@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::{TokenHash, User, UserId};
 
@@ -108,6 +108,12 @@ impl fmt::Display for Scope {
     }
 }
 
+impl Serialize for Scope {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
+    }
+}
+
 /// Why that is no scope.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{0}' is no scope: there are {all}", all = Scope::ALL.map(Scope::word).join(", "))]
@@ -138,11 +144,12 @@ pub struct NewApiToken {
 }
 
 /// A token of a program, as it is listed: what proves it is not kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ApiToken {
     /// Its number.
     pub id: ApiTokenId,
-    /// In whose name the program acts.
+    /// In whose name the program acts. Not serialized: it is part of what is kept of that user.
+    #[serde(skip)]
     pub user: User,
     /// What the user calls it.
     pub name: String,

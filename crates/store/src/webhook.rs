@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, TimeDelta, Utc};
 use rand_core::CryptoRng;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use zeroize::Zeroizing;
 
 use crate::secret::{Secret, hmac};
@@ -83,6 +83,12 @@ impl fmt::Display for HookEvent {
     }
 }
 
+impl Serialize for HookEvent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
+    }
+}
+
 /// Why that is no event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{0}' is no event: there are {all}", all = HookEvent::ALL.map(HookEvent::word).join(", "))]
@@ -152,11 +158,12 @@ pub struct NewWebhook {
 }
 
 /// An address that is told of what happens.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Webhook {
     /// Its number.
     pub id: WebhookId,
-    /// Whose it is.
+    /// Whose it is. Not serialized: it is part of what is kept of that user.
+    #[serde(skip)]
     pub user: User,
     /// Where.
     pub url: String,

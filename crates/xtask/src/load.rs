@@ -27,17 +27,7 @@ enum Rooms {
 /// `load [CALLS ...]`: each number of calls in each shape, and at the floor just before it.
 pub(crate) fn load(arguments: &[String]) -> Result {
     let numbers = numbers(arguments, "load: CALLS", [200, 400, 800])?;
-    run(&mut cargo(&[
-        "build",
-        "--release",
-        "-p",
-        "conclave-bridge",
-        "-p",
-        "conclave-load",
-    ]))?;
-    let programs = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| root().join("target"), PathBuf::from)
-        .join("release");
+    let programs = programs(&["--release"])?;
     println!(
         "| calls | shape | floor, ms CPU a call-second | bridge | ratio | packets a second, least | longest gap | delay p50 / p99 | memory a call | late phones p99 |"
     );
@@ -57,6 +47,19 @@ pub(crate) fn load(arguments: &[String]) -> Result {
         }
     }
     Ok(())
+}
+
+/// Builds the bridge and its load, and gives the directory in which they are.
+pub(crate) fn programs(profile: &[&str]) -> Result<PathBuf> {
+    let build = ["build", "-p", "conclave-bridge", "-p", "conclave-load"];
+    run(&mut cargo(&[&build, profile].concat()))?;
+    let target = std::env::var_os("CARGO_TARGET_DIR");
+    let target = target.map_or_else(|| root().join("target"), PathBuf::from);
+    Ok(target.join(if profile.is_empty() {
+        "debug"
+    } else {
+        "release"
+    }))
 }
 
 fn row(calls: u32, shape: &str, floor: &Value, ours: &Value, idle: u64) -> String {
@@ -87,12 +90,12 @@ fn row(calls: u32, shape: &str, floor: &Value, ours: &Value, idle: u64) -> Strin
 }
 
 /// The bridge or the floor, for one measurement.
-struct Server {
+pub(crate) struct Server {
     child: Child,
     /// The floor ends when this does.
     _open: Option<ChildStdin>,
     port: u16,
-    directory: PathBuf,
+    pub(crate) directory: PathBuf,
     programs: PathBuf,
 }
 
@@ -114,7 +117,7 @@ impl Server {
         )
     }
 
-    fn start(
+    pub(crate) fn start(
         programs: &Path,
         name: &str,
         arguments: impl Fn(&mut Command, &str, &Path),
@@ -146,7 +149,7 @@ impl Server {
     }
 
     /// Accounts without announcements, and a file with the PINs of each.
-    fn rooms(&self, rooms: u32) -> Result<PathBuf> {
+    pub(crate) fn rooms(&self, rooms: u32) -> Result<PathBuf> {
         let failed = |e: std::io::Error| Failure(format!("{}: {e}", self.directory.display()));
         let mut csv = String::from("name,email,entry,exit\n");
         for n in 1..=rooms {
@@ -154,9 +157,8 @@ impl Server {
         }
         let file = self.directory.join("accounts.csv");
         fs::write(&file, csv).map_err(failed)?;
-        let mut import = Command::new(self.programs.join("conclave-bridge"));
-        import.args(["account", "import", "--json", "--data"]);
-        import.arg(self.directory.join("data")).arg(&file);
+        let mut import = self.command(&["account", "import", "--json"]);
+        import.arg(&file);
         let made: Value =
             serde_json::from_slice(&output(&mut import)?).map_err(|e| Failure(e.to_string()))?;
         let accounts = made["accounts"].as_array().into_iter().flatten();
@@ -180,7 +182,16 @@ impl Server {
             .unwrap_or(0)
     }
 
-    fn measured(&self, calls: u32, rooms: Option<&Path>, talkers: &str) -> Result<Value> {
+    /// A command on the bridge's data.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.programs.join("conclave-bridge"));
+        command.args(arguments).arg("--data");
+        command.arg(self.directory.join("data"));
+        command
+    }
+
+    /// The calls of a load, 80 more each second.
+    pub(crate) fn calls(&self, calls: u32, talkers: &str) -> Command {
         let mut command = Command::new(self.programs.join("conclave-load"));
         command
             .args([
@@ -191,7 +202,13 @@ impl Server {
             ])
             .args(["--calls", &calls.to_string(), "--talkers", talkers])
             .args(["--process", &self.child.id().to_string()])
-            .args(["--rate", "80", "--seconds", "15"]);
+            .args(["--rate", "80"]);
+        command
+    }
+
+    fn measured(&self, calls: u32, rooms: Option<&Path>, talkers: &str) -> Result<Value> {
+        let mut command = self.calls(calls, talkers);
+        command.args(["--seconds", "15"]);
         match rooms {
             // The prompts of the last one who came end within that time.
             Some(rooms) => command.args(["--settle", "15", "--rooms"]).arg(rooms),

@@ -31,6 +31,13 @@ const CAMPAIGNS: &[Campaign] = &[
         run: crate::audio::audio,
     },
     Campaign {
+        name: "consoles",
+        arguments: "[PARTICIPANTS] [CONFERENCES] [CONSOLES] [SECONDS] [PAIRS] [--debug]",
+        about: "1,000 participants in 100 conferences, looked at by 20 consoles of the portal and by none in turn: how late the media plane's ticks are",
+        takes: "8 minutes",
+        run: crate::consoles::consoles,
+    },
+    Campaign {
         name: "dtmf",
         arguments: "",
         about: "the tone detector against each limit of Q.24, and on hours of synthetic speech (needs Debian's synthesisers)",

@@ -7,6 +7,10 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod audio;
+#[path = "../../../examples/bridge/tests/common/browser.rs"]
+#[allow(clippy::unwrap_used, reason = "written for tests")]
+mod browser;
+mod consoles;
 mod load;
 mod long;
 mod noise;

@@ -38,6 +38,7 @@ pub(crate) struct Config {
     pub(crate) keep: Keep,
     pub(crate) mail: Option<Mail>,
     pub(crate) webhooks: Webhooks,
+    pub(crate) telemetry: Telemetry,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -334,6 +335,28 @@ impl Webhooks {
     }
 }
 
+/// Where traces go.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(crate) struct Telemetry {
+    /// The collector's, such as `http://127.0.0.1:4318`; nothing is traced where it is absent.
+    pub(crate) endpoint: Option<String>,
+    /// As what the bridge is known there.
+    pub(crate) service_name: String,
+    /// Of how many traces spans are sent: 0 to 1.
+    pub(crate) sampling_ratio: f64,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self {
+            endpoint: None,
+            service_name: "conclave-bridge".into(),
+            sampling_ratio: 1.0,
+        }
+    }
+}
+
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Mail {
@@ -425,6 +448,7 @@ impl Default for Config {
             keep: Keep::default(),
             mail: None,
             webhooks: Webhooks::default(),
+            telemetry: Telemetry::default(),
         }
     }
 }
@@ -774,6 +798,9 @@ impl Config {
         if let Err(error) = self.webhooks.networks() {
             return wrong("webhooks.networks", error);
         }
+        if let Err((key, problem)) = crate::telemetry::check(&self.telemetry) {
+            return wrong(key, problem);
+        }
         if self.limits.drain_seconds > 86_400 {
             return wrong("limits.drain-seconds", "at most a day (86400)".into());
         }
@@ -876,6 +903,11 @@ mod tests {
         let twice = "[[endpoint]]\nuser = 'a'\npassword = 'b'\n";
         check(&twice.repeat(2), "two endpoints are called 'a'");
         check("[[endpoint]]\nuser = 'a'\npassword = ''", "empty");
+        check(
+            "[telemetry]\nendpoint = 'localhost:4318'",
+            "telemetry.endpoint",
+        );
+        check("[telemetry]\nsampling-ratio = 2.0", "sampling-ratio");
     }
 
     #[test]

@@ -11,11 +11,12 @@ use lettre::{
     message::{Attachment, Mailbox, MultiPart, SinglePart, header::ContentType},
     transport::smtp::authentication::Credentials,
 };
-use tracing::{info, warn};
+use tracing::{Instrument as _, info, warn};
 
 use crate::{
     clock::Clock,
     config::{Mail, MailSecurity},
+    spans,
 };
 
 /// How often the outbox is looked into.
@@ -111,13 +112,24 @@ impl Postman {
 
     async fn deliver(&self, transport: &AsyncSmtpTransport<Tokio1Executor>, letter: &Letter) {
         let now = self.clock.now();
-        let rendered = self.desk.render_letter(letter, now).await;
-        let outcome = match rendered {
-            Ok(rendered) => self.send(transport, rendered).await,
-            // It need not be said any more, or never can be.
-            Err(NotSent::Moot(why)) => Err((why, false)),
-            Err(NotSent::Store(error)) => Err((error.to_string(), true)),
+        let span = spans::letter(letter);
+        let done = async {
+            match self.desk.render_letter(letter, now).await {
+                Ok(rendered) => {
+                    let sent = self.send(transport, rendered).await;
+                    sent.map_err(|(why, worth_trying)| ("not-sent", why, worth_trying))
+                }
+                // It need not be said any more, or never can be.
+                Err(NotSent::Moot(why)) => Err(("moot", why, false)),
+                Err(NotSent::Store(error)) => Err(("not-sent", error.to_string(), true)),
+            }
         };
+        let outcome = done.instrument(span.clone()).await;
+        let word = match &outcome {
+            Ok(()) => "sent",
+            Err((word, ..)) => word,
+        };
+        spans::outcome(&span, word, word != "not-sent");
         let noted = match outcome {
             Ok(()) => {
                 info!(
@@ -127,7 +139,7 @@ impl Postman {
                 );
                 self.desk.store().letter_sent(letter.id, now).await
             }
-            Err((why, worth_trying)) => {
+            Err((_, why, worth_trying)) => {
                 let again =
                     (worth_trying && letter.tries + 1 < TRIES).then(|| now + pause(letter.tries));
                 warn!(

@@ -14,25 +14,28 @@ mod housekeeping;
 mod keyring;
 mod keys;
 mod live;
+mod log;
 mod mail;
 mod metrics;
 mod odds;
 mod output;
 mod person;
+mod post;
 mod prompts;
 mod recording;
 mod report;
 mod serve;
 mod shell;
+mod spans;
+mod telemetry;
 mod tls;
 mod token;
 mod user;
 mod webhook;
 
-use std::{io::IsTerminal, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::Parser;
-use tracing_subscriber::{EnvFilter, filter::Targets, prelude::*};
 
 use cli::{Cli, Command, ConfigCommand};
 use config::Config;
@@ -40,7 +43,6 @@ use output::{Failure, print};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    log_to_stderr();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -55,6 +57,10 @@ fn main() -> ExitCode {
 }
 
 async fn run(command: Command) -> Result<(), Failure> {
+    // A bridge that serves starts the log itself: its configuration says whether it is traced, too.
+    if !matches!(command, Command::Serve(_)) {
+        log::start(None);
+    }
     match command {
         Command::Serve(arguments) => serve::run(arguments).await,
         Command::Demo(arguments) => demo::run(arguments).await,
@@ -82,50 +88,8 @@ async fn run(command: Command) -> Result<(), Failure> {
     }
 }
 
-/// Logs go to standard error; `RUST_LOG` sets what is logged.
-fn log_to_stderr() {
-    let wanted = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
-    let (filter, wrong) = match EnvFilter::try_new(&wanted) {
-        Ok(filter) => (filter, None),
-        Err(error) => (EnvFilter::new("info"), Some(error)),
-    };
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false);
-    tracing_subscriber::registry()
-        .with(lines)
-        .with(filter)
-        .with(quiet_stack())
-        .init();
-    if let Some(error) = wrong {
-        tracing::warn!("RUST_LOG is not understood, so the level is info: {error}");
-    }
-}
-
-/// Whatever `RUST_LOG` says, the SIP stack's own log of whole messages stays out: they carry credentials and digits.
-fn quiet_stack() -> Targets {
-    format!("trace,{}", conclave_sip::QUIET_STACK)
-        .parse()
-        .unwrap_or_else(|_| Targets::new().with_default(tracing::Level::WARN))
-}
-
 fn fail(failure: &Failure) -> ExitCode {
     use std::io::Write;
     let _ = writeln!(std::io::stderr(), "conclave-bridge: {}", failure.message);
     ExitCode::from(failure.status)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use tracing::Level;
-
-    #[test]
-    fn the_stack_is_quiet_and_nothing_else_is() {
-        let targets = quiet_stack();
-        assert!(targets.would_enable("rsipstack::transaction::endpoint", &Level::WARN));
-        assert!(!targets.would_enable("rsipstack::transaction::endpoint", &Level::INFO));
-        assert!(targets.would_enable("conclave_bridge::shell", &Level::TRACE));
-    }
 }

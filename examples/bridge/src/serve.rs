@@ -28,12 +28,14 @@ use crate::{
     clock::Clock,
     config::{self, Config, Listen, Transport, UnknownSource},
     data::Data,
-    housekeeping,
+    housekeeping, log,
     mail::Postman,
     output::{Failure, print},
     prompts,
     recording::{Recordings, Shelf},
     shell::{Parts, Shell, prompt_clip},
+    spans,
+    telemetry::Telemetry,
     tls,
     webhook::Teller,
 };
@@ -42,7 +44,17 @@ use crate::{
 const QUEUE: usize = 4096;
 
 pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
-    let mut config = Config::load(arguments.config.as_deref())?;
+    let config = Config::load(arguments.config.as_deref())?;
+    let telemetry = Telemetry::start(&config).map_err(Failure::usage)?;
+    log::start(telemetry.as_ref());
+    let served = serve(arguments, config).await;
+    if let Some(telemetry) = telemetry {
+        telemetry.finish().await;
+    }
+    served
+}
+
+async fn serve(arguments: cli::Serve, mut config: Config) -> Result<(), Failure> {
     let same_place = same_place(&arguments);
     if let Some(address) = arguments.sip {
         config.sip.listen = Listen::both(address);
@@ -140,8 +152,12 @@ pub(crate) async fn run(arguments: cli::Serve) -> Result<(), Failure> {
             made = made.with_provider(provider);
         }
         let stopped = async { drop(portal_stops.await) };
+        let mut router = made.router();
+        if config.telemetry.endpoint.is_some() {
+            router = router.layer(axum::middleware::from_fn(spans::request));
+        }
         portal = Some(tokio::spawn(conclave_portal::serve(
-            listener, made, stopped,
+            listener, router, stopped,
         )));
     }
     let (sip, sip_events) = SipServer::start(sip_config)

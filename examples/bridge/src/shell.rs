@@ -23,7 +23,7 @@ use conclave_record::Told;
 use conclave_sip::{CallMedia, CallRef, Direction, IncomingCall, SipEvent, SipServer};
 use conclave_store::{self as store, Entry, Porter, Recorder, SqlStore, Store};
 use tokio::sync::mpsc;
-use tracing::{error, info, warn};
+use tracing::{Instrument as _, Span, error, info, warn};
 
 use crate::{
     access::AccessNumbers,
@@ -32,6 +32,7 @@ use crate::{
     live::{Console, SHOWN_EVERY, obey},
     metrics::{self, Counts, Figures},
     recording::{self, Recordings},
+    spans,
 };
 
 /// What the shell carries things between.
@@ -74,6 +75,8 @@ struct Call {
     held: bool,
     /// A ticket that is good only with a human's consent.
     by_consent: Option<Ticket>,
+    /// Where calls are traced, this one's trace.
+    span: Span,
 }
 
 /// What a task that was sent out brings back.
@@ -287,14 +290,12 @@ impl Shell {
             ..
         } = incoming;
         let id = CallId(call.0);
+        let is_trunk = self.parts.trunks.contains(&trunk);
+        let span = spans::call(id, is_trunk.then_some(trunk.as_str()));
         // Trunks and peers on this machine send from the address that they offered and can share a socket; others may
         // be behind address translation and get a port of their own.
         let port = match &media {
-            Some(media)
-                if media.remote.ip().is_loopback() || self.parts.trunks.contains(&trunk) =>
-            {
-                Port::Shared
-            }
+            Some(media) if media.remote.ip().is_loopback() || is_trunk => Port::Shared,
             _ => Port::Own,
         };
         let remote = media.as_ref().map(|media| media.remote);
@@ -306,6 +307,7 @@ impl Shell {
             Ok(local) => local,
             Err(problem) => {
                 warn!(call = %id, "refused with 503: {problem}");
+                spans::refused(&span, "no-port");
                 self.counts.no_port();
                 self.parts
                     .sip
@@ -322,6 +324,7 @@ impl Shell {
                 media: None,
                 held: false,
                 by_consent: None,
+                span,
             },
         );
         self.parts.sip.answer(call, local);
@@ -336,6 +339,7 @@ impl Shell {
             return;
         };
         let first = state.media.replace(media).is_none();
+        spans::agreed(&state.span, media.codec);
         let held = matches!(media.direction, Direction::RecvOnly | Direction::Inactive);
         let changed = std::mem::replace(&mut state.held, held) != held;
         if first {
@@ -655,6 +659,11 @@ impl Shell {
 
     fn book(&mut self, report: Report) {
         self.counts.report(&report);
+        if let Some((call, told)) = spans::of_report(&report)
+            && let Some(state) = self.calls.get(&call)
+        {
+            told.to(&state.span);
+        }
         if let Report::Conference(record) = &report
             && let Fact::Admitted { call } = record.fact
             && let Some(ticket) = self
@@ -686,8 +695,12 @@ impl Shell {
     ) {
         let (porter, answers) = (Arc::clone(&self.parts.porter), self.answers.clone());
         let (keys, now) = (self.parts.keys.current(), self.parts.clock.now());
-        tokio::spawn(async move {
-            match porter.judge(&keys, &source, &pin, bound, now).await {
+        let state = self.calls.get(&call);
+        let span = state.map_or_else(Span::none, |state| spans::look_up(&state.span));
+        let look_up = async move {
+            let judged = porter.judge(&keys, &source, &pin, bound, now).await;
+            spans::judged(&Span::current(), &judged);
+            match judged {
                 Ok(verdict) => {
                     // Nobody listens only when the bridge is going down.
                     let _ = answers.send(Answer::Judged {
@@ -699,7 +712,8 @@ impl Shell {
                 // The caller is asked again when the inquiry's time is up.
                 Err(problem) => error!(%call, "a PIN could not be judged: {problem}"),
             }
-        });
+        };
+        tokio::spawn(look_up.instrument(span));
     }
 
     fn probe(&self, call: CallId) {

@@ -9,6 +9,7 @@ use conclave_accounts::{AccountId, BookingId, CallId, InviteeId};
 use futures_util::{FutureExt as _, TryStreamExt as _};
 use sqlx::query::Query;
 use sqlx::{Database, Encode, Pool, Postgres, Sqlite, Transaction, Type};
+use tracing::{Span, debug_span, field};
 
 use super::row::Row;
 use crate::error::Result;
@@ -125,15 +126,35 @@ impl Db {
 
     /// A transaction that has the turn to write from its beginning, so that it never fails halfway for want of it.
     pub(crate) async fn begin(&self) -> Result<Turn> {
+        let span = self.span();
         Ok(match self {
-            Self::Sqlite(pools) => Turn::Sqlite(pools.writer.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Sqlite(pools) => {
+                Turn::Sqlite(pools.writer.begin_with("BEGIN IMMEDIATE").await?, span)
+            }
             Self::Postgres(pools) => {
                 let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
                 let mut turn = pools.writer.begin_with(begin).await?;
                 sqlx::query(WRITERS_TURN).execute(&mut *turn).await?;
-                Turn::Postgres(turn)
+                Turn::Postgres(turn, span)
             }
         })
+    }
+
+    /// Of a transaction, from its wait for the turn to its end: within whatever is traced, as a part of it.
+    fn span(&self) -> Span {
+        if Span::current().is_none() {
+            return Span::none();
+        }
+        let system = match self {
+            Self::Sqlite(_) => "sqlite",
+            Self::Postgres(_) => "postgresql",
+        };
+        debug_span!(
+            "transaction",
+            otel.kind = "client",
+            db.system.name = system,
+            committed = field::Empty
+        )
     }
 
     pub(super) async fn close(&self) {
@@ -146,19 +167,19 @@ impl Db {
 
 /// A turn to write: all of it or, dropped without [`commit`](Self::commit), nothing.
 pub(crate) enum Turn {
-    Sqlite(Transaction<'static, Sqlite>),
-    Postgres(Transaction<'static, Postgres>),
+    Sqlite(Transaction<'static, Sqlite>, Span),
+    Postgres(Transaction<'static, Postgres>, Span),
 }
 
 impl Turn {
     /// Says how many rows were written, altered or deleted.
     pub(crate) async fn run(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<u64> {
         Ok(match self {
-            Self::Sqlite(turn) => bound::<Sqlite>(sql, args)
+            Self::Sqlite(turn, _) => bound::<Sqlite>(sql, args)
                 .execute(&mut **turn)
                 .await?
                 .rows_affected(),
-            Self::Postgres(turn) => bound::<Postgres>(sql, args)
+            Self::Postgres(turn, _) => bound::<Postgres>(sql, args)
                 .execute(&mut **turn)
                 .await?
                 .rows_affected(),
@@ -168,11 +189,11 @@ impl Turn {
     #[allow(dead_code, reason = "one(), but more")]
     pub(crate) async fn all(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<Row>> {
         Ok(match self {
-            Self::Sqlite(turn) => {
+            Self::Sqlite(turn, _) => {
                 let rows = bound::<Sqlite>(sql, args).fetch_all(&mut **turn).await?;
                 rows.into_iter().map(Row::Sqlite).collect()
             }
-            Self::Postgres(turn) => {
+            Self::Postgres(turn, _) => {
                 let rows = bound::<Postgres>(sql, args).fetch_all(&mut **turn).await?;
                 rows.into_iter().map(Row::Postgres).collect()
             }
@@ -181,11 +202,11 @@ impl Turn {
 
     pub(crate) async fn one(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<Option<Row>> {
         Ok(match self {
-            Self::Sqlite(turn) => bound::<Sqlite>(sql, args)
+            Self::Sqlite(turn, _) => bound::<Sqlite>(sql, args)
                 .fetch_optional(&mut **turn)
                 .await?
                 .map(Row::Sqlite),
-            Self::Postgres(turn) => bound::<Postgres>(sql, args)
+            Self::Postgres(turn, _) => bound::<Postgres>(sql, args)
                 .fetch_optional(&mut **turn)
                 .await?
                 .map(Row::Postgres),
@@ -194,8 +215,14 @@ impl Turn {
 
     pub(crate) async fn commit(self) -> Result<()> {
         match self {
-            Self::Sqlite(turn) => turn.commit().await?,
-            Self::Postgres(turn) => turn.commit().await?,
+            Self::Sqlite(turn, span) => {
+                turn.commit().await?;
+                span.record("committed", true);
+            }
+            Self::Postgres(turn, span) => {
+                turn.commit().await?;
+                span.record("committed", true);
+            }
         }
         Ok(())
     }

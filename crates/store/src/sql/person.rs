@@ -109,9 +109,17 @@ impl SqlStore {
                 recordings.insert(row.id, row);
             }
         }
+        let user = self.user_of(email).await?.map(|(user, _)| user);
+        let (mut api_tokens, mut webhooks) = (Vec::new(), Vec::new());
+        if let Some(user) = &user {
+            api_tokens = self.all_api_tokens(Some(user.id), Page::all()).await?;
+            webhooks = self.all_webhooks(Some(user.id), Page::all()).await?;
+        }
         let mut person = Person {
             email: email.to_owned(),
-            user: self.user_of(email).await?.map(|(user, _)| user),
+            user,
+            api_tokens,
+            webhooks,
             accounts: found,
             bookings: all,
             calls,

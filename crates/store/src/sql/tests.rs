@@ -379,8 +379,8 @@ fn some_args(kinds: &str) -> Vec<Arg<'static>> {
 async fn plan(turn: &mut Turn, statement: impl Into<Sql>, kinds: &str) -> Vec<String> {
     let Sql { sqlite, postgres } = statement.into();
     let (explain, statement, column) = match turn {
-        Turn::Sqlite(_) => ("EXPLAIN QUERY PLAN", sqlite, "detail"),
-        Turn::Postgres(_) => ("EXPLAIN (COSTS OFF)", postgres, "QUERY PLAN"),
+        Turn::Sqlite(..) => ("EXPLAIN QUERY PLAN", sqlite, "detail"),
+        Turn::Postgres(..) => ("EXPLAIN (COSTS OFF)", postgres, "QUERY PLAN"),
     };
     // Few are made, and the layer takes only what lives for ever.
     let explain: &'static str = format!("{explain} {statement}").leak();
@@ -397,12 +397,12 @@ async fn plan(turn: &mut Turn, statement: impl Into<Sql>, kinds: &str) -> Vec<St
 fn scans(turn: &Turn, steps: &[String]) -> Vec<String> {
     let scans = |(n, step): (usize, &String)| {
         let whole = match turn {
-            Turn::Sqlite(_) => {
+            Turn::Sqlite(..) => {
                 // A page of a report, or its period, is as long as was asked for.
                 let short = ["SCAN CONSTANT ROW", "SCAN p"].contains(&step.as_str());
                 step.starts_with("SCAN") && !short
             }
-            Turn::Postgres(_) => {
+            Turn::Postgres(..) => {
                 let by_index = steps
                     .get(n + 1)
                     .is_some_and(|next| next.contains("Index Cond:"));
@@ -416,7 +416,7 @@ fn scans(turn: &Turn, steps: &[String]) -> Vec<String> {
 }
 
 async fn finds_all_rows_by_an_index(mut turn: Turn) {
-    if matches!(turn, Turn::Postgres(_)) {
+    if matches!(turn, Turn::Postgres(..)) {
         // The tables are empty: let it not think that this is why it needs no index.
         for setting in [
             "SET LOCAL enable_seqscan = off",

@@ -405,6 +405,7 @@ async fn an_erased_user_is_gone(bed: Bed) {
     assert_eq!(kept.user, Some(user.clone()));
     let kinds: Vec<_> = kept.audit.iter().map(|row| row.kind.as_str()).collect();
     assert_eq!(kinds, ["account.added", "user.added", "user.signed-in"]);
+    assert!(kept.api_tokens.is_empty() && kept.webhooks.is_empty());
 
     store
         .erase_person("Xantippe@example.org", &act(at(2)))

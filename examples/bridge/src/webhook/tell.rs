@@ -3,7 +3,6 @@
 
 use std::{
     collections::BTreeSet,
-    convert::Infallible,
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -13,21 +12,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 use conclave_desk::{Desk, HookUrl, Signed, is_public};
 use conclave_sip::IpNetwork;
 use conclave_store::{Delivery, FAILS_FOR, Store, StoreError, TOLD_FOR, WebhookId};
-use hyper::{Request, StatusCode, client::conn::http1, header};
-use hyper_util::rt::TokioIo;
+use hyper::{Request, StatusCode, header};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::{TcpStream, lookup_host},
+    net::lookup_host,
     task::JoinSet,
     time::{MissedTickBehavior, interval, timeout},
 };
-use tokio_rustls::{
-    TlsConnector,
-    rustls::{ClientConfig, pki_types::ServerName},
-};
-use tracing::{info, warn};
+use tokio_rustls::{TlsConnector, rustls::ClientConfig};
+use tracing::{Instrument as _, Span, info, warn};
 
-use crate::clock::Clock;
+use crate::{clock::Clock, post, spans};
 
 /// How often the outbox is looked into.
 const EVERY: Duration = Duration::from_secs(1);
@@ -69,6 +63,18 @@ enum Outcome {
     Unreachable(String),
     /// It can't be signed, and never can be.
     Unsigned(String),
+}
+
+impl Outcome {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Taken => "taken",
+            Self::Refused(_) => "refused",
+            Self::Gone => "gone",
+            Self::Unreachable(_) => "unreachable",
+            Self::Unsigned(_) => "unsigned",
+        }
+    }
 }
 
 impl Teller {
@@ -130,7 +136,9 @@ impl Teller {
         let store = self.desk.store();
         let due = store.due_deliveries(webhook, BATCH, LEASE, self.clock.now());
         for delivery in due.await? {
-            let outcome = self.deliver(&delivery).await;
+            let span = spans::delivery(&delivery);
+            let outcome = self.deliver(&delivery).instrument(span.clone()).await;
+            spans::outcome(&span, outcome.word(), outcome == Outcome::Taken);
             let now = self.clock.now();
             let why = match &outcome {
                 Outcome::Taken => {
@@ -176,7 +184,11 @@ impl Teller {
             Ok(url) => url,
             Err(error) => return Outcome::Unsigned(error.to_string()),
         };
-        match timeout(ANSWERS_WITHIN, self.post(&url, delivery, signed)).await {
+        let answer = timeout(ANSWERS_WITHIN, self.post(&url, delivery, signed)).await;
+        if let Ok(Ok(status)) = &answer {
+            spans::answered(&Span::current(), *status);
+        }
+        match answer {
             Ok(Ok(status)) if status.is_success() => Outcome::Taken,
             Ok(Ok(StatusCode::GONE)) => Outcome::Gone,
             // A redirection isn't followed: it could lead to where webhooks may not go.
@@ -208,15 +220,8 @@ impl Teller {
             .body(delivery.body.clone())
             .map_err(|error| error.to_string())?;
         let address = self.address(url).await?;
-        let stream = TcpStream::connect(address).await;
-        let stream = stream.map_err(|error| format!("cannot connect: {error}"))?;
-        if !url.is_secure() {
-            return send(stream, request).await;
-        }
-        let name =
-            ServerName::try_from(url.host().to_owned()).map_err(|error| error.to_string())?;
-        let stream = self.tls.connect(name, stream).await;
-        send(stream.map_err(|error| format!("TLS: {error}"))?, request).await
+        let tls = url.is_secure().then(|| (&self.tls, url.host()));
+        post::send(address, tls, request).await
     }
 
     /// Looked up once: what is connected to is what was judged.
@@ -239,27 +244,6 @@ impl Teller {
                 .networks
                 .iter()
                 .any(|network| network.contains(address))
-    }
-}
-
-async fn send<S>(stream: S, request: Request<String>) -> Result<StatusCode, String>
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let handshake = http1::handshake(TokioIo::new(stream)).await;
-    let (mut sender, connection) = handshake.map_err(|error| error.to_string())?;
-    let answer = async {
-        let answer = sender.send_request(request).await;
-        answer.map(|answer| answer.status())
-    };
-    // A connection that has closed has given its answer, or never will: either way the other half says so.
-    let carried = async {
-        drop(connection.await);
-        std::future::pending::<Infallible>().await
-    };
-    tokio::select! {
-        answer = answer => answer.map_err(|error| error.to_string()),
-        never = carried => match never {},
     }
 }
 

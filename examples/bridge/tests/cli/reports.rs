@@ -160,6 +160,12 @@ fn the_keys_are_those_of_the_page() {
 
 /// What is kept of Ada is printed, then erased; the audit log verifies still.
 fn person(here: &Path) {
+    run(here, &words("user add ada@example.org --role host"), 0);
+    let token = "token add ada@example.org --name sync --scope accounts:read --json";
+    let hook = "webhook add ada@example.org --url https://crm.example.org/hook --event booking.made --json";
+    let token = json(here, &words(token))["token"].clone();
+    let secret = json(here, &words(hook))["secret"].clone();
+    let [token, secret] = [token, secret].map(|said| said.as_str().unwrap().to_owned());
     let (said, _) = run(
         here,
         &words("person export ada@example.org --out ada.json"),
@@ -176,6 +182,7 @@ fn person(here: &Path) {
         serde_json::from_str(&fs::read_to_string(here.join("ada.json")).unwrap()).unwrap();
     let parts = [
         "accounts",
+        "api_tokens",
         "audit",
         "bookings",
         "calls",
@@ -183,8 +190,18 @@ fn person(here: &Path) {
         "known_numbers",
         "recordings",
         "user",
+        "webhooks",
     ];
     assert_eq!(keys(&person), parts);
+    let (program, hook) = (&person["api_tokens"][0], &person["webhooks"][0]);
+    assert_eq!(program["name"], "sync");
+    assert_eq!(program["scopes"][0], "accounts:read");
+    assert_eq!(hook["url"], "https://crm.example.org/hook");
+    assert_eq!(hook["events"][0], "booking.made");
+    let text = person.to_string();
+    for secret in [&token, &secret] {
+        assert!(!text.contains(secret.as_str()), "{text}");
+    }
     refused(
         here,
         &words("person export eve@example.org"),

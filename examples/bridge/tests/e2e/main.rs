@@ -36,4 +36,5 @@ mod room;
 mod sipp;
 mod sound;
 mod tones;
+mod traces;
 mod webhooks;
