@@ -50,6 +50,9 @@ pub(crate) fn audio(arguments: &[String]) -> Result {
         .map_err(|e| Failure(format!("cannot make {}: {e}", directory.display())))?;
     speak(&directory)?;
     let mut calls = test("quality::what_a_listener_hears");
+    if let Some(codec) = arguments.get(1) {
+        calls.env("CONCLAVE_QUALITY_CODEC", codec);
+    }
     run(calls.env("CONCLAVE_QUALITY", &directory))?;
     table(&directory, python)
 }

@@ -25,7 +25,7 @@ const CAMPAIGNS: &[Campaign] = &[
     },
     Campaign {
         name: "audio",
-        arguments: "[PYTHON]",
+        arguments: "[PYTHON [CODEC]]",
         about: "speech through the bridge by each codec, with losses and jitter, against the same without it, scored by ViSQOL (needs sipp, flite, sox, and visqol-python in that Python)",
         takes: "10 minutes",
         run: crate::audio::audio,

@@ -19,6 +19,8 @@ use crate::{
 
 /// Where the speech lies and the recordings go.
 const DIRECTORY: &str = "CONCLAVE_QUALITY";
+/// The one codec that is wanted, as SDP names it, if not all are.
+const ONLY: &str = "CONCLAVE_QUALITY_CODEC";
 const CODECS: [(Codec, Offer); 3] = [
     (Codec::Pcmu, Offer::Early),
     (Codec::G722, Offer::G722),
@@ -92,7 +94,14 @@ fn what_a_listener_hears() {
     let directory = PathBuf::from(std::env::var(DIRECTORY).expect("a directory with speech.wav"));
     let speech = read(&directory.join("speech.wav"));
     let mut rows = String::new();
+    let only = std::env::var(ONLY).ok();
     for (codec, offer) in CODECS {
+        if only
+            .as_ref()
+            .is_some_and(|only| only != codec.rtpmap_name())
+        {
+            continue;
+        }
         let bridge = Bridge::start();
         for ways in WAYS.chunks(AT_ONCE) {
             std::thread::scope(|scope| {
