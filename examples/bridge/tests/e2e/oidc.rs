@@ -156,7 +156,7 @@ fn a_person_presses_the_button() {
 
     openid.says(json!({ "email": "eve@example.org", "email_verified": true }));
     page.press("Sign in with Example Corp");
-    page.is_at("/sign-in");
+    page.is_at("/sign-in?told=unknown");
     page.reads("nobody with your e-mail address may sign in here");
     page.is_fine("sign-in-at-provider-refused");
     assert_eq!(page.count("input"), 0);
