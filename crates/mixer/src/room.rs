@@ -504,11 +504,11 @@ impl RoomMixer {
     fn new_suppressor(&mut self, rate: Rate) -> Box<Suppressor> {
         // As below.
         self.suppressors.reserve(self.legs.len() + 1);
-        let mut suppressor = self
-            .suppressors
-            .pop()
-            .unwrap_or_else(|| Box::new(Suppressor::new(rate)));
-        *suppressor = Suppressor::new(rate);
+        let new = Suppressor::new(rate);
+        let Some(mut suppressor) = self.suppressors.pop() else {
+            return Box::new(new);
+        };
+        *suppressor = new;
         suppressor
     }
 
