@@ -46,44 +46,32 @@ impl fmt::Debug for Peer {
 /// Datagrams on their way from the owner of a socket to where the legs live.
 #[derive(Default)]
 pub(crate) struct Parcel {
-    items: Vec<Item>,
+    /// Each with where it ends in the bytes.
+    items: Vec<(Arrival, usize)>,
     bytes: Vec<u8>,
 }
 
-struct Item {
-    leg: LegId,
-    channel: Channel,
-    from: SocketAddr,
-    came: Duration,
-    /// Where it ends in the parcel's bytes.
-    end: usize,
+/// What is known of a datagram beside its bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Arrival {
+    pub(crate) leg: LegId,
+    pub(crate) channel: Channel,
+    pub(crate) from: SocketAddr,
+    pub(crate) came: Duration,
 }
 
 impl Parcel {
-    fn push(
-        &mut self,
-        leg: LegId,
-        channel: Channel,
-        from: SocketAddr,
-        datagram: &[u8],
-        came: Duration,
-    ) {
+    fn push(&mut self, arrival: Arrival, datagram: &[u8]) {
         self.bytes.extend_from_slice(datagram);
-        self.items.push(Item {
-            leg,
-            channel,
-            from,
-            came,
-            end: self.bytes.len(),
-        });
+        self.items.push((arrival, self.bytes.len()));
     }
 
-    fn items(&self) -> impl Iterator<Item = (&Item, &[u8])> {
+    fn items(&self) -> impl Iterator<Item = (Arrival, &[u8])> {
         let mut begin = 0;
-        self.items.iter().map(move |item| {
-            let bytes = &self.bytes[begin..item.end];
-            begin = item.end;
-            (item, bytes)
+        self.items.iter().map(move |&(arrival, end)| {
+            let bytes = &self.bytes[begin..end];
+            begin = end;
+            (arrival, bytes)
         })
     }
 }
@@ -132,51 +120,43 @@ impl Local {
         self.me
     }
 
-    /// A datagram that came then, for a leg that lives, or is thought to live, at `at`.
-    pub(crate) fn deliver(
-        &mut self,
-        at: usize,
-        leg: LegId,
-        channel: Channel,
-        from: SocketAddr,
-        datagram: &[u8],
-        came: Duration,
-    ) {
+    /// A datagram for a leg that lives, or is thought to live, at `at`.
+    pub(crate) fn deliver(&mut self, at: usize, arrival: Arrival, datagram: &[u8]) {
         if at != self.me {
-            self.parcels[at].push(leg, channel, from, datagram, came);
+            self.parcels[at].push(arrival, datagram);
             return;
         }
+        let Arrival {
+            leg,
+            channel,
+            from,
+            came,
+        } = arrival;
         match self.plane.ingest(leg, channel, from, datagram, came) {
             Ingested::Taken => {}
             Ingested::Latched { home } => self.latched.push((home, leg, from)),
             Ingested::Ignored => Meter::count(&self.meter.ignored, 1),
-            Ingested::Elsewhere => self.forward(leg, channel, from, datagram, came),
+            Ingested::Elsewhere => self.forward(arrival, datagram),
         }
     }
 
     /// A datagram for a leg that is about to arrive, or has just left.
-    fn forward(
-        &mut self,
-        leg: LegId,
-        channel: Channel,
-        from: SocketAddr,
-        datagram: &[u8],
-        came: Duration,
-    ) {
+    fn forward(&mut self, arrival: Arrival, datagram: &[u8]) {
+        let leg = arrival.leg;
         if let Some(kept) = self.awaits(leg) {
             if kept.datagrams < MOST_KEPT {
                 kept.datagrams += 1;
                 let bytes = datagram.into();
                 kept.orders.push(LegOrder::Datagram {
-                    channel,
-                    from,
+                    channel: arrival.channel,
+                    from: arrival.from,
                     bytes,
                 });
             } else {
                 Meter::count(&self.meter.dropped, 1);
             }
         } else if let Some(&(_, to, _)) = self.away.iter().rev().find(|(gone, ..)| *gone == leg) {
-            self.parcels[to].push(leg, channel, from, datagram, came);
+            self.parcels[to].push(arrival, datagram);
         } else {
             Meter::count(&self.meter.ignored, 1);
         }
@@ -188,15 +168,9 @@ impl Local {
         // What was still underway at the last tick came after it, as far as the leg is concerned.
         let last_tick = self.plane.next_tick().saturating_sub(1);
         let soonest = time_of(last_tick) + Duration::from_micros(1);
-        for (item, datagram) in parcel.items() {
-            let Item {
-                leg,
-                channel,
-                from,
-                came,
-                ..
-            } = *item;
-            self.deliver(self.me, leg, channel, from, datagram, came.max(soonest));
+        for (arrival, datagram) in parcel.items() {
+            let came = arrival.came.max(soonest);
+            self.deliver(self.me, Arrival { came, ..arrival }, datagram);
         }
     }
 
@@ -299,7 +273,13 @@ impl Local {
                     from,
                     bytes,
                 } => {
-                    self.deliver(self.me, id, channel, from, &bytes, now);
+                    let arrival = Arrival {
+                        leg: id,
+                        channel,
+                        from,
+                        came: now,
+                    };
+                    self.deliver(self.me, arrival, &bytes);
                 }
                 order => self.order(id, order, now),
             }

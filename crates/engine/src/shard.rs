@@ -18,7 +18,7 @@ use crate::{
     grid::{self, Look, Pace},
     homes::Homes,
     leg::Leg,
-    local::{Local, Parcel},
+    local::{Arrival, Local, Parcel},
     meter::Meter,
     pcm::Clip,
     plane::LegOrder,
@@ -199,8 +199,13 @@ impl Shard {
                     let leg = from.and_then(|from| Some((from, source.owner(channel, from)?)));
                     let at = leg.and_then(|(_, leg)| self.homes.lives_at(leg));
                     if let (Some((from, leg)), Some(at)) = (leg, at) {
-                        let came = grid::arrival(next, look.came(stamp));
-                        local.deliver(at, leg, channel, from, bytes, came);
+                        let arrival = Arrival {
+                            leg,
+                            channel,
+                            from,
+                            came: grid::arrival(next, look.came(stamp)),
+                        };
+                        local.deliver(at, arrival, bytes);
                     } else {
                         Meter::count(&local.meter.ignored, 1);
                     }
