@@ -44,9 +44,10 @@ struct Call {
     last_mark: Option<Instant>,
 }
 
-/// Receives until told to end. Before `measure` is set everything is thrown away.
+/// Receives until told to end. A mark is heard so much later, `lag`, for its codec alone. Before `measure` is set everything is thrown away.
 pub(crate) fn listen(
     codec: Codec,
+    lag: Duration,
     new: &Receiver<Ear>,
     marks: &Marks,
     measure: &AtomicBool,
@@ -99,7 +100,7 @@ pub(crate) fn listen(
                     && since < LONGEST_DELAY
                 {
                     let within = Duration::from_secs(1) * at as u32 / codec.sample_rate();
-                    heard.delays.add(since + within);
+                    heard.delays.add((since + within).saturating_sub(lag));
                 }
                 call.last_mark = Some(now);
             }

@@ -72,6 +72,9 @@ struct Calls {
     /// The codec.
     #[arg(long, default_value = "pcmu")]
     codec: Offer,
+    /// Calls that are silent send next to nothing, as telephones do that are asked to (Opus).
+    #[arg(long)]
+    dtx: bool,
     /// The bridge's process, for its CPU time and memory.
     #[arg(long)]
     process: Option<u32>,
@@ -91,6 +94,7 @@ struct Floor {
 enum Offer {
     Pcmu,
     Pcma,
+    Opus,
 }
 
 impl Offer {
@@ -98,6 +102,7 @@ impl Offer {
         match self {
             Offer::Pcmu => Codec::Pcmu,
             Offer::Pcma => Codec::Pcma,
+            Offer::Opus => Codec::Opus,
         }
     }
 }

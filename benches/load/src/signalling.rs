@@ -47,18 +47,22 @@ pub(crate) async fn run(arguments: Calls) -> Result<(), Error> {
     let codec = arguments.codec.codec();
     let calls = arguments.calls as usize;
     let in_room = calls.div_ceil(rooms.len());
-    let voice = Arc::new(Voice::new(codec, arguments.talkers.min(in_room)));
+    let voice = Arc::new(Voice::new(
+        codec,
+        arguments.dtx,
+        arguments.talkers.min(in_room),
+    ));
     let marks = Arc::new(Marks::new());
     let [measure, end] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
     let (lines, new_lines) = channel();
     let (ears, new_ears) = channel();
     let speaker = {
-        let (marks, end) = (Arc::clone(&marks), Arc::clone(&end));
+        let (voice, marks, end) = (Arc::clone(&voice), Arc::clone(&marks), Arc::clone(&end));
         thread::spawn(move || speak(codec, &voice, &new_lines, &marks, &end))
     };
     let listener = {
-        let (measure, end) = (Arc::clone(&measure), Arc::clone(&end));
-        thread::spawn(move || listen(codec, &new_ears, &marks, &measure, &end))
+        let (measure, end, lag) = (Arc::clone(&measure), Arc::clone(&end), voice.lag);
+        thread::spawn(move || listen(codec, lag, &new_ears, &marks, &measure, &end))
     };
 
     let place = Place {
@@ -210,11 +214,15 @@ impl Place {
         let payload_type = self.codec.static_payload_type().unwrap_or(96);
         let offer = format!(
             "v=0\r\no=- {n} 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP {payload_type} {EVENTS}\r\n\
-             a=rtpmap:{payload_type} {name}/{clock}\r\na=rtpmap:{EVENTS} telephone-event/8000\r\na=fmtp:{EVENTS} 0-15\r\na=ptime:20\r\n",
+             a=rtpmap:{payload_type} {name}/{clock}{channels}\r\na=rtpmap:{EVENTS} telephone-event/8000\r\na=fmtp:{EVENTS} 0-15\r\na=ptime:20\r\n",
             ip = local.ip(),
             port = local.port(),
             name = self.codec.rtpmap_name(),
             clock = self.codec.clock_rate(),
+            channels = match self.codec.rtpmap_channels() {
+                1 => String::new(),
+                channels => format!("/{channels}"),
+            },
         );
         let began = Instant::now();
         let name = format!("load{n}");

@@ -20,7 +20,7 @@ use crate::{histogram::Histogram, voice::Voice};
 const SLOT: Duration = Duration::from_millis(1);
 const SLOTS: usize = 20;
 /// Ticks from one mark to the next: one second.
-const MARKED: u64 = 50;
+const MARKED: usize = 50;
 /// A key is pressed for five packets, and as many go by before the next.
 const PRESS: u32 = 5;
 const PAUSE: u32 = 5;
@@ -117,19 +117,27 @@ impl Line {
         if self.ticks > FIRST_KEY && !self.keys.is_empty() {
             return self.press(step);
         }
+        let at = self.ticks as usize;
+        let silence = &voice.silence[at % voice.silence.len()];
         let payload = match self.says {
-            Says::Nothing => &voice.silence,
-            Says::Speech(from) => {
-                let at = from + self.ticks as usize;
-                &voice.speech[at % voice.speech.len()]
-            }
-            Says::Marks if self.ticks.is_multiple_of(MARKED) => {
-                marks.send(Instant::now());
-                &voice.mark
-            }
-            Says::Marks => &voice.silence,
+            Says::Nothing => silence,
+            Says::Speech(from) => &voice.speech[(from + at) % voice.speech.len()],
+            Says::Marks => match voice.mark.get(at % MARKED) {
+                Some(mark) => {
+                    if at.is_multiple_of(MARKED) {
+                        marks.send(Instant::now());
+                    }
+                    mark
+                }
+                None => silence,
+            },
         };
-        self.send(self.payload_type, false, step, payload);
+        if payload.is_empty() {
+            // Not sent, and its time goes by.
+            self.writer.skip(step);
+        } else {
+            self.send(self.payload_type, false, step, payload);
+        }
     }
 
     /// RFC 4733: all packets of an event carry the timestamp of its beginning; the last is sent three times.
@@ -183,7 +191,7 @@ mod tests {
     fn keys_are_pressed_one_after_the_other_and_then_it_talks() {
         let [to, from] = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
         from.connect(to.local_addr().unwrap()).unwrap();
-        let voice = Voice::new(Codec::Pcmu, 1);
+        let voice = Voice::new(Codec::Pcmu, false, 1);
         let mut line = Line {
             socket: Arc::new(from),
             says: Says::Nothing,

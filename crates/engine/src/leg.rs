@@ -50,8 +50,6 @@ pub(crate) enum Ingested {
         home: usize,
     },
     Ignored,
-    /// The leg isn't here.
-    Elsewhere,
 }
 
 /// What a leg has to say in a tick.

@@ -35,6 +35,7 @@ mod homes;
 mod ids;
 mod leg;
 mod local;
+mod mail;
 mod meter;
 mod music;
 mod name;

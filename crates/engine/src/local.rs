@@ -15,7 +15,7 @@ use crate::{
     events::Events,
     grid::time_of,
     ids::IdMap,
-    leg::{Ingested, Leg},
+    leg::Leg,
     meter::Meter,
     plane::{LegOrder, Plane},
     port::{Channel, PortPair},
@@ -96,8 +96,6 @@ pub(crate) struct Local {
     awaited: IdMap<LegId, VecDeque<Kept>>,
     away: Vec<(LegId, usize, Duration)>,
     parcels: Vec<Parcel>,
-    /// Legs that have found their peer, and the thread that must know.
-    latched: Vec<(usize, LegId, SocketAddr)>,
 }
 
 impl Local {
@@ -112,7 +110,6 @@ impl Local {
             away: Vec::new(),
             parcels: peers.iter().map(|_| Parcel::default()).collect(),
             peers,
-            latched: Vec::new(),
         }
     }
 
@@ -126,17 +123,8 @@ impl Local {
             self.parcels[at].push(arrival, datagram);
             return;
         }
-        let Arrival {
-            leg,
-            channel,
-            from,
-            came,
-        } = arrival;
-        match self.plane.ingest(leg, channel, from, datagram, came) {
-            Ingested::Taken => {}
-            Ingested::Latched { home } => self.latched.push((home, leg, from)),
-            Ingested::Ignored => Meter::count(&self.meter.ignored, 1),
-            Ingested::Elsewhere => self.forward(arrival, datagram),
+        if !self.plane.keep(arrival, datagram) {
+            self.forward(arrival, datagram);
         }
     }
 
@@ -147,11 +135,7 @@ impl Local {
             if kept.datagrams < MOST_KEPT {
                 kept.datagrams += 1;
                 let bytes = datagram.into();
-                kept.orders.push(LegOrder::Datagram {
-                    channel: arrival.channel,
-                    from: arrival.from,
-                    bytes,
-                });
+                kept.orders.push(LegOrder::Datagram { arrival, bytes });
             } else {
                 Meter::count(&self.meter.dropped, 1);
             }
@@ -165,12 +149,18 @@ impl Local {
     /// What came from another thread's sockets.
     pub(crate) fn unpack(&mut self, parcel: &Parcel) {
         self.meter.underway.fetch_sub(parcel.items.len(), Relaxed);
-        // What was still underway at the last tick came after it, as far as the leg is concerned.
+        for (arrival, datagram) in parcel.items() {
+            self.deliver(self.me, self.in_time(arrival), datagram);
+        }
+    }
+
+    /// What was still underway at the last tick came after it, as far as the leg is concerned.
+    fn in_time(&self, arrival: Arrival) -> Arrival {
         let last_tick = self.plane.next_tick().saturating_sub(1);
         let soonest = time_of(last_tick) + Duration::from_micros(1);
-        for (arrival, datagram) in parcel.items() {
-            let came = arrival.came.max(soonest);
-            self.deliver(self.me, Arrival { came, ..arrival }, datagram);
+        Arrival {
+            came: arrival.came.max(soonest),
+            ..arrival
         }
     }
 
@@ -192,11 +182,6 @@ impl Local {
                 let _ = peer.inbox.send(message);
             }
         }
-    }
-
-    /// The legs that have latched since the last time, with the thread that owns their sockets.
-    pub(crate) fn latched(&mut self) -> Option<(usize, LegId, SocketAddr)> {
-        self.latched.pop()
     }
 
     pub(crate) fn tell(&self, thread: usize, message: Message) {
@@ -268,18 +253,8 @@ impl Local {
         let kept = visits.pop_front().unwrap_or_default();
         for order in kept.orders {
             match order {
-                LegOrder::Datagram {
-                    channel,
-                    from,
-                    bytes,
-                } => {
-                    let arrival = Arrival {
-                        leg: id,
-                        channel,
-                        from,
-                        came: now,
-                    };
-                    self.deliver(self.me, arrival, &bytes);
+                LegOrder::Datagram { arrival, bytes } => {
+                    self.deliver(self.me, self.in_time(arrival), &bytes);
                 }
                 order => self.order(id, order, now),
             }

@@ -14,11 +14,13 @@ use crate::{
     grid::{ticks, time_of},
     ids::IdMap,
     leg::{Ingested, Leg, Says, Scratch, Seat, Sounds, Wire},
+    local::Arrival,
+    mail::Mail,
     music::Music,
     name::NameRecorder,
     pcm::Clip,
     play::{ClipCell, Play},
-    port::{Channel, PortKey},
+    port::PortKey,
     room::{Ear, LONGEST_FRAME, Room},
     sums::{Bundle, Outgoing, Threads, Told},
 };
@@ -40,10 +42,27 @@ pub(crate) enum LegOrder {
     },
     FinishName,
     Datagram {
-        channel: Channel,
-        from: SocketAddr,
+        arrival: Arrival,
         bytes: Box<[u8]>,
     },
+}
+
+/// What became of the datagrams that were taken in.
+#[derive(Default)]
+struct Received {
+    /// Legs that have found their peer, and the threads that own their sockets.
+    latched: Vec<(usize, LegId, SocketAddr)>,
+    ignored: usize,
+}
+
+impl Received {
+    fn note(&mut self, ingested: Ingested, arrival: &Arrival) {
+        match ingested {
+            Ingested::Taken => {}
+            Ingested::Latched { home } => self.latched.push((home, arrival.leg, arrival.from)),
+            Ingested::Ignored => self.ignored += 1,
+        }
+    }
 }
 
 pub(crate) struct Plane {
@@ -53,6 +72,8 @@ pub(crate) struct Plane {
     legs: Vec<Box<Leg>>,
     places: IdMap<LegId, usize>,
     sorted: bool,
+    mail: Mail,
+    post: Received,
     rooms: Vec<Option<Room>>,
     room_places: IdMap<RoomId, usize>,
     music: Music,
@@ -69,6 +90,8 @@ impl Plane {
             legs: Vec::new(),
             places: IdMap::default(),
             sorted: true,
+            mail: Mail::default(),
+            post: Received::default(),
             rooms: Vec::new(),
             room_places: IdMap::default(),
             music: Music::default(),
@@ -137,6 +160,7 @@ impl Plane {
 
     /// Gives a leg away, to another thread: out of its room.
     pub(crate) fn depart(&mut self, leg: LegId) -> Option<Box<Leg>> {
+        self.take_in(*self.places.get(&leg)?);
         let place = self.places.remove(&leg)?;
         let mut leg = self.legs.swap_remove(place);
         leg.part(&mut Sounds {
@@ -196,22 +220,32 @@ impl Plane {
         }
     }
 
-    /// A datagram for one of the legs here, as far as is known.
-    pub(crate) fn ingest(
-        &mut self,
-        leg: LegId,
-        channel: Channel,
-        from: SocketAddr,
-        datagram: &[u8],
-        now: Duration,
-    ) -> Ingested {
-        let Some(&place) = self.places.get(&leg) else {
-            return Ingested::Elsewhere;
-        };
-        let events = &self.events;
-        self.legs[place].ingest(channel, from, datagram, now, |digit: Digit| {
-            events.say(digit_of(leg, Way::Event, digit));
-        })
+    /// Keeps a datagram until the turn of its leg in the next tick; false if the leg isn't here.
+    pub(crate) fn keep(&mut self, arrival: Arrival, datagram: &[u8]) -> bool {
+        let here = self.places.contains_key(&arrival.leg);
+        if here {
+            self.mail.push(arrival, datagram);
+        }
+        here
+    }
+
+    /// Lets a leg have what has come for it before what it is told next.
+    fn take_in(&mut self, place: usize) {
+        let leg = &mut self.legs[place];
+        while let Some((arrival, datagram)) = self.mail.take(leg.id) {
+            self.post
+                .note(ingest(leg, arrival, datagram, &self.events), arrival);
+        }
+    }
+
+    /// A leg that has found its peer since the last time, and the thread that owns its sockets.
+    pub(crate) fn latched(&mut self) -> Option<(usize, LegId, SocketAddr)> {
+        self.post.latched.pop()
+    }
+
+    /// How many datagrams since the last time were of no use to their leg.
+    pub(crate) fn ignored(&mut self) -> usize {
+        std::mem::take(&mut self.post.ignored)
     }
 
     /// Does what a leg is told. Where the leg isn't here, what wants an answer is answered, and the rest is nothing.
@@ -238,6 +272,7 @@ impl Plane {
             }
             return;
         };
+        self.take_in(place);
         let leg = &mut self.legs[place];
         match order {
             LegOrder::Update { media, direction } => {
@@ -267,12 +302,8 @@ impl Plane {
                 let name = leg.name.take();
                 finish_name(&self.events, id, name);
             }
-            LegOrder::Datagram {
-                channel,
-                from,
-                bytes,
-            } => {
-                self.ingest(id, channel, from, &bytes, now);
+            LegOrder::Datagram { arrival, bytes } => {
+                self.keep(arrival, &bytes);
             }
         }
     }
@@ -323,11 +354,18 @@ impl Plane {
     pub(crate) fn listen(&mut self, outgoing: &mut Outgoing) {
         let (tick, now) = (self.tick, time_of(self.tick));
         self.sort();
+        let places = &self.places;
+        self.mail
+            .sort(self.legs.len(), |leg| places.get(&leg).copied());
         let events = &self.events;
         let ended = |play| events.say(Event::PlayEnded { play });
 
         let mut frame = [0; LONGEST_FRAME];
-        for leg in &mut self.legs {
+        for (place, leg) in self.legs.iter_mut().enumerate() {
+            for (arrival, datagram) in self.mail.of(place) {
+                self.post
+                    .note(ingest(leg, arrival, datagram, events), arrival);
+            }
             if leg.next_tick > tick {
                 continue;
             }
@@ -359,6 +397,7 @@ impl Plane {
                 events.say(Event::Quiet { leg: leg.id });
             }
         }
+        self.mail.clear();
 
         let (legs, places) = (&self.legs, &self.places);
         for (place, room) in self.rooms.iter_mut().enumerate() {
@@ -498,6 +537,19 @@ impl Plane {
         }
         self.sorted = true;
     }
+}
+
+fn ingest(leg: &mut Leg, arrival: &Arrival, datagram: &[u8], events: &Events) -> Ingested {
+    let &Arrival {
+        channel,
+        from,
+        came,
+        ..
+    } = arrival;
+    let id = leg.id;
+    leg.ingest(channel, from, datagram, came, |digit| {
+        events.say(digit_of(id, Way::Event, digit));
+    })
 }
 
 fn digit_of(leg: LegId, way: Way, digit: Digit) -> Event {

@@ -161,12 +161,14 @@ impl Shard {
             let tick = local.plane.next_tick();
             let late = || self.clock.elapsed().saturating_sub(grid::time_of(tick));
             local.plane.listen(exchange.outgoing());
+            Meter::count(&local.meter.ignored, local.plane.ignored());
             exchange.send(tick);
             exchange.gather(tick, late, |bundle| local.plane.hear(bundle));
             local.meter.tick_began(late());
             local.plane.speak(&mut local.post);
             local.post.flush();
         }
+        self.learn();
     }
 
     fn arrival(&self) -> Duration {
@@ -219,7 +221,6 @@ impl Shard {
         }
         self.pace.looked(most, stamped);
         local.send_parcels();
-        self.learn();
     }
 
     fn handle(&mut self, message: Message) {
@@ -273,7 +274,7 @@ impl Shard {
 
     /// Legs that have latched are found by that address from now on.
     fn learn(&mut self) {
-        while let Some((home, leg, remote)) = self.local.latched() {
+        while let Some((home, leg, remote)) = self.local.plane.latched() {
             if home == self.local.me() {
                 self.homes.latched(leg, remote);
             } else {

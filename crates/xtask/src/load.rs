@@ -71,15 +71,21 @@ fn row(calls: u32, shape: &str, floor: &Value, ours: &Value, idle: u64) -> Strin
     let resident = ours["bridge"]["resident_kib"].as_u64().unwrap_or(0);
     let failed = ours["failed"].as_object().map_or(0, serde_json::Map::len)
         + ours["ended_early"].as_u64().unwrap_or(0) as usize;
+    let delay = match ours["delay_ms"]["of"].as_u64() {
+        // Where all talk nobody is left to send marks.
+        None | Some(0) => "not marked".to_owned(),
+        Some(_) => format!(
+            "{} / {} ms",
+            ours["delay_ms"]["p50"], ours["delay_ms"]["p99"]
+        ),
+    };
     let mut row = format!(
-        "| {calls} | {shape} | {:.3} | {:.3} | {:.2} | {} | {} ms | {} / {} ms | {} KiB | {} ms |",
+        "| {calls} | {shape} | {:.3} | {:.3} | {:.2} | {} | {} ms | {delay} | {} KiB | {} ms |",
         cost(floor),
         cost(ours),
         cost(ours) / cost(floor),
         ours["packets"]["a_second_least"],
         ours["gap_ms"]["max"],
-        ours["delay_ms"]["p50"],
-        ours["delay_ms"]["p99"],
         resident.saturating_sub(idle) / u64::from(calls),
         ours["load_sent_late_ms"]["p99"],
     );
@@ -148,12 +154,12 @@ impl Server {
         })
     }
 
-    /// Accounts without announcements, and a file with the PINs of each.
+    /// Accounts without announcements and with room for all, and a file with the PINs of each.
     pub(crate) fn rooms(&self, rooms: u32) -> Result<PathBuf> {
         let failed = |e: std::io::Error| Failure(format!("{}: {e}", self.directory.display()));
-        let mut csv = String::from("name,email,entry,exit\n");
+        let mut csv = String::from("name,email,entry,exit,max_callers\n");
         for n in 1..=rooms {
-            csv += &format!("Person {n},p{n}@example.org,none,none\n");
+            csv += &format!("Person {n},p{n}@example.org,none,none,10000\n");
         }
         let file = self.directory.join("accounts.csv");
         fs::write(&file, csv).map_err(failed)?;

@@ -11,7 +11,7 @@ use crate::{
     encoding::Alike,
     fade::add,
     leg::StreamStart,
-    port::PortKey,
+    port::Channel,
     sums::{Exchange, MOST_UNDERWAY},
 };
 
@@ -70,6 +70,15 @@ impl Phone {
 }
 
 const PEER: ([u8; 4], u16) = ([192, 0, 2, 1], 4_000);
+
+fn arrival(leg: LegId, from: SocketAddr, came: Duration) -> Arrival {
+    Arrival {
+        leg,
+        channel: Channel::Rtp,
+        from,
+        came,
+    }
+}
 
 impl Rig {
     fn new(planes: usize) -> Rig {
@@ -174,7 +183,7 @@ impl Rig {
         for plane in &mut self.planes {
             let now = time_of(plane.next_tick()) - Duration::from_millis(3);
             if plane.has(id) {
-                plane.ingest(id, Channel::Rtp, PEER.into(), datagram, now);
+                plane.keep(arrival(id, PEER.into(), now), datagram);
             }
         }
     }
@@ -602,7 +611,7 @@ fn a_digit_is_not_heard_through_a_network_that_jitters() {
         let now = time_of(tick) - Duration::from_millis(3);
         underway.retain(|(at, packet)| {
             if *at <= tick {
-                rig.planes[0].ingest(a, Channel::Rtp, PEER.into(), packet, now);
+                rig.planes[0].keep(arrival(a, PEER.into(), now), packet);
             }
             *at > tick
         });
@@ -725,6 +734,8 @@ fn nobody_takes_the_place_of_a_peer_that_holds() {
     let mut rig = Rig::new(1);
     let a = rig.leg(500.0, -20.0);
     rig.ticks(10);
+    // Those before it had latched.
+    rig.planes[0].ignored();
     let media = LegMedia {
         event_payload_type: Some(101),
         ..LegMedia::new(PEER.into(), Codec::Pcmu)
@@ -736,9 +747,10 @@ fn nobody_takes_the_place_of_a_peer_that_holds() {
             let mut packet = [0; 172];
             stranger.write(0, false, 160, &[0x10; 160], &mut packet);
             let from = ([198, 51, 100, 1], 9).into();
-            let became = rig.planes[0].ingest(a, Channel::Rtp, from, &packet, now);
-            assert_eq!(became, Ingested::Ignored);
+            rig.planes[0].keep(arrival(a, from, now), &packet);
         }
+        rig.planes[0].tick(&mut rig.sent);
+        assert_eq!(rig.planes[0].ignored(), 10);
     };
     for direction in [
         Direction::RecvOnly,
@@ -754,13 +766,13 @@ fn nobody_takes_the_place_of_a_peer_that_holds() {
         };
         for _ in 0..silent {
             burst(&mut rig);
-            rig.planes[0].tick(&mut rig.sent);
         }
     }
     let packet = [0x80, 0, 0, 17, 0, 0, 0, 0, 0, 0, 3, 232, 0x10, 0x10];
     let now = time_of(rig.planes[0].next_tick());
-    let became = rig.planes[0].ingest(a, Channel::Rtp, PEER.into(), &packet, now);
-    assert_eq!(became, Ingested::Taken);
+    rig.planes[0].keep(arrival(a, PEER.into(), now), &packet);
+    rig.planes[0].tick(&mut rig.sent);
+    assert_eq!(rig.planes[0].ignored(), 0);
 }
 
 #[test]
@@ -785,7 +797,11 @@ fn bytes_of_any_kind_are_ignored() {
         }
         for channel in [Channel::Rtp, Channel::Rtcp] {
             let now = time_of(rig.planes[0].next_tick());
-            rig.planes[0].ingest(LegId(0), channel, PEER.into(), &bytes, now);
+            let arrival = Arrival {
+                channel,
+                ..arrival(LegId(0), PEER.into(), now)
+            };
+            rig.planes[0].keep(arrival, &bytes);
         }
         if n % 200 == 0 {
             rig.ticks(1);
@@ -1142,7 +1158,7 @@ impl Wire for Nowhere {
 fn counted_tick(plane: &mut Plane, packets: &[Vec<u8>]) {
     let now = time_of(plane.next_tick()) - Duration::from_millis(3);
     for (leg, packet) in (0..).map(LegId).zip(packets) {
-        plane.ingest(leg, Channel::Rtp, PEER.into(), packet, now);
+        plane.keep(arrival(leg, PEER.into(), now), packet);
     }
     plane.tick(&mut Nowhere);
 }
