@@ -11,6 +11,7 @@ use conclave_mixer::{Heard, NoiseDetector, Rate, SlotId};
 
 use crate::{
     Direction, LegId, LegMedia, LegStats, PlayId, Rtcp,
+    ahead::{fetch, fetch_from},
     encoding::{Alike, Coding, Company, LONGEST_PAYLOAD, SharedEncoding},
     fade::{Fade, Seam, add},
     halve::{Halver, Thirder},
@@ -234,6 +235,25 @@ impl Leg {
 
     pub(crate) fn rate(&self) -> Rate {
         self.rate
+    }
+
+    /// Has fetched what a tick touches when it listens to this leg.
+    pub(crate) fn fetch_for_listening(&self) {
+        fetch_from(&self.id, &self.port);
+        fetch(self.noise.ahead());
+    }
+
+    /// What of that lies elsewhere, which is known once the leg itself is there.
+    pub(crate) fn fetch_beside(&self) {
+        let (known, payload, heard) = self.receiver.ahead();
+        fetch(known);
+        fetch(payload);
+        fetch(heard);
+    }
+
+    /// Has fetched what a tick touches when this leg is spoken to.
+    pub(crate) fn fetch_for_speaking(&self) {
+        fetch_from(&self.port, &self.home);
     }
 
     #[cfg(test)]

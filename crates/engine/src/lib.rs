@@ -20,6 +20,7 @@
 //! # }
 //! ```
 
+mod ahead;
 mod command;
 mod config;
 mod control;

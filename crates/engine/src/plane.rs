@@ -47,6 +47,9 @@ pub(crate) enum LegOrder {
     },
 }
 
+/// So many legs ahead of the one whose turn it is, a leg is fetched into the cache.
+const AHEAD: usize = 2;
+
 /// What became of the datagrams that were taken in.
 #[derive(Default)]
 struct Received {
@@ -361,7 +364,14 @@ impl Plane {
         let ended = |play| events.say(Event::PlayEnded { play });
 
         let mut frame = [0; LONGEST_FRAME];
-        for (place, leg) in self.legs.iter_mut().enumerate() {
+        for place in 0..self.legs.len() {
+            if let Some(leg) = self.legs.get(place + AHEAD) {
+                leg.fetch_for_listening();
+            }
+            if let Some(leg) = self.legs.get(place + 1) {
+                leg.fetch_beside();
+            }
+            let leg = &mut self.legs[place];
             for (arrival, datagram) in self.mail.of(place) {
                 self.post
                     .note(ingest(leg, arrival, datagram, events), arrival);
@@ -454,7 +464,11 @@ impl Plane {
             music: &mut self.music,
             silence: &mut self.silence,
         };
-        for leg in &mut self.legs {
+        for place in 0..self.legs.len() {
+            if let Some(leg) = self.legs.get(place + AHEAD) {
+                leg.fetch_for_speaking();
+            }
+            let leg = &mut self.legs[place];
             if leg.next_tick > tick {
                 continue;
             }

@@ -16,12 +16,15 @@ pub(crate) const BATCH: usize = 64;
 /// The longest datagram that is looked at; longer ones are nobody's RTP.
 pub(crate) const LONGEST: usize = 2_048;
 
+/// From one buffer to the next: not a power of two, so that their beginnings don't all want the same places of the cache.
+const STRIDE: usize = LONGEST + 64;
+
 /// Buffers for datagrams that come in.
 pub(crate) struct Inbound {
     bytes: Box<[u8]>,
     got: Vec<Got>,
     #[cfg(target_os = "linux")]
-    names: Box<[libc::sockaddr_storage]>,
+    names: Box<[linux::Name]>,
     #[cfg(target_os = "linux")]
     controls: Box<[linux::Control]>,
 }
@@ -44,7 +47,7 @@ pub(crate) struct Received<'a> {
 pub(crate) struct Outbound {
     bytes: Vec<u8>,
     /// Where each datagram ends in `bytes`, and where it goes.
-    to: Vec<(usize, socket2::SockAddr)>,
+    to: Vec<(usize, SocketAddr)>,
     #[cfg(target_os = "linux")]
     scratch: linux::Scratch,
 }
@@ -52,7 +55,7 @@ pub(crate) struct Outbound {
 impl Inbound {
     pub(crate) fn new() -> Self {
         Inbound {
-            bytes: vec![0; BATCH * LONGEST].into(),
+            bytes: vec![0; BATCH * STRIDE].into(),
             got: Vec::with_capacity(BATCH),
             #[cfg(target_os = "linux")]
             names: linux::names(),
@@ -68,7 +71,7 @@ impl Inbound {
         linux::receive(self, socket);
         #[cfg(not(target_os = "linux"))]
         while self.got.len() < BATCH {
-            let at = self.got.len() * LONGEST;
+            let at = self.got.len() * STRIDE;
             match socket.recv_from(&mut self.bytes[at..at + LONGEST]) {
                 Ok((length, from)) => self.got.push(Got {
                     length,
@@ -84,7 +87,7 @@ impl Inbound {
     /// The datagrams of the last call.
     pub(crate) fn datagrams(&self) -> impl Iterator<Item = Received<'_>> {
         self.got.iter().enumerate().map(|(n, got)| Received {
-            bytes: &self.bytes[n * LONGEST..][..got.length],
+            bytes: &self.bytes[n * STRIDE..][..got.length],
             from: got.from,
             stamp: got.stamp,
         })
@@ -108,7 +111,7 @@ impl Outbound {
     /// Adds a datagram.
     pub(crate) fn push(&mut self, to: SocketAddr, datagram: &[u8]) {
         self.bytes.extend_from_slice(datagram);
-        self.to.push((self.bytes.len(), to.into()));
+        self.to.push((self.bytes.len(), to));
     }
 
     /// Sends all of them; how many went.
@@ -118,21 +121,18 @@ impl Outbound {
         #[cfg(not(target_os = "linux"))]
         let sent = self
             .datagrams()
-            .filter(|(to, bytes)| {
-                to.as_socket()
-                    .is_some_and(|to| socket.send_to(bytes, to).is_ok())
-            })
+            .filter(|(to, bytes)| socket.send_to(bytes, to).is_ok())
             .count();
         self.bytes.clear();
         self.to.clear();
         sent
     }
 
-    fn datagrams(&self) -> impl Iterator<Item = (&socket2::SockAddr, &[u8])> {
+    fn datagrams(&self) -> impl Iterator<Item = (SocketAddr, &[u8])> {
         let mut begin = 0;
-        self.to.iter().map(move |(end, to)| {
-            let bytes = &self.bytes[begin..*end];
-            begin = *end;
+        self.to.iter().map(move |&(end, to)| {
+            let bytes = &self.bytes[begin..end];
+            begin = end;
             (to, bytes)
         })
     }
@@ -209,13 +209,13 @@ pub(crate) fn bind(address: SocketAddr, buffer: usize) -> io::Result<UdpSocket> 
 mod linux {
     use std::{
         io, mem,
-        net::UdpSocket,
+        net::{Ipv4Addr, SocketAddr, SocketAddrV6, UdpSocket},
         os::fd::{AsRawFd, FromRawFd, OwnedFd},
         ptr,
         time::Duration,
     };
 
-    use super::{BATCH, Got, Inbound, LONGEST, Outbound};
+    use super::{BATCH, Got, Inbound, LONGEST, Outbound, STRIDE};
 
     /// What the kernel says of a datagram beside its source: room for a time, aligned as its header wants it.
     #[derive(Clone, Copy, Default)]
@@ -224,19 +224,87 @@ mod linux {
         _bytes: [u64; 8],
     }
 
+    /// An address as the kernel wants it, in no more bytes than that takes.
+    #[derive(Clone, Copy)]
+    #[repr(C)]
+    pub(super) union Name {
+        v4: libc::sockaddr_in,
+        v6: libc::sockaddr_in6,
+    }
+
+    impl Name {
+        const fn none() -> Self {
+            // SAFETY: both are plain data for which all zeroes is a value.
+            unsafe { mem::zeroed() }
+        }
+
+        /// What the kernel wrote here, in so many bytes.
+        fn address(&self, length: libc::socklen_t) -> Option<SocketAddr> {
+            let holds = |size: usize| length as usize >= size;
+            // SAFETY: all bytes were zeroes at first, and any bytes are values of the fields read here; both begin with the family.
+            unsafe {
+                match libc::c_int::from(self.v4.sin_family) {
+                    libc::AF_INET if holds(mem::size_of::<libc::sockaddr_in>()) => {
+                        let ip = Ipv4Addr::from(self.v4.sin_addr.s_addr.to_ne_bytes());
+                        Some((ip, u16::from_be(self.v4.sin_port)).into())
+                    }
+                    libc::AF_INET6 if holds(mem::size_of::<libc::sockaddr_in6>()) => {
+                        let v6 = self.v6;
+                        let (ip, port) = (v6.sin6_addr.s6_addr.into(), u16::from_be(v6.sin6_port));
+                        let (flow, scope) = (v6.sin6_flowinfo, v6.sin6_scope_id);
+                        Some(SocketAddrV6::new(ip, port, flow, scope).into())
+                    }
+                    _ => None,
+                }
+            }
+        }
+
+        fn of(address: SocketAddr) -> (Self, libc::socklen_t) {
+            let mut name = Self::none();
+            let length = match address {
+                SocketAddr::V4(address) => {
+                    name.v4 = libc::sockaddr_in {
+                        sin_family: libc::AF_INET as libc::sa_family_t,
+                        sin_port: address.port().to_be(),
+                        sin_addr: libc::in_addr {
+                            s_addr: u32::from_ne_bytes(address.ip().octets()),
+                        },
+                        sin_zero: [0; 8],
+                    };
+                    mem::size_of::<libc::sockaddr_in>()
+                }
+                SocketAddr::V6(address) => {
+                    name.v6 = libc::sockaddr_in6 {
+                        sin6_family: libc::AF_INET6 as libc::sa_family_t,
+                        sin6_port: address.port().to_be(),
+                        sin6_flowinfo: address.flowinfo(),
+                        sin6_addr: libc::in6_addr {
+                            s6_addr: address.ip().octets(),
+                        },
+                        sin6_scope_id: address.scope_id(),
+                    };
+                    mem::size_of::<libc::sockaddr_in6>()
+                }
+            };
+            (name, length as libc::socklen_t)
+        }
+    }
+
     /// Headers for one `sendmmsg`; kept for their memory alone, their pointers are dead between calls.
     pub(super) struct Scratch {
+        names: Vec<Name>,
         pieces: Vec<libc::iovec>,
         headers: Vec<libc::mmsghdr>,
     }
 
     // SAFETY: the raw pointers inside are written and read within one `send` call, which has the
-    // batch by `&mut`; between calls both vectors are empty.
+    // batch by `&mut`; between calls the vectors are empty.
     unsafe impl Send for Scratch {}
 
     impl Scratch {
         pub(super) fn new() -> Self {
             Scratch {
+                names: Vec::with_capacity(BATCH),
                 pieces: Vec::with_capacity(BATCH),
                 headers: Vec::with_capacity(BATCH),
             }
@@ -326,9 +394,8 @@ mod linux {
         }
     }
 
-    pub(super) fn names() -> Box<[libc::sockaddr_storage]> {
-        // SAFETY: `sockaddr_storage` is plain data for which all zeroes is a value.
-        vec![unsafe { mem::zeroed() }; BATCH].into()
+    pub(super) fn names() -> Box<[Name]> {
+        vec![Name::none(); BATCH].into()
     }
 
     /// Lets the kernel say when each datagram came. If it refuses, none has a stamp.
@@ -380,13 +447,13 @@ mod linux {
     }
 
     pub(super) fn receive(batch: &mut Inbound, socket: &UdpSocket) {
-        let name_length = mem::size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+        let name_length = mem::size_of::<Name>() as libc::socklen_t;
         let bytes = batch.bytes.as_mut_ptr();
         let names = batch.names.as_mut_ptr();
         let controls = batch.controls.as_mut_ptr();
         let mut pieces: [libc::iovec; BATCH] = std::array::from_fn(|n| libc::iovec {
-            // SAFETY: `bytes` has BATCH * LONGEST bytes and n < BATCH.
-            iov_base: unsafe { bytes.add(n * LONGEST) }.cast(),
+            // SAFETY: `bytes` has BATCH * STRIDE bytes and n < BATCH.
+            iov_base: unsafe { bytes.add(n * STRIDE) }.cast(),
             iov_len: LONGEST,
         });
         let pieces = pieces.as_mut_ptr();
@@ -412,17 +479,11 @@ mod linux {
         };
         for (n, header) in headers.iter().enumerate().take(count.max(0) as usize) {
             let cut = header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
-            // SAFETY: the kernel wrote `msg_namelen` bytes of an address into this storage, at most its size.
-            let from = unsafe {
-                socket2::SockAddr::new(
-                    ptr::read(names.add(n).cast()),
-                    header.msg_hdr.msg_namelen.min(name_length),
-                )
-            };
+            let from = batch.names[n].address(header.msg_hdr.msg_namelen);
             let length = if cut { 0 } else { header.msg_len as usize };
             batch.got.push(Got {
                 length: length.min(LONGEST),
-                from: if cut { None } else { from.as_socket() },
+                from: from.filter(|_| !cut),
                 // SAFETY: the kernel wrote the control data of the headers that it counts.
                 stamp: unsafe { stamp_of(&header.msg_hdr) },
             });
@@ -433,28 +494,30 @@ mod linux {
         let mut scratch = mem::replace(
             &mut batch.scratch,
             Scratch {
+                names: Vec::new(),
                 pieces: Vec::new(),
                 headers: Vec::new(),
             },
         );
-        scratch.pieces.clear();
-        scratch.headers.clear();
-        scratch
-            .pieces
-            .extend(batch.datagrams().map(|(_, bytes)| libc::iovec {
+        let count = batch.to.len();
+        scratch.names.reserve(count);
+        scratch.pieces.reserve(count);
+        // No vector grows from here on: the headers point into the others.
+        let (names, pieces) = (scratch.names.as_mut_ptr(), scratch.pieces.as_mut_ptr());
+        for (n, (to, bytes)) in batch.datagrams().enumerate() {
+            let (name, length) = Name::of(to);
+            scratch.names.push(name);
+            scratch.pieces.push(libc::iovec {
                 // The kernel only reads what is sent.
                 iov_base: bytes.as_ptr().cast_mut().cast(),
                 iov_len: bytes.len(),
-            }));
-        // No `push` to `pieces` from here on: the headers point into it.
-        let pieces = scratch.pieces.as_mut_ptr();
-        for (n, (_, to)) in batch.to.iter().enumerate() {
-            // SAFETY: `pieces` has one element for each datagram.
-            let piece = unsafe { pieces.add(n) };
-            let name = to.as_ptr().cast_mut().cast();
-            scratch.headers.push(header(name, to.len(), piece));
+            });
+            // SAFETY: both vectors have room for an element for each datagram.
+            let (name, piece) = unsafe { (names.add(n).cast(), pieces.add(n)) };
+            scratch.headers.push(header(name, length, piece));
         }
         let sent = send_all(&mut scratch.headers, socket);
+        scratch.names.clear();
         scratch.pieces.clear();
         scratch.headers.clear();
         batch.scratch = scratch;

@@ -65,6 +65,12 @@ impl Concealer {
         self.oldest = (self.oldest + new.len()) % size;
     }
 
+    /// Where so many samples go that will be heard next.
+    pub(crate) fn place(&self, samples: usize) -> &[i16] {
+        let place = &self.history[self.oldest..];
+        &place[..place.len().min(samples)]
+    }
+
     /// Whether a gap is being filled.
     pub(crate) const fn is_filling(&self) -> bool {
         self.run.is_some()

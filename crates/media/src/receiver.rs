@@ -280,6 +280,14 @@ impl Receiver {
         self.codec
     }
 
+    /// The memory beside the receiver itself that the next packet and the next frame are going to touch: a caller with more
+    /// streams than its processor's cache holds may have it fetched in time.
+    pub fn ahead(&self) -> (&[impl Sized], &[u8], &[i16]) {
+        let frame = self.codec.frame_samples();
+        let (known, payload) = self.store.place(frame);
+        (known, payload, self.concealer.place(frame))
+    }
+
     /// Takes a packet that arrived at `arrival`.
     pub fn push(&mut self, packet: &RtpPacket<'_>, arrival: Duration) -> Pushed {
         let noise = self

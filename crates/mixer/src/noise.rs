@@ -86,6 +86,14 @@ impl NoiseDetector {
         if due { self.judge() } else { None }
     }
 
+    /// The memory that the next frame is going to touch: a caller with more lines than its processor's cache holds may have it
+    /// fetched in time.
+    #[must_use]
+    pub fn ahead(&self) -> &[impl Sized] {
+        let at = self.heard % WINDOW;
+        &self.frames[at..=at]
+    }
+
     /// Whether the line plays music or noise.
     #[must_use]
     pub fn flagged(&self) -> bool {
