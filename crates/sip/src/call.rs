@@ -39,7 +39,7 @@ pub(crate) enum Command {
 pub(crate) enum Input {
     Command(Command),
     /// A request within the dialog, by the way it came.
-    Request(Box<Transaction>, Path),
+    Request(Box<(Transaction, Path)>),
     /// The ACK of the INVITE with this number, and the session description in it.
     Ack {
         seq: u32,
@@ -90,11 +90,11 @@ pub(crate) fn start(
     let call = Call {
         core: core.clone(),
         id: incoming.call,
-        invite: Invite {
+        seq,
+        invite: Some(Invite {
             request,
-            seq,
             replies: invite.tu_sender.clone(),
-        },
+        }),
         phase: Phase::Pending,
         local: LocalSession::new(random()).wishing(core.config.opus),
         rtp: None,
@@ -197,10 +197,9 @@ async fn drive(
     }
 }
 
-/// The INVITE that began the call.
+/// The INVITE that began the call, as long as it isn't settled.
 struct Invite {
     request: Request,
-    seq: u32,
     replies: TransactionEventSender,
 }
 
@@ -219,7 +218,9 @@ struct Call {
     core: Arc<Core>,
     id: CallRef,
     dialog: Dialog,
-    invite: Invite,
+    /// The INVITE's number.
+    seq: u32,
+    invite: Option<Invite>,
     phase: Phase,
     local: LocalSession,
     /// The local address for RTP, as the peer is told.
@@ -266,7 +267,8 @@ impl Call {
                 () = self.hang_up.cancelled(), if !asked => self.end(EndReason::HungUp),
                 () = self.core.ending.cancelled(), if !asked => self.end(EndReason::Shutdown),
                 input = self.inputs.recv() => match input {
-                    Some(input) => self.handle(input).await,
+                    // Boxed, so that a call that waits holds nothing for what it may have to do.
+                    Some(input) => Box::pin(self.handle(input)).await,
                     None => Err(Over(EndReason::Shutdown)),
                 },
                 () = tokio::time::sleep_until(deadline) => self.timeout(answer_by),
@@ -338,8 +340,11 @@ impl Call {
     async fn handle(&mut self, input: Input) -> Step {
         match input {
             Input::Command(command) => self.command(command),
-            Input::Request(transaction, path) => self.request(*transaction, path).await,
-            Input::Ack { seq, sdp } if seq == self.invite.seq => self.confirmed(sdp).await,
+            Input::Request(request) => {
+                let (transaction, path) = *request;
+                self.request(transaction, path).await
+            }
+            Input::Ack { seq, sdp } if seq == self.seq => self.confirmed(sdp).await,
             Input::Ack { seq, sdp } => self.reinvite_confirmed(seq, sdp).await,
             Input::Unacknowledged { seq } => self.unacknowledged(seq),
             Input::Cancelled => match self.phase {
@@ -401,16 +406,14 @@ impl Call {
 
     /// Answers the INVITE that began the call.
     fn reply(&self, status: u16, more: impl FnOnce(Response) -> Response) {
-        let plain = self.response(&self.invite.request, status);
+        let Some(invite) = &self.invite else { return };
+        let plain = self.response(&invite.request, status);
         let full = if status < 300 {
             session_headers(plain, &self.dialog.path)
         } else {
             plain
         };
-        let _ = self
-            .invite
-            .replies
-            .send(TransactionEvent::Respond(more(full)));
+        let _ = invite.replies.send(TransactionEvent::Respond(more(full)));
     }
 
     fn response(&self, request: &Request, status: u16) -> Response {
@@ -422,11 +425,17 @@ impl Call {
         )
     }
 
+    /// Of the INVITE nothing is kept while the call goes on: it and its transaction's queue are many kilobytes.
+    fn settle(&mut self) {
+        self.phase = Phase::Confirmed;
+        self.invite = None;
+    }
+
     async fn confirmed(&mut self, sdp: Option<Vec<u8>>) -> Step {
         let Phase::Answered { ending } = self.phase else {
             return Ok(());
         };
-        self.phase = Phase::Confirmed;
+        self.settle();
         self.refreshed = Instant::now();
         if let Some(reason) = ending {
             return self.end(reason);
@@ -456,8 +465,8 @@ impl Call {
 
     fn unacknowledged(&mut self, seq: u32) -> Step {
         match self.phase {
-            Phase::Answered { ending } if seq == self.invite.seq => {
-                self.phase = Phase::Confirmed;
+            Phase::Answered { ending } if seq == self.seq => {
+                self.settle();
                 self.end(ending.unwrap_or(EndReason::NotAcknowledged))
             }
             Phase::Confirmed if self.awaiting.as_ref().is_some_and(|a| a.seq == seq) => {

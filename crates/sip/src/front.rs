@@ -153,10 +153,8 @@ fn in_dialog(
         let busy = Refusal::new(503, Refused::Overload).with("Retry-After", "1");
         return Err(Box::new((request, busy)));
     };
-    place.send(Input::Request(
-        Box::new(transaction(core, request, key, path)),
-        path.clone(),
-    ));
+    let transaction = transaction(core, request, key, path);
+    place.send(Input::Request(Box::new((transaction, path.clone()))));
     Ok(())
 }
 

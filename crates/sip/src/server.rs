@@ -277,6 +277,8 @@ impl Core {
     /// Runs a task until it ends or the server stops.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let stop = self.stop.clone();
+        // Boxed: a future that is moved into another one takes its room twice for as long as it runs.
+        let task = Box::pin(task);
         self.tasks.spawn(async move {
             tokio::select! {
                 () = task => {}

@@ -30,9 +30,14 @@ pub(crate) async fn list_bookings(
 ) -> Result<Response, ApiProblem> {
     let page = call.page()?;
     let account = call.account(&portal).await?;
+    let all = match call.query.get("all") {
+        "true" => true,
+        "" | "false" => false,
+        _ => return Err(ApiProblem::field("all", "Write true or false.")),
+    };
     let filter = BookingFilter {
         account,
-        from: (call.query.get("all") != "true").then(|| portal.now()),
+        from: (!all).then(|| portal.now()),
     };
     let rows = portal.store().bookings(&filter, page).await?;
     let mut shapes = Vec::with_capacity(rows.len());

@@ -4,9 +4,11 @@ use chrono::{DateTime, SecondsFormat, TimeZone, Utc};
 use conclave_accounts as accounts;
 use conclave_accounts::{AccountState, HostLeaves, Pin, Role};
 use conclave_desk::{BookingPins, Details, Leaving, Talkers, Wishes};
+use conclave_store::Scope;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
+use utoipa::openapi::{Array, ArrayBuilder, ObjectBuilder, Type};
 
 /// An account. A PIN is in it only where it was just drawn, and its owner or an administrator asks.
 #[derive(Debug, Serialize, ToSchema)]
@@ -479,6 +481,7 @@ pub(crate) struct Token {
     /// The e-mail address of the user in whose name it acts.
     pub(crate) user: String,
     pub(crate) name: String,
+    #[schema(schema_with = scopes)]
     pub(crate) scopes: Vec<String>,
     pub(crate) made: DateTime<Utc>,
     pub(crate) used: Option<DateTime<Utc>>,
@@ -496,10 +499,18 @@ pub(crate) struct NewToken {
     #[schema(min_length = 1, max_length = 100)]
     pub(crate) name: String,
     /// No more than those of the token that asks.
-    #[schema(min_items = 1)]
+    #[schema(schema_with = scopes)]
     pub(crate) scopes: Vec<String>,
     /// No later than the end of the token that asks.
     pub(crate) ends: Option<DateTime<Utc>>,
+}
+
+fn scopes() -> Array {
+    let words = Scope::ALL.map(Scope::word);
+    let scope = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(words));
+    ArrayBuilder::new().items(scope).min_items(Some(1)).build()
 }
 
 impl Token {
