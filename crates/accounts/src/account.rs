@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -245,8 +245,8 @@ pub enum HostLeaves {
     },
 }
 
-/// The lowest bound of [`Terms::most_talkers`].
-pub const FEWEST_TALKERS: u32 = 8;
+/// The bounds of [`Terms::most_talkers`]: no conference has more participants.
+pub const TALKERS: RangeInclusive<u32> = 8..=10_000;
 
 /// The longest grace of [`HostLeaves::Hangup`].
 pub const LONGEST_GRACE: Duration = Duration::from_secs(120);
@@ -340,8 +340,8 @@ pub enum TermsError {
     /// A tone more often than every 10 s, or more seldom than every hour.
     #[error("the tone of a recording comes every 10 s to 1 h, or never (0)")]
     RecordingTone,
-    /// A bound below eight.
-    #[error("at least 8 talkers are heard at once")]
+    /// A bound below eight, or above 10,000.
+    #[error("8 to 10000 talkers are heard at once, or all")]
     MostTalkers,
     /// A wait of zero, for a Host or alone, or one above a day.
     #[error("the longest wait for a host and the time alone are above zero and at most a day")]
@@ -367,7 +367,10 @@ impl Terms {
         if !tone.is_zero() && !tones.contains(&tone) {
             return Err(TermsError::RecordingTone);
         }
-        if self.most_talkers.is_some_and(|most| most < FEWEST_TALKERS) {
+        if self
+            .most_talkers
+            .is_some_and(|most| !TALKERS.contains(&most))
+        {
             return Err(TermsError::MostTalkers);
         }
         let fits = |wait: Duration| !wait.is_zero() && wait <= Duration::from_secs(24 * 3600);

@@ -35,8 +35,8 @@ mod throttle;
 mod ticket;
 
 pub use account::{
-    Account, AccountState, Announce, FEWEST_TALKERS, HostLeaves, LONGEST_GRACE, Owner, OwnerDoubt,
-    OwnerError, Terms, TermsError,
+    Account, AccountState, Announce, HostLeaves, LONGEST_GRACE, Owner, OwnerDoubt, OwnerError,
+    TALKERS, Terms, TermsError,
 };
 pub use booking::{
     Booking, BookingState, Invitee, InviteeError, LONGEST_BOOKING, Plan, Title, TitleError,

@@ -464,6 +464,13 @@ fn terms_have_bounds() {
         ),
         (
             Terms {
+                most_talkers: Some(10_001),
+                ..terms.clone()
+            },
+            TermsError::MostTalkers,
+        ),
+        (
+            Terms {
                 longest_wait: Duration::ZERO,
                 ..terms.clone()
             },

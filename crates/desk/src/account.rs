@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use conclave_accounts::{
-    Account, AccountId, Announce, FEWEST_TALKERS, HostLeaves, Owner, Pin, Role, Source, Terms,
-    TermsError, WeakPin,
+    Account, AccountId, Announce, HostLeaves, Owner, Pin, Role, Source, TALKERS, Terms, TermsError,
+    WeakPin,
 };
 use conclave_store::{Act, NewAccount, Store, StoreError, StoredPin};
 
@@ -246,7 +246,7 @@ pub enum WishError {
 pub enum Talkers {
     /// Everybody.
     All,
-    /// The loudest, so many; at least [`FEWEST_TALKERS`].
+    /// The loudest, so many; within [`TALKERS`].
     AtMost(u32),
 }
 
@@ -277,9 +277,9 @@ impl std::str::FromStr for Talkers {
         if word.eq_ignore_ascii_case("all") {
             return Ok(Self::All);
         }
-        let most = word.parse().ok().filter(|most| *most >= FEWEST_TALKERS);
+        let most = word.parse().ok().filter(|most| TALKERS.contains(most));
         most.map(Self::AtMost)
-            .ok_or("it is neither 'all' nor a number from 8 on")
+            .ok_or("it is neither 'all' nor a number from 8 to 10000")
     }
 }
 

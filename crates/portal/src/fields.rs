@@ -1,6 +1,6 @@
 //! The fields of a form or of a query.
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 /// Name and value, in the order in which they came.
 #[derive(Clone, Default)]
@@ -22,6 +22,13 @@ impl Fields {
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         let found = self.0.iter().filter(move |(found, _)| found == name);
         found.map(|(_, value)| value.as_str())
+    }
+
+    /// A name that is there more than once.
+    pub(crate) fn twice(&self) -> Option<&str> {
+        let mut names = HashSet::new();
+        let mut all = self.0.iter().map(|(name, _)| name.as_str());
+        all.find(|name| !names.insert(*name))
     }
 
     /// A number; 0 where there is none.
@@ -50,6 +57,8 @@ mod tests {
         check("a", "1");
         check("b", "x y&");
         check("c", "");
+        assert_eq!(fields.twice(), Some("a"));
+        assert_eq!(Fields::parse(b"a=1&b=1").twice(), None);
         assert_eq!(fields.number("n"), 12);
         assert_eq!((fields.number("far"), fields.number("less")), (0, 0));
         assert!(!format!("{fields:?}").contains("x y"));

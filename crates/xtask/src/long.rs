@@ -96,8 +96,8 @@ const CAMPAIGNS: &[Campaign] = &[
     Campaign {
         name: "tick-cost",
         arguments: "[LEGS ...]",
-        about: "instructions and cache misses of a tick of the media plane, for each leg of a room (needs valgrind)",
-        takes: "5 minutes",
+        about: "instructions and cache misses of a tick of the media plane, for each leg of one room and of rooms of four, and their picture (needs valgrind)",
+        takes: "10 minutes",
         run: crate::tick_cost::tick_cost,
     },
     Campaign {

@@ -1163,18 +1163,26 @@ fn counted_tick(plane: &mut Plane, packets: &[Vec<u8>]) {
     plane.tick(&mut Nowhere);
 }
 
-/// A room of telephones that have typed their PIN, three of which talk.
+/// Telephones that have typed their PIN: in one room, in which three talk, or in rooms in each of which one does.
 #[test]
 #[ignore = "for `cargo xtask long tick-cost`, which counts its instructions"]
 fn a_tick_to_be_counted() {
     const TICKS: usize = 20;
-    let legs = std::env::var("CONCLAVE_LEGS").map_or(50, |legs| legs.parse().unwrap());
+    let number = |name, usual| std::env::var(name).map_or(usual, |n| n.parse().unwrap());
+    let legs: usize = number("CONCLAVE_LEGS", 50);
+    let rooms = number("CONCLAVE_ROOMS", 1);
     let mut rig = Rig::new(1);
-    rig.planes[0].open_room(RoomId(1));
+    for room in 1..=rooms {
+        rig.planes[0].open_room(RoomId(room as u64));
+    }
     for n in 0..legs {
-        let hz = if n % (legs / 3) == 1 { 300.0 } else { 0.0 };
-        let leg = rig.leg(hz, -20.0);
-        rig.room(leg, 1, true);
+        let talks = if rooms == 1 {
+            n * 3 % legs < 3
+        } else {
+            n < rooms
+        };
+        let leg = rig.leg(if talks { 300.0 } else { 0.0 }, -20.0);
+        rig.room(leg, (n % rooms + 1) as u64, true);
     }
     rig.ticks(20);
     for n in 0..legs {

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub(super) use events::{Happening, LiveEvent};
+use shapes::Unfit;
 pub(super) use shapes::{
     LiveCaller, LiveConference, LiveDeed, LiveDetails, LiveFloor, LiveMute, LiveOrder, LivePlace,
     LiveQuality, LiveReception, LiveStage,
@@ -81,9 +82,10 @@ pub(crate) async fn order(
     let snapshot = console::snapshot(&portal, &call.user, &which.id).await?;
     let wish: LiveOrder = call.body()?;
     let started = wish.started;
-    let deed = wish
-        .deed()
-        .map_err(|lacks| ApiProblem::field(lacks.0, "An order of this kind needs it."))?;
+    let deed = wish.deed().map_err(|unfit| match unfit {
+        Unfit::Lacks(field) => ApiProblem::field(field, "An order of this kind needs it."),
+        Unfit::Has(field) => ApiProblem::field(field, "An order of this kind has none."),
+    })?;
     let order = Order {
         conference: snapshot.summary.id,
         started,

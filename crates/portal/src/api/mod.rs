@@ -206,6 +206,9 @@ pub(crate) async fn enter(
     let key = request.headers().get("idempotency-key").cloned();
     let path = format!("{} {}", request.method(), request.uri().path());
     let query = Fields::parse(request.uri().query().unwrap_or_default().as_bytes());
+    if let Some(name) = query.twice() {
+        return Err(ApiProblem::field(name, "Say it once."));
+    }
     let body = std::mem::take(request.body_mut());
     let largest = match path.ends_with("/accounts/import") {
         true => LARGEST_TABLE,

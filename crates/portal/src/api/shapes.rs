@@ -129,7 +129,8 @@ pub(crate) struct TermsWish {
     pub(crate) quieting: Option<bool>,
     pub(crate) noise_suppression: Option<bool>,
     pub(crate) levelling: Option<bool>,
-    /// 8 or more, or 0 for all.
+    /// 8 to 10000, or 0 for all.
+    #[schema(maximum = 10000)]
     pub(crate) max_talkers: Option<u32>,
 }
 

@@ -323,7 +323,7 @@ fn host_fields(form: Form, terms: &Terms) -> Form {
     .field(
         Field::input("max_talkers", "Heard at once", "number")
             .value(terms.most_talkers.unwrap_or(0).to_string())
-            .hint("The loudest who speak, 8 or more; 0 for all.")
+            .hint("The loudest who speak, 8 to 10000; 0 for all.")
             .short(),
     )
 }
@@ -511,7 +511,7 @@ fn read_terms(typed: &Fields, before: &Terms, faults: &mut Faults) -> Option<Ter
             faults.add("max_callers", "Give 2 to 10000.");
         }
         WishError::Terms(TermsError::MostTalkers) => {
-            faults.add("max_talkers", "Give 8 or more, or 0 for all.");
+            faults.add("max_talkers", "Give 8 to 10000, or 0 for all.");
         }
         WishError::Terms(TermsError::RecordingTone) => {
             faults.add("recording_tone", "Give 10 to 3600 seconds, or 0.");

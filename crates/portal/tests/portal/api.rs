@@ -402,6 +402,7 @@ async fn what_is_wrong_is_said_as_a_problem() {
         "/api/v1/bookings?account=1&limit=0",
         "/api/v1/bookings?account=1&limit=201",
         "/api/v1/bookings?account=1&all=perhaps",
+        "/api/v1/accounts?limit=1&limit=2",
         "/api/v1/accounts?cursor=-1",
         "/api/v1/conferences?account=1&from=x",
     ] {

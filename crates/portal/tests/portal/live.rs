@@ -125,6 +125,11 @@ async fn a_program_acts_in_its_users_name() {
     }
     for (wish, field) in [
         (order("mute", None), "call"),
+        (order("end", Some(12)), "call"),
+        (
+            json!({ "started": start(), "what": "lock", "name": "Grace" }),
+            "name",
+        ),
         (order("name", Some(12)), "name"),
     ] {
         let refused = ada.send("POST", path, wish).await;

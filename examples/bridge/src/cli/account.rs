@@ -108,7 +108,7 @@ pub(crate) struct AccountAdd {
     /// Whether every voice is brought to the same loudness
     #[arg(long, value_name = "on|off", default_value = "off")]
     pub(crate) levelling: Switch,
-    /// How many are heard at once, the loudest who speak (8 or more, or all)
+    /// How many are heard at once, the loudest who speak (8 to 10000, or all)
     #[arg(long, value_name = "N|all", default_value = "all")]
     pub(crate) max_talkers: Talkers,
     /// Whether the account may book single-use conferences
@@ -174,7 +174,7 @@ pub(crate) struct AccountChange {
     /// Whether every voice is brought to the same loudness
     #[arg(long, value_name = "on|off")]
     pub(crate) levelling: Option<Switch>,
-    /// How many are heard at once, the loudest who speak (8 or more, or all)
+    /// How many are heard at once, the loudest who speak (8 to 10000, or all)
     #[arg(long, value_name = "N|all")]
     pub(crate) max_talkers: Option<Talkers>,
     /// Whether the account may book single-use conferences

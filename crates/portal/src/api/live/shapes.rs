@@ -145,9 +145,9 @@ pub(crate) struct LiveOrder {
     /// The conference's, as it was read: an order for an earlier one of that number does nothing.
     pub(crate) started: DateTime<Utc>,
     pub(crate) what: LiveDeed,
-    /// Whom, where it is about one caller.
+    /// Whom, where it is about one caller; else absent.
     pub(crate) call: Option<u64>,
-    /// For `name`: 1 to 100 printable characters, a letter among them.
+    /// For `name` alone: 1 to 100 printable characters, a letter among them.
     pub(crate) name: Option<String>,
 }
 
@@ -181,14 +181,50 @@ pub(crate) enum LiveDeed {
     Name,
 }
 
-/// What an order lacks.
+impl LiveDeed {
+    fn is_about_one_caller(self) -> bool {
+        match self {
+            Self::Lock
+            | Self::Unlock
+            | Self::Open
+            | Self::Lecture
+            | Self::StrictLecture
+            | Self::QuietNoise
+            | Self::NextHand
+            | Self::RollCall
+            | Self::End
+            | Self::TakeBack => false,
+            Self::Mute
+            | Self::Unmute
+            | Self::Quiet
+            | Self::Restore
+            | Self::LetSpeak
+            | Self::LetIn
+            | Self::SendAway
+            | Self::Disconnect
+            | Self::Name => true,
+        }
+    }
+}
+
+/// The field that an order of its kind needs, or has nothing to do with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Lacks(pub(super) &'static str);
+pub(super) enum Unfit {
+    Lacks(&'static str),
+    Has(&'static str),
+}
 
 impl LiveOrder {
-    pub(super) fn deed(self) -> Result<Deed, Lacks> {
+    pub(super) fn deed(self) -> Result<Deed, Unfit> {
+        // Whoever names a caller may mean another order, and ending a conference can't be taken back for long.
+        if self.call.is_some() && !self.what.is_about_one_caller() {
+            return Err(Unfit::Has("call"));
+        }
+        if self.name.is_some() && self.what != LiveDeed::Name {
+            return Err(Unfit::Has("name"));
+        }
         let floor = |floor| Command::SetFloor { floor };
-        let call = || self.call.map(CallId).ok_or(Lacks("call"));
+        let call = || self.call.map(CallId).ok_or(Unfit::Lacks("call"));
         Ok(Deed::Command(match self.what {
             LiveDeed::Lock => Command::SetLock { locked: true },
             LiveDeed::Unlock => Command::SetLock { locked: false },
@@ -228,7 +264,7 @@ impl LiveOrder {
             LiveDeed::Disconnect => Command::Remove { call: call()? },
             LiveDeed::Name => {
                 let call = call()?;
-                let name = self.name.ok_or(Lacks("name"))?;
+                let name = self.name.ok_or(Unfit::Lacks("name"))?;
                 return Ok(Deed::Name { call, name });
             }
         }))
