@@ -2,8 +2,7 @@
 //! none, in one run of one bridge.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, TcpListener};
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::sync::mpsc::Receiver;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -11,8 +10,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::browser::{Browser, Event};
-use crate::load::{Server, programs};
-use crate::run::{Failure, Result, output};
+use crate::load::{Load, Server, programs};
+use crate::run::{Failure, Result, free_port, output};
 
 /// What is measured: the numbers that the task takes, with what is usual.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,11 +51,7 @@ pub(crate) fn consoles(arguments: &[String]) -> Result {
     let mut calls = server.calls(plan.participants, "1");
     calls.args(["--settle", "1", "--seconds", &measured.to_string()]);
     let calls = calls.arg("--rooms").arg(rooms).stdout(Stdio::piped());
-    let load = Load(
-        calls
-            .spawn()
-            .map_err(|e| Failure(format!("conclave-load: {e}")))?,
-    );
+    let load = Load::start(calls)?;
     let mut machine = Browser::at(http);
     plan.wait_until_all_are_in(&mut machine)?;
 
@@ -92,7 +87,8 @@ pub(crate) fn consoles(arguments: &[String]) -> Result {
         later.count(),
         plan.pairs
     );
-    load.finish()
+    fared(&load.finish()?);
+    Ok(())
 }
 
 impl Plan {
@@ -214,39 +210,18 @@ fn quoted<'a>(page: &'a str, before: &'a str) -> impl Iterator<Item = &'a str> {
     parts.filter_map(|part| part.split('"').next())
 }
 
-/// The calls, while they last.
-struct Load(Child);
-
-impl Load {
-    /// Lets them end, and says how they fared.
-    fn finish(mut self) -> Result {
-        let failed = |e: std::io::Error| Failure(format!("conclave-load: {e}"));
-        let mut text = String::new();
-        if let Some(mut out) = self.0.stdout.take() {
-            std::io::Read::read_to_string(&mut out, &mut text).map_err(failed)?;
-        }
-        self.0.wait().map_err(failed)?;
-        let report: Value =
-            serde_json::from_str(&text).map_err(|e| Failure(format!("conclave-load: {e}")))?;
-        println!(
-            "the calls, over all windows: {} packets a second at least, {} % lost, gap p99 {} ms, longest {} ms; ended early {}, failed {}; our own packets late p99 {} ms",
-            report["packets"]["a_second_least"],
-            report["packets"]["lost_percent"],
-            report["gap_ms"]["p99"],
-            report["gap_ms"]["max"],
-            report["ended_early"],
-            report["failed"],
-            report["load_sent_late_ms"]["p99"],
-        );
-        Ok(())
-    }
-}
-
-impl Drop for Load {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// How the calls were meanwhile.
+fn fared(report: &Value) {
+    println!(
+        "the calls, over all windows: {} packets a second at least, {} % lost, gap p99 {} ms, longest {} ms; ended early {}, failed {}; our own packets late p99 {} ms",
+        report["packets"]["a_second_least"],
+        report["packets"]["lost_percent"],
+        report["gap_ms"]["p99"],
+        report["gap_ms"]["max"],
+        report["ended_early"],
+        report["failed"],
+        report["load_sent_late_ms"]["p99"],
+    );
 }
 
 /// What the bridge says of itself, by the names of its metrics.
@@ -350,12 +325,6 @@ fn median(of: &[f64]) -> f64 {
 
 fn ms(seconds: f64) -> String {
     format!("{:.2} ms", seconds * 1e3)
-}
-
-fn free_port() -> Result<u16> {
-    let failed = |e: std::io::Error| Failure(format!("no port: {e}"));
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
-    Ok(listener.local_addr().map_err(failed)?.port())
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Ours and the floor in turn: what a call costs at growing numbers of calls, by `conclave-load`.
 
+use std::fmt::Display;
 use std::fs::{self, File};
+use std::io::Read;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -230,4 +232,35 @@ impl Drop for Server {
         let _ = self.child.wait();
         let _ = fs::remove_dir_all(&self.directory);
     }
+}
+
+/// Calls, while they last: ended when this is dropped.
+pub(crate) struct Load(Child);
+
+impl Load {
+    pub(crate) fn start(calls: &mut Command) -> Result<Self> {
+        let child = calls.spawn().map_err(failed)?;
+        Ok(Self(child))
+    }
+
+    /// Lets them end; what they report, if their output was to be kept.
+    pub(crate) fn finish(mut self) -> Result<Value> {
+        let mut text = String::new();
+        if let Some(mut out) = self.0.stdout.take() {
+            out.read_to_string(&mut text).map_err(failed)?;
+        }
+        self.0.wait().map_err(failed)?;
+        serde_json::from_str(&text).map_err(failed)
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn failed(error: impl Display) -> Failure {
+    Failure(format!("conclave-load: {error}"))
 }

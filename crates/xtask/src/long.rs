@@ -17,6 +17,13 @@ struct Campaign {
 /// To add one: a row here, a function below.
 const CAMPAIGNS: &[Campaign] = &[
     Campaign {
+        name: "api",
+        arguments: "[SCHEMATHESIS]",
+        about: "schemathesis asks the built bridge all that its OpenAPI document allows, and what it doesn't, while a conference goes on",
+        takes: "2 minutes",
+        run: crate::api::api,
+    },
+    Campaign {
         name: "attack",
         arguments: "",
         about: "1 to 300 lines guess PINs for up to 30 virtual days; doors opened against the computed odds",

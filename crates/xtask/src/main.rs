@@ -6,6 +6,7 @@
 // A program for a terminal: printing is its job.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod api;
 mod audio;
 #[path = "../../../examples/bridge/tests/common/browser.rs"]
 #[allow(clippy::unwrap_used, reason = "written for tests")]

@@ -1,6 +1,7 @@
 //! Other programs, run so that a failure names the command that failed.
 
 use std::fmt;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -76,6 +77,13 @@ pub(crate) fn run(command: &mut Command) -> Result {
     } else {
         Err(Failure(format!("`{line}` failed: {status}")))
     }
+}
+
+/// A port for TCP on loopback that nobody has.
+pub(crate) fn free_port() -> Result<u16> {
+    let failed = |e: std::io::Error| Failure(format!("no port: {e}"));
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
+    Ok(listener.local_addr().map_err(failed)?.port())
 }
 
 /// Runs to the end and gives what it wrote to standard output.
