@@ -653,7 +653,10 @@ impl Leg {
                 match heard {
                     Heard::Common => Alike::Room(room),
                     Heard::Own => Alike::Nobody,
-                    Heard::Silence => Alike::Silence,
+                    // A pause of those who talk is a part of the room's stream: who went over to another one and back would have
+                    // to encode by itself for a while, each time.
+                    Heard::Silence if self.media.codec.has_memory() => Alike::Room(room),
+                    Heard::Silence | Heard::Alone => Alike::Silence,
                 }
             }
         }

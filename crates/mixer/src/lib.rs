@@ -13,7 +13,7 @@
 //! for _ in 0..10 {
 //!     room.write(ann, &[1000; 160]);
 //!     room.mix();
-//!     assert_eq!(room.read(ann, &mut out), Heard::Silence); // nobody hears themselves
+//!     assert_eq!(room.read(ann, &mut out), Heard::Alone); // nobody hears themselves
 //!     room.read(bob, &mut out);
 //! }
 //! assert_eq!(out, [1000; 160]); // a lone talker passes unchanged

@@ -12,8 +12,10 @@ use crate::{Level, Rate, SlotId};
 /// What [`RoomMixer::read`] gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Heard {
-    /// Zeros: nobody else makes a sound.
+    /// Zeros: nobody makes a sound, and all who contribute nothing hear the same.
     Silence,
+    /// Zeros: nobody but this leg makes a sound, or what does isn't for it.
+    Alone,
     /// Exactly [`RoomMixer::common`]: encode it once for all legs of this rate and codec.
     Common,
     /// A mix that this leg alone hears.
@@ -636,7 +638,11 @@ impl RoomMixer {
                 leg.room_gain = 1.0;
                 leg.prompted = false;
                 leg.limiter = Limiter::default();
-                return Heard::Silence;
+                return if own.is_none() && !excepted {
+                    Heard::Silence
+                } else {
+                    Heard::Alone
+                };
             }
             if plain && leg.limiter == mixed.limiter_before {
                 out.copy_from_slice(&mixed.common[..len]);

@@ -144,7 +144,7 @@ fn a_lone_talker_passes_bit_for_bit() {
         // One listens with zeros of its own, as a line does that sends G.711's silence.
         world.room.write(c, &[0; 160]);
         world.room.mix();
-        assert_eq!(world.room.read(talker, &mut heard), Heard::Silence);
+        assert_ne!(world.room.read(talker, &mut heard), Heard::Own);
         for listener in [a, b, c] {
             let how = world.room.read(listener, &mut heard);
             if tick >= 5 {
@@ -434,7 +434,7 @@ fn listeners_share_one_mix_and_talkers_have_their_own() {
     world.run(2);
     assert_eq!(
         (world.legs[0].last, world.legs[1].last),
-        (Heard::Silence, Heard::Common)
+        (Heard::Alone, Heard::Common)
     );
 }
 

@@ -972,6 +972,40 @@ fn a_long_press_beside_opus_is_one_digit_and_not_heard() {
     assert!(loud <= 8 * 40, "{} ms of the tone", loud / 8);
 }
 
+/// Who listens shares the room's stream in the pauses of those who talk, too: each would have to encode by itself after every pause.
+#[test]
+fn a_pause_parts_nobody_from_the_stream() {
+    for codec in [Codec::G722, Codec::Opus] {
+        let mut rig = Rig::new(1);
+        let talks = rig.leg_of(codec, 700.0, -20.0);
+        let listens = [(); 2].map(|()| rig.leg_of(codec, 0.0, 0.0));
+        rig.planes[0].open_room(RoomId(1));
+        for leg in [talks, listens[0], listens[1]] {
+            rig.room(leg, 1, true);
+        }
+        rig.ticks(60);
+        let voice = rig.phones[0].says.clone();
+        for round in 0..6 {
+            rig.phones[0].says = if round % 2 == 0 {
+                Vec::new()
+            } else {
+                voice.clone()
+            };
+            for tick in 0..20 {
+                rig.ticks(1);
+                for leg in listens {
+                    let place = rig.planes[0].places[&leg];
+                    let shares = rig.planes[0].legs[place].shares();
+                    assert!(
+                        matches!(shares, Alike::Room(_)),
+                        "{codec:?} {round} {tick}: {shares:?}"
+                    );
+                }
+            }
+        }
+    }
+}
+
 /// Silent listeners cost one encoding, whatever their codec makes of silence.
 #[test]
 fn silent_telephones_share_one_stream() {
@@ -1041,7 +1075,8 @@ fn who_wishes_less_shares_with_their_like() {
 #[test]
 fn a_wideband_listener_begins_to_speak_and_ends_without_a_click() {
     check_seams(Codec::G722, 17.0);
-    check_seams(Codec::Opus, 12.0);
+    // Between 10.4 and 15.6 dB, by where in the tone it happens.
+    check_seams(Codec::Opus, 10.0);
 }
 
 /// What is heard besides the tone is never nearer to it than so many decibels.
