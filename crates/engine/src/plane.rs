@@ -76,7 +76,7 @@ pub(crate) struct Plane {
     places: IdMap<LegId, usize>,
     sorted: bool,
     mail: Mail,
-    post: Received,
+    received: Received,
     rooms: Vec<Option<Room>>,
     room_places: IdMap<RoomId, usize>,
     music: Music,
@@ -94,7 +94,7 @@ impl Plane {
             places: IdMap::default(),
             sorted: true,
             mail: Mail::default(),
-            post: Received::default(),
+            received: Received::default(),
             rooms: Vec::new(),
             room_places: IdMap::default(),
             music: Music::default(),
@@ -236,19 +236,19 @@ impl Plane {
     fn take_in(&mut self, place: usize) {
         let leg = &mut self.legs[place];
         while let Some((arrival, datagram)) = self.mail.take(leg.id) {
-            self.post
+            self.received
                 .note(ingest(leg, arrival, datagram, &self.events), arrival);
         }
     }
 
     /// A leg that has found its peer since the last time, and the thread that owns its sockets.
     pub(crate) fn latched(&mut self) -> Option<(usize, LegId, SocketAddr)> {
-        self.post.latched.pop()
+        self.received.latched.pop()
     }
 
     /// How many datagrams since the last time were of no use to their leg.
     pub(crate) fn ignored(&mut self) -> usize {
-        std::mem::take(&mut self.post.ignored)
+        std::mem::take(&mut self.received.ignored)
     }
 
     /// Does what a leg is told. Where the leg isn't here, what wants an answer is answered, and the rest is nothing.
@@ -373,7 +373,7 @@ impl Plane {
             }
             let leg = &mut self.legs[place];
             for (arrival, datagram) in self.mail.of(place) {
-                self.post
+                self.received
                     .note(ingest(leg, arrival, datagram, events), arrival);
             }
             if leg.next_tick > tick {
