@@ -95,23 +95,14 @@ struct Workspace {
 
 impl Workspace {
     fn read() -> Self {
-        let output = Command::new(env!("CARGO"))
-            .args([
-                "metadata",
-                "--format-version",
-                "1",
-                "--filter-platform",
-                "x86_64-unknown-linux-gnu",
-            ])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .output()
-            .unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let metadata = cargo(&[
+            "metadata",
+            "--format-version",
+            "1",
+            "--filter-platform",
+            "x86_64-unknown-linux-gnu",
+        ]);
+        let metadata: Value = serde_json::from_str(&metadata).unwrap();
         let names: BTreeMap<_, _> = metadata["packages"]
             .as_array()
             .unwrap()
@@ -143,12 +134,10 @@ impl Workspace {
     }
 }
 
-/// Everything that a crate reaches when it is built for itself, as whoever embeds it has it: with others of the workspace beside
-/// it, what they ask of a crate that they share would count as well.
-fn reach(name: &str) -> BTreeSet<String> {
+/// What cargo writes.
+fn cargo(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--locked", "--edges", "normal"])
-        .args(["--prefix", "none", "--format", "{p}", "--package", name])
+        .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();
@@ -157,7 +146,14 @@ fn reach(name: &str) -> BTreeSet<String> {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    let tree = String::from_utf8(output.stdout).unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Everything that a crate reaches when it is built for itself, as whoever embeds it has it: with others of the workspace beside
+/// it, what they ask of a crate that they share would count as well.
+fn reach(name: &str) -> BTreeSet<String> {
+    let tree = ["tree", "--locked", "--edges", "normal", "--prefix", "none"];
+    let tree = cargo(&[&tree[..], &["--format", "{p}", "--package", name]].concat());
     let names = tree.lines().filter_map(|line| line.split(' ').next());
     names.map(str::to_owned).collect()
 }
