@@ -21,9 +21,19 @@ const SHAPES: [(&str, Rooms, &str); 3] = [
 ];
 
 #[derive(Clone, Copy)]
-enum Rooms {
+pub(crate) enum Rooms {
     One,
     OfFour,
+}
+
+impl Rooms {
+    /// How many there are for so many calls.
+    pub(crate) fn of(self, calls: u32) -> u32 {
+        match self {
+            Rooms::One => 1,
+            Rooms::OfFour => calls.div_ceil(4),
+        }
+    }
 }
 
 /// `load [CALLS ...]`: each number of calls in each shape, and at the floor just before it.
@@ -38,11 +48,7 @@ pub(crate) fn load(arguments: &[String]) -> Result {
         for (name, rooms, talkers) in SHAPES {
             let floor = Server::floor(&programs)?.measured(calls, None, talkers)?;
             let bridge = Server::bridge(&programs)?;
-            let rooms = match rooms {
-                Rooms::One => 1,
-                Rooms::OfFour => calls.div_ceil(4),
-            };
-            let pins = bridge.rooms(rooms)?;
+            let pins = bridge.rooms(rooms.of(calls))?;
             let idle = bridge.resident();
             let ours = bridge.measured(calls, Some(&pins), talkers)?;
             println!("{}", row(calls, name, &floor, &ours, idle));

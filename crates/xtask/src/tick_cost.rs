@@ -6,6 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::load::Rooms;
 use crate::run::{Failure, Result, cargo, numbers, output, root};
 
 /// The ticks that the counted test makes.
@@ -13,13 +14,6 @@ const TICKS: u64 = 20;
 const TEST: &str = "plane::tests::a_tick_to_be_counted";
 /// A second-level cache as servers have it for each core; callgrind knows two levels.
 const CACHES: [&str; 2] = ["--D1=32768,8,64", "--LL=524288,8,64"];
-
-/// One room of all legs, three of which talk, or rooms of four, in each of which one talks.
-#[derive(Clone, Copy)]
-enum Shape {
-    OneRoom,
-    RoomsOfFour,
-}
 
 /// For each leg and tick.
 struct Cost {
@@ -36,16 +30,13 @@ pub(crate) fn tick_cost(arguments: &[String]) -> Result {
     println!("| legs | rooms | instructions a leg and tick | misses of 32 KiB | of 512 KiB |");
     println!("| --- | --- | --- | --- | --- |");
     let mut lines = Vec::new();
-    for (shape, name) in [
-        (Shape::OneRoom, "one room, 3 talk"),
-        (Shape::RoomsOfFour, "rooms of 4, 1 talks"),
+    for (rooms, name) in [
+        (Rooms::One, "one room, 3 talk"),
+        (Rooms::OfFour, "rooms of 4, 1 talks"),
     ] {
         let mut costs = Vec::new();
         for &legs in &numbers {
-            let rooms = match shape {
-                Shape::OneRoom => 1,
-                Shape::RoomsOfFour => legs.div_ceil(4),
-            };
+            let rooms = rooms.of(legs);
             let cost = counted(&program, legs, rooms)?;
             let [near, far] = cost.misses;
             println!(
