@@ -181,32 +181,6 @@ pub(crate) enum LiveDeed {
     Name,
 }
 
-impl LiveDeed {
-    fn is_about_one_caller(self) -> bool {
-        match self {
-            Self::Lock
-            | Self::Unlock
-            | Self::Open
-            | Self::Lecture
-            | Self::StrictLecture
-            | Self::QuietNoise
-            | Self::NextHand
-            | Self::RollCall
-            | Self::End
-            | Self::TakeBack => false,
-            Self::Mute
-            | Self::Unmute
-            | Self::Quiet
-            | Self::Restore
-            | Self::LetSpeak
-            | Self::LetIn
-            | Self::SendAway
-            | Self::Disconnect
-            | Self::Name => true,
-        }
-    }
-}
-
 /// The field that an order of its kind needs, or has nothing to do with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unfit {
@@ -215,16 +189,20 @@ pub(super) enum Unfit {
 }
 
 impl LiveOrder {
-    pub(super) fn deed(self) -> Result<Deed, Unfit> {
+    pub(super) fn deed(mut self) -> Result<Deed, Unfit> {
+        let deed = self.take_deed()?;
         // Whoever names a caller may mean another order, and ending a conference can't be taken back for long.
-        if self.call.is_some() && !self.what.is_about_one_caller() {
-            return Err(Unfit::Has("call"));
+        match self {
+            Self { call: Some(_), .. } => Err(Unfit::Has("call")),
+            Self { name: Some(_), .. } => Err(Unfit::Has("name")),
+            _ => Ok(deed),
         }
-        if self.name.is_some() && self.what != LiveDeed::Name {
-            return Err(Unfit::Has("name"));
-        }
+    }
+
+    /// What is to be done; the fields that it needs are taken.
+    fn take_deed(&mut self) -> Result<Deed, Unfit> {
         let floor = |floor| Command::SetFloor { floor };
-        let call = || self.call.map(CallId).ok_or(Unfit::Lacks("call"));
+        let mut call = || self.call.take().map(CallId).ok_or(Unfit::Lacks("call"));
         Ok(Deed::Command(match self.what {
             LiveDeed::Lock => Command::SetLock { locked: true },
             LiveDeed::Unlock => Command::SetLock { locked: false },
@@ -264,7 +242,7 @@ impl LiveOrder {
             LiveDeed::Disconnect => Command::Remove { call: call()? },
             LiveDeed::Name => {
                 let call = call()?;
-                let name = self.name.ok_or(Unfit::Lacks("name"))?;
+                let name = self.name.take().ok_or(Unfit::Lacks("name"))?;
                 return Ok(Deed::Name { call, name });
             }
         }))
