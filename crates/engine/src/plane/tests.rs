@@ -81,6 +81,18 @@ fn arrival(leg: LegId, from: SocketAddr, came: Duration) -> Arrival {
 }
 
 impl Rig {
+    /// One hums at 700 Hz, and two are silent, all of one codec in room 1.
+    fn talk_to_two(codec: Codec) -> (Self, LegId, [LegId; 2]) {
+        let mut rig = Rig::new(1);
+        let talks = rig.leg_of(codec, 700.0, -20.0);
+        let silent = [(); 2].map(|()| rig.leg_of(codec, 0.0, 0.0));
+        rig.planes[0].open_room(RoomId(1));
+        for leg in [talks, silent[0], silent[1]] {
+            rig.room(leg, 1, true);
+        }
+        (rig, talks, silent)
+    }
+
     fn new(planes: usize) -> Rig {
         let (events, receiver) = Events::channel();
         Rig {
@@ -976,13 +988,7 @@ fn a_long_press_beside_opus_is_one_digit_and_not_heard() {
 #[test]
 fn a_pause_parts_nobody_from_the_stream() {
     for codec in [Codec::G722, Codec::Opus] {
-        let mut rig = Rig::new(1);
-        let talks = rig.leg_of(codec, 700.0, -20.0);
-        let listens = [(); 2].map(|()| rig.leg_of(codec, 0.0, 0.0));
-        rig.planes[0].open_room(RoomId(1));
-        for leg in [talks, listens[0], listens[1]] {
-            rig.room(leg, 1, true);
-        }
+        let (mut rig, _, listens) = Rig::talk_to_two(codec);
         rig.ticks(60);
         let voice = rig.phones[0].says.clone();
         for round in 0..6 {
@@ -1010,13 +1016,7 @@ fn a_pause_parts_nobody_from_the_stream() {
 #[test]
 fn silent_telephones_share_one_stream() {
     for codec in [Codec::G722, Codec::Opus] {
-        let mut rig = Rig::new(1);
-        let talks = rig.leg_of(codec, 700.0, -20.0);
-        let silent = [(); 2].map(|()| rig.leg_of(codec, 0.0, 0.0));
-        rig.planes[0].open_room(RoomId(1));
-        for leg in [talks, silent[0], silent[1]] {
-            rig.room(leg, 1, true);
-        }
+        let (mut rig, talks, silent) = Rig::talk_to_two(codec);
         rig.ticks(60);
         let shares = |leg: LegId| {
             let place = rig.planes[0].places[&leg];
@@ -1032,13 +1032,7 @@ fn silent_telephones_share_one_stream() {
 /// Opus of another kind than the others wish is no company for theirs.
 #[test]
 fn who_wishes_less_shares_with_their_like() {
-    let mut rig = Rig::new(1);
-    let talks = rig.leg_of(Codec::Opus, 700.0, -20.0);
-    let [usual, modest] = [(); 2].map(|()| rig.leg_of(Codec::Opus, 0.0, 0.0));
-    rig.planes[0].open_room(RoomId(1));
-    for leg in [talks, usual, modest] {
-        rig.room(leg, 1, true);
-    }
+    let (mut rig, _, [usual, modest]) = Rig::talk_to_two(Codec::Opus);
     let opus = OpusSettings {
         bitrate: 12_000,
         ..OpusSettings::default()
@@ -1082,13 +1076,7 @@ fn a_wideband_listener_begins_to_speak_and_ends_without_a_click() {
 /// What is heard besides the tone is never nearer to it than so many decibels.
 fn check_seams(codec: Codec, at_least: f64) {
     let rate = Rate::from_hz(codec.sample_rate()).unwrap();
-    let mut rig = Rig::new(1);
-    let talks = rig.leg_of(codec, 700.0, -20.0);
-    let [first, second] = [(); 2].map(|()| rig.leg_of(codec, 0.0, 0.0));
-    rig.planes[0].open_room(RoomId(1));
-    for leg in [talks, first, second] {
-        rig.room(leg, 1, true);
-    }
+    let (mut rig, talks, [first, second]) = Rig::talk_to_two(codec);
     rig.ticks(60);
     let check = |rig: &mut Rig, leg: LegId, when: &str| {
         let heard = rig.heard(leg);
