@@ -30,6 +30,7 @@ use crate::listener::{MAX_MESSAGE, bind_udp, towards};
 use crate::message::{ALLOW, With, all, header, response};
 use crate::sdp::read_answer;
 use crate::server::endpoint;
+use crate::task;
 
 /// How a [`SipClient`] calls.
 #[derive(Debug, Clone)]
@@ -575,13 +576,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Core {
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let stop = self.stop.clone();
-        self.tasks.spawn(async move {
-            tokio::select! {
-                () = task => {}
-                () = stop.cancelled() => {}
-            }
-        });
+        task::spawn(&self.tasks, &self.stop, task);
     }
 
     fn call(self: &Arc<Self>, key: Option<DialogKey>) -> Option<ClientCall> {

@@ -48,6 +48,7 @@ mod number;
 mod sdp;
 mod server;
 mod stats;
+mod task;
 mod timer;
 
 pub use client::{ClientCall, ClientConfig, ClientError, Invite, PendingCall, Reply, SipClient};

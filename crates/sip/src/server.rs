@@ -24,6 +24,7 @@ use crate::event::{CallRef, SipEvent};
 use crate::front;
 use crate::listener;
 use crate::stats::{Counters, Gauges};
+use crate::task;
 
 /// How many events may wait for the application.
 const EVENTS: usize = 1_024;
@@ -276,15 +277,7 @@ impl Core {
 
     /// Runs a task until it ends or the server stops.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let stop = self.stop.clone();
-        // Boxed: a future that is moved into another one takes its room twice for as long as it runs.
-        let task = Box::pin(task);
-        self.tasks.spawn(async move {
-            tokio::select! {
-                () = task => {}
-                () = stop.cancelled() => {}
-            }
-        });
+        task::spawn(&self.tasks, &self.stop, task);
     }
 
     pub(crate) fn gate(&self) -> MutexGuard<'_, Gate> {
