@@ -44,7 +44,7 @@ impl Voice {
             .collect();
         let (silence, mark) = marked.split_at(SETTLING);
         Self {
-            silence: if dtx {
+            silence: if dtx && codec == Codec::Opus {
                 paused(codec)
             } else {
                 vec![silence[SETTLING - 1].clone()]
