@@ -3,7 +3,7 @@
 
 use std::ptr;
 
-/// Fetches what lies there, or where the first one would, if there is none.
+/// Fetches what lies there, or where the first one would, if there is none yet.
 pub(crate) fn fetch<T>(there: &[T]) {
     let start = there.as_ptr().cast();
     fetch_bytes(start, size_of_val(there));

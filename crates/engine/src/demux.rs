@@ -5,7 +5,16 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
+use foldhash::fast::RandomState;
+
 use crate::{LegId, port::Channel};
+
+/// Whose a datagram is, and the thread where that leg lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Owner {
+    pub(crate) leg: LegId,
+    pub(crate) lives_at: usize,
+}
 
 /// The legs of one shared pair of sockets, told apart by the peer's address.
 ///
@@ -14,43 +23,52 @@ use crate::{LegId, port::Channel};
 /// its first packets from that host, if there is exactly one.
 #[derive(Debug, Default)]
 pub(crate) struct Demux {
-    rtp: HashMap<SocketAddr, LegId>,
-    rtcp: HashMap<SocketAddr, LegId>,
-    waiting: Vec<(IpAddr, LegId)>,
+    rtp: HashMap<SocketAddr, Owner, RandomState>,
+    rtcp: HashMap<SocketAddr, Owner, RandomState>,
+    waiting: Vec<(IpAddr, Owner)>,
 }
 
 impl Demux {
     /// Lets a leg in, or gives it another address after a re-INVITE. An address that another leg has stays
     /// that leg's: two calls are never mixed up.
-    pub(crate) fn expect(&mut self, leg: LegId, rtp: SocketAddr, rtcp: SocketAddr) {
-        self.remove(leg);
-        self.rtp.entry(rtp).or_insert(leg);
-        self.rtcp.entry(rtcp).or_insert(leg);
-        self.waiting.push((rtp.ip(), leg));
+    pub(crate) fn expect(&mut self, owner: Owner, rtp: SocketAddr, rtcp: SocketAddr) {
+        self.remove(owner.leg);
+        self.rtp.entry(rtp).or_insert(owner);
+        self.rtcp.entry(rtcp).or_insert(owner);
+        self.waiting.push((rtp.ip(), owner));
     }
 
     /// Lets a leg latch once more; until then it has the address that it had.
-    pub(crate) fn wait(&mut self, leg: LegId, rtp: SocketAddr) {
-        self.waiting.retain(|&(_, other)| other != leg);
-        self.waiting.push((rtp.ip(), leg));
+    pub(crate) fn wait(&mut self, owner: Owner, rtp: SocketAddr) {
+        self.waiting.retain(|(_, other)| other.leg != owner.leg);
+        self.waiting.push((rtp.ip(), owner));
     }
 
     /// The leg has found its peer: nothing else is its own any more.
-    pub(crate) fn latched(&mut self, leg: LegId, rtp: SocketAddr, rtcp: SocketAddr) {
-        if self.waiting.iter().any(|&(_, other)| other == leg) {
-            self.remove(leg);
-            self.rtp.entry(rtp).or_insert(leg);
-            self.rtcp.entry(rtcp).or_insert(leg);
+    pub(crate) fn latched(&mut self, owner: Owner, rtp: SocketAddr, rtcp: SocketAddr) {
+        if self.waiting.iter().any(|(_, other)| other.leg == owner.leg) {
+            self.remove(owner.leg);
+            self.rtp.entry(rtp).or_insert(owner);
+            self.rtcp.entry(rtcp).or_insert(owner);
+        }
+    }
+
+    /// The leg lives elsewhere now.
+    pub(crate) fn moved(&mut self, owner: Owner) {
+        let known = self.rtp.values_mut().chain(self.rtcp.values_mut());
+        let all = known.chain(self.waiting.iter_mut().map(|(_, other)| other));
+        for other in all.filter(|other| other.leg == owner.leg) {
+            *other = owner;
         }
     }
 
     pub(crate) fn remove(&mut self, leg: LegId) {
-        self.rtp.retain(|_, other| *other != leg);
-        self.rtcp.retain(|_, other| *other != leg);
-        self.waiting.retain(|&(_, other)| other != leg);
+        self.rtp.retain(|_, other| other.leg != leg);
+        self.rtcp.retain(|_, other| other.leg != leg);
+        self.waiting.retain(|(_, other)| other.leg != leg);
     }
 
-    pub(crate) fn owner(&self, channel: Channel, from: SocketAddr) -> Option<LegId> {
+    pub(crate) fn owner(&self, channel: Channel, from: SocketAddr) -> Option<Owner> {
         let known = match channel {
             Channel::Rtp => self.rtp.get(&from),
             Channel::Rtcp => self.rtcp.get(&from),
@@ -58,7 +76,7 @@ impl Demux {
         known.copied().or_else(|| {
             let mut of_host = self.waiting.iter().filter(|(ip, _)| *ip == from.ip());
             let (only, further) = (of_host.next(), of_host.next());
-            only.filter(|_| further.is_none()).map(|&(_, leg)| leg)
+            only.filter(|_| further.is_none()).map(|&(_, owner)| owner)
         })
     }
 }
@@ -71,8 +89,14 @@ mod tests {
         SocketAddr::from(([192, 0, 2, 1], port))
     }
 
-    const A: LegId = LegId(1);
-    const B: LegId = LegId(2);
+    const A: Owner = Owner {
+        leg: LegId(1),
+        lives_at: 0,
+    };
+    const B: Owner = Owner {
+        leg: LegId(2),
+        lives_at: 0,
+    };
 
     #[test]
     fn legs_are_told_apart_by_their_peers() {
@@ -84,10 +108,24 @@ mod tests {
         assert_eq!(demux.owner(Channel::Rtcp, at(5001)), Some(B));
         // Both wait for that host: it could be either's.
         assert_eq!(demux.owner(Channel::Rtp, at(6000)), None);
-        demux.remove(A);
+        demux.remove(A.leg);
         assert_eq!(demux.owner(Channel::Rtp, at(4000)), Some(B));
-        demux.remove(B);
+        demux.remove(B.leg);
         assert_eq!(demux.owner(Channel::Rtp, at(5000)), None);
+    }
+
+    #[test]
+    fn a_leg_that_moves_is_found_where_it_lives() {
+        let mut demux = Demux::default();
+        demux.expect(A, at(4000), at(4001));
+        demux.expect(B, at(5000), at(5001));
+        let there = Owner { lives_at: 3, ..A };
+        demux.moved(there);
+        assert_eq!(demux.owner(Channel::Rtp, at(4000)), Some(there));
+        assert_eq!(demux.owner(Channel::Rtcp, at(4001)), Some(there));
+        assert_eq!(demux.owner(Channel::Rtp, at(5000)), Some(B));
+        demux.remove(B.leg);
+        assert_eq!(demux.owner(Channel::Rtp, at(6000)), Some(there));
     }
 
     #[test]
@@ -116,7 +154,7 @@ mod tests {
         demux.expect(A, at(4000), at(4001));
         demux.expect(B, at(4000), at(4001));
         assert_eq!(demux.owner(Channel::Rtp, at(4000)), Some(A));
-        demux.remove(B);
+        demux.remove(B.leg);
         assert_eq!(demux.owner(Channel::Rtp, at(4000)), Some(A));
     }
 }

@@ -139,6 +139,15 @@ impl Company {
         grown
     }
 
+    /// Which stream a pause is of, in which all of the room's hear nothing, as those do who hear silence: the one that the leg has, or
+    /// is about to have. Who went over to another one and back would have to encode by itself for a while, each time.
+    pub(crate) fn in_pause(&self, room: Alike) -> Alike {
+        match self.could_share {
+            Alike::Silence => Alike::Silence,
+            Alike::Nobody | Alike::Music | Alike::Room(_) => room,
+        }
+    }
+
     /// Whether the leg hears the shared stream from the next tick on, if it can.
     pub(crate) const fn arrives(&self) -> bool {
         self.ticks == GROW_ALIKE
@@ -181,6 +190,24 @@ mod tests {
         assert!(company.shares(Alike::Silence, Codec::G722));
         assert!(Company::default().shares(room, Codec::Pcmu), "no memory");
         assert!(!Company::default().shares(Alike::Nobody, Codec::Pcmu));
+    }
+
+    #[test]
+    fn a_pause_is_of_the_stream_that_the_leg_has() {
+        let (mut company, room) = (Company::default(), Alike::Room(1));
+        assert_eq!(company.in_pause(room), room);
+        for alike in [Alike::Silence, room] {
+            for tick in 0..=GROW_ALIKE {
+                // It speaks alone, or hears somebody, and every third frame is a pause.
+                let heard = if tick % 3 == 2 {
+                    company.in_pause(room)
+                } else {
+                    alike
+                };
+                assert_eq!(company.shares(heard, Codec::Opus), tick == GROW_ALIKE);
+            }
+            assert_eq!(company.in_pause(room), alike);
+        }
     }
 
     #[test]

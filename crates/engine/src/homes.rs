@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use crate::{
     LegId, LegMedia,
-    demux::Demux,
+    demux::{Demux, Owner},
     ids::IdMap,
     leg::Leg,
     port::{Channel, PortKey, PortPair},
@@ -21,7 +21,7 @@ enum Legs {
     /// Told apart by the peer's address.
     Many(Demux),
     /// One leg's alone, which judges the source itself.
-    One(LegId),
+    One(Owner),
 }
 
 struct Home {
@@ -36,11 +36,18 @@ pub(crate) struct Homes {
     watch: Watch,
 }
 
+impl Home {
+    fn owner(&self, leg: LegId) -> Owner {
+        let lives_at = self.lives_at;
+        Owner { leg, lives_at }
+    }
+}
+
 impl Source {
-    pub(crate) fn owner(&self, channel: Channel, from: SocketAddr) -> Option<LegId> {
+    pub(crate) fn owner(&self, channel: Channel, from: SocketAddr) -> Option<Owner> {
         match &self.legs {
             Legs::Many(demux) => demux.owner(channel, from),
-            Legs::One(leg) => Some(*leg),
+            Legs::One(owner) => Some(*owner),
         }
     }
 }
@@ -69,11 +76,6 @@ impl Homes {
         self.sources.get(&pair)
     }
 
-    /// The thread where a leg lives.
-    pub(crate) fn lives_at(&self, leg: LegId) -> Option<usize> {
-        self.homes.get(&leg).map(|home| home.lives_at)
-    }
-
     /// A pair that many legs share, for as long as the engine lives.
     pub(crate) fn share(&mut self, pair: Arc<PortPair>) {
         self.listen(pair, Legs::Many(Demux::default()));
@@ -90,8 +92,9 @@ impl Homes {
     }
 
     pub(crate) fn start(&mut self, leg: LegId, at: usize, pair: &Arc<PortPair>, media: LegMedia) {
+        let owner = Owner { leg, lives_at: at };
         if !self.has(pair.key) {
-            self.listen(Arc::clone(pair), Legs::One(leg));
+            self.listen(Arc::clone(pair), Legs::One(owner));
         }
         let home = Home {
             lives_at: at,
@@ -104,7 +107,7 @@ impl Homes {
         );
         self.homes.insert(leg, home);
         if let Some(demux) = self.demux(leg) {
-            demux.expect(leg, rtp, rtcp);
+            demux.expect(owner, rtp, rtcp);
         }
     }
 
@@ -116,10 +119,11 @@ impl Homes {
         };
         let same = home.media.remote == media.remote;
         home.media = media;
+        let owner = home.owner(leg);
         match self.demux(leg) {
             // The address that it has latched on stays good.
-            Some(demux) if same => demux.wait(leg, rtp),
-            Some(demux) => demux.expect(leg, rtp, rtcp),
+            Some(demux) if same => demux.wait(owner, rtp),
+            Some(demux) => demux.expect(owner, rtp, rtcp),
             None => {}
         }
     }
@@ -129,15 +133,22 @@ impl Homes {
         let Some(home) = self.homes.get(&leg) else {
             return;
         };
-        let rtcp = Leg::rtcp_remote(&home.media, remote);
+        let (owner, rtcp) = (home.owner(leg), Leg::rtcp_remote(&home.media, remote));
         if let Some(demux) = self.demux(leg) {
-            demux.latched(leg, remote, rtcp);
+            demux.latched(owner, remote, rtcp);
         }
     }
 
     pub(crate) fn moved(&mut self, leg: LegId, to: usize) {
-        if let Some(home) = self.homes.get_mut(&leg) {
-            home.lives_at = to;
+        let Some(home) = self.homes.get_mut(&leg) else {
+            return;
+        };
+        home.lives_at = to;
+        let (owner, port) = (home.owner(leg), home.port);
+        match self.sources.get_mut(&port).map(|source| &mut source.legs) {
+            Some(Legs::Many(demux)) => demux.moved(owner),
+            Some(Legs::One(one)) => *one = owner,
+            None => {}
         }
     }
 

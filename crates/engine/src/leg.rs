@@ -59,6 +59,8 @@ pub(crate) enum Says {
     Nothing,
     /// The noise that its telephone tells of while nobody speaks into it.
     Noise,
+    /// Zeros that came from it.
+    Zeros,
     /// What came from it.
     Sound,
 }
@@ -155,6 +157,7 @@ pub(crate) struct Leg {
     input: Fade,
     /// Listens for digits in the audio until the first one has come as an event.
     tones: Option<Box<ToneDetector>>,
+    noise: NoiseDetector,
     pub(crate) name: Option<NameRecorder>,
 
     // As it hears.
@@ -172,7 +175,6 @@ pub(crate) struct Leg {
 
     /// The thread that owns the sockets.
     pub(crate) home: usize,
-    noise: NoiseDetector,
     /// Before them, on a wideband leg, and before that one on a leg of 48 kHz.
     halver: Halver,
     thirder: Thirder,
@@ -240,15 +242,19 @@ impl Leg {
     /// Has fetched what a tick touches when it listens to this leg.
     pub(crate) fn fetch_for_listening(&self) {
         fetch_from(&self.id, &self.port);
-        fetch(self.noise.ahead());
     }
 
     /// What of that lies elsewhere, which is known once the leg itself is there.
     pub(crate) fn fetch_beside(&self) {
-        let (known, payload, heard) = self.receiver.ahead();
+        let (known, packet) = self.receiver.ahead();
         fetch(known);
-        fetch(payload);
-        fetch(heard);
+        if let Some((payload, heard)) = packet {
+            fetch(payload);
+            fetch(heard);
+        }
+        if let Some(frame) = self.noise.ahead() {
+            fetch(frame);
+        }
     }
 
     /// Has fetched what a tick touches when this leg is spoken to.
@@ -416,6 +422,7 @@ impl Leg {
             Pulled::Silence => Says::Nothing,
             _ if silent => Says::Nothing,
             Pulled::Comfort => Says::Noise,
+            Pulled::Zeros => Says::Zeros,
             Pulled::Audio | Pulled::Concealed => Says::Sound,
         }
     }
@@ -444,8 +451,12 @@ impl Leg {
     }
 
     /// Takes this tick's frame of what the leg says; tells when that has become, or is no longer, music or steady noise.
-    pub(crate) fn watch_noise(&mut self, frame: &[i16]) -> Option<bool> {
-        self.noise.push(frame)
+    pub(crate) fn watch_noise(&mut self, says: Says, frame: &[i16]) -> Option<bool> {
+        match says {
+            Says::Sound => self.noise.push(frame),
+            // Noise that the telephone tells of, too, is nobody's voice, and none that comes over the line.
+            Says::Nothing | Says::Zeros | Says::Noise => self.noise.push_zeros(),
+        }
     }
 
     /// Whether there has been no RTP for too long; asked once each tick.
@@ -653,9 +664,9 @@ impl Leg {
                 match heard {
                     Heard::Common => Alike::Room(room),
                     Heard::Own => Alike::Nobody,
-                    // A pause of those who talk is a part of the room's stream: who went over to another one and back would have
-                    // to encode by itself for a while, each time.
-                    Heard::Silence if self.media.codec.has_memory() => Alike::Room(room),
+                    Heard::Silence if self.media.codec.has_memory() => {
+                        self.company.in_pause(Alike::Room(room))
+                    }
                     Heard::Silence | Heard::Alone => Alike::Silence,
                 }
             }

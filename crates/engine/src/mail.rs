@@ -16,6 +16,8 @@ pub(crate) struct Mail {
 }
 
 struct Letter {
+    /// Of its leg.
+    place: usize,
     arrival: Arrival,
     bytes: Range<usize>,
     /// The leg's next one.
@@ -24,10 +26,12 @@ struct Letter {
 }
 
 impl Mail {
-    pub(crate) fn push(&mut self, arrival: Arrival, datagram: &[u8]) {
+    /// Keeps what has come for the leg at this place.
+    pub(crate) fn push(&mut self, place: usize, arrival: Arrival, datagram: &[u8]) {
         let begin = self.bytes.len();
         self.bytes.extend_from_slice(datagram);
         self.letters.push(Letter {
+            place,
             arrival,
             bytes: begin..self.bytes.len(),
             next: NONE,
@@ -35,14 +39,24 @@ impl Mail {
         });
     }
 
+    /// The legs have other places now.
+    pub(crate) fn renew(&mut self, place_of: impl Fn(LegId) -> Option<usize>) {
+        for letter in self.letters.iter_mut().filter(|letter| !letter.read) {
+            match place_of(letter.arrival.leg) {
+                Some(place) => letter.place = place,
+                None => letter.read = true,
+            }
+        }
+    }
+
     /// Puts what is there into the order of its legs, of which there are so many.
-    pub(crate) fn sort(&mut self, legs: usize, place_of: impl Fn(LegId) -> Option<usize>) {
+    pub(crate) fn sort(&mut self, legs: usize) {
         self.ends.clear();
         self.ends.resize(legs, (NONE, NONE));
         for n in 0..self.letters.len() {
             let letter = &self.letters[n];
-            let place = place_of(letter.arrival.leg).filter(|_| !letter.read);
-            let Some((first, last)) = place.and_then(|place| self.ends.get_mut(place)) else {
+            let ends = self.ends.get_mut(letter.place).filter(|_| !letter.read);
+            let Some((first, last)) = ends else {
                 continue;
             };
             let before = std::mem::replace(last, n as u32);
@@ -100,11 +114,20 @@ mod tests {
         let place_of = |leg: LegId| [7, 8, 9].iter().position(|&id| id == leg.0);
         for round in 0..3 {
             for (ms, leg) in [9, 7, 9, 1, 9, 7].into_iter().enumerate() {
-                mail.push(arrival(leg, ms as u64), &[leg as u8, ms as u8, round]);
+                // Every other time the legs find their places only afterwards, and one of them has none any more.
+                let place = place_of(LegId(leg)).filter(|_| round != 1).unwrap_or(3);
+                mail.push(
+                    place,
+                    arrival(leg, ms as u64),
+                    &[leg as u8, ms as u8, round],
+                );
             }
             let (first, bytes) = mail.take(LegId(7)).unwrap();
             assert_eq!((first.came.as_millis(), bytes), (1, &[7, 1, round][..]));
-            mail.sort(3, place_of);
+            if round == 1 {
+                mail.renew(place_of);
+            }
+            mail.sort(3);
             let got = |place| -> Vec<u8> {
                 let of = mail.of(place);
                 of.inspect(|(arrival, bytes)| assert_eq!(arrival.leg.0, u64::from(bytes[0])))

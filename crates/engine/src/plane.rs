@@ -225,11 +225,11 @@ impl Plane {
 
     /// Keeps a datagram until the turn of its leg in the next tick; false if the leg isn't here.
     pub(crate) fn keep(&mut self, arrival: Arrival, datagram: &[u8]) -> bool {
-        let here = self.places.contains_key(&arrival.leg);
-        if here {
-            self.mail.push(arrival, datagram);
-        }
-        here
+        let Some(&place) = self.places.get(&arrival.leg) else {
+            return false;
+        };
+        self.mail.push(place, arrival, datagram);
+        true
     }
 
     /// Lets a leg have what has come for it before what it is told next.
@@ -357,9 +357,7 @@ impl Plane {
     pub(crate) fn listen(&mut self, outgoing: &mut Outgoing) {
         let (tick, now) = (self.tick, time_of(self.tick));
         self.sort();
-        let places = &self.places;
-        self.mail
-            .sort(self.legs.len(), |leg| places.get(&leg).copied());
+        self.mail.sort(self.legs.len());
         let events = &self.events;
         let ended = |play| events.say(Event::PlayEnded { play });
 
@@ -388,19 +386,19 @@ impl Plane {
                 && says != Says::Nothing
                 && let Some(Some(room)) = self.rooms.get_mut(room)
             {
-                room.write(slot, frame, says == Says::Sound);
-                if heard && says == Says::Sound {
+                room.write(slot, says, frame);
+                if heard && matches!(says, Says::Sound | Says::Zeros) {
                     room.tap(id, leg.rate(), frame, outgoing);
                 }
             }
             if says == Says::Noise {
-                // The others hear that the line is open; it is nobody's voice, and no noise that comes over the line.
+                // The others hear that the line is open; it is no part of a name.
                 frame.fill(0);
             }
             if leg.name.as_mut().is_some_and(|name| name.take(frame)) {
                 finish_name(events, leg.id, leg.name.take());
             }
-            if let Some(noisy) = leg.watch_noise(frame) {
+            if let Some(noisy) = leg.watch_noise(says, frame) {
                 events.say(Event::Noisy { leg: leg.id, noisy });
             }
             if leg.is_quiet(now) {
@@ -549,6 +547,7 @@ impl Plane {
         for (place, leg) in self.legs.iter().enumerate() {
             self.places.insert(leg.id, place);
         }
+        self.mail.renew(|leg| self.places.get(&leg).copied());
         self.sorted = true;
     }
 }

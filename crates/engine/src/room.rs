@@ -5,6 +5,7 @@ use conclave_mixer::{Heard, Level, Rate, RoomMixer, SlotId, Sum};
 use crate::{
     LegId, PlayId, RoomId, Sound, Tap,
     encoding::SharedEncoding,
+    leg::Says,
     play::{Play, PlayQueue, Played},
     sums::{Outgoing, Threads, Told},
 };
@@ -85,11 +86,12 @@ impl Room {
     }
 
     /// This tick's frame of what a leg says, or of comfort noise in its place.
-    pub(crate) fn write(&mut self, slot: SlotId, frame: &[i16], is_sound: bool) {
-        if is_sound {
-            self.mixer.write(slot, frame);
-        } else {
-            self.mixer.write_background(slot, frame);
+    pub(crate) fn write(&mut self, slot: SlotId, says: Says, frame: &[i16]) {
+        match says {
+            Says::Nothing => {}
+            Says::Zeros => self.mixer.write_zeros(slot),
+            Says::Noise => self.mixer.write_background(slot, frame),
+            Says::Sound => self.mixer.write(slot, frame),
         }
     }
 

@@ -198,16 +198,15 @@ impl Shard {
                 Meter::count(&local.meter.packets_in, count);
                 for Received { bytes, from, stamp } in self.inbound.datagrams() {
                     stamped &= stamp.is_some();
-                    let leg = from.and_then(|from| Some((from, source.owner(channel, from)?)));
-                    let at = leg.and_then(|(_, leg)| self.homes.lives_at(leg));
-                    if let (Some((from, leg)), Some(at)) = (leg, at) {
+                    let owner = from.and_then(|from| Some((from, source.owner(channel, from)?)));
+                    if let Some((from, owner)) = owner {
                         let arrival = Arrival {
-                            leg,
+                            leg: owner.leg,
                             channel,
                             from,
                             came: grid::arrival(next, look.came(stamp)),
                         };
-                        local.deliver(at, arrival, bytes);
+                        local.deliver(owner.lives_at, arrival, bytes);
                     } else {
                         Meter::count(&local.meter.ignored, 1);
                     }

@@ -121,6 +121,17 @@ impl Codec {
         matches!(self, Codec::Opus)
     }
 
+    /// Whether a payload is nothing but the codec's zero, as a muted telephone sends it. A-law has no zero; its least value above
+    /// stands for one, and is what zeros are encoded to.
+    pub(crate) fn is_zeros(self, payload: &[u8]) -> bool {
+        match self {
+            // There is a zero of either sign.
+            Codec::Pcmu => payload.iter().fold(0x7F, |all, code| all & code) == 0x7F,
+            Codec::Pcma => payload.iter().fold(0, |any, code| any | code ^ 0xD5) == 0,
+            Codec::G722 | Codec::Opus => false,
+        }
+    }
+
     /// Whether a payload says that its sender goes on with silence: no more than Opus's first byte, or one more of padding.
     pub(crate) const fn is_silence(self, payload: &[u8]) -> bool {
         matches!(self, Codec::Opus) && payload.len() <= 2
@@ -177,6 +188,11 @@ pub trait Decoder: Send {
     /// Fills `out` with what goes on from the samples decoded last, in place of a loss; false if the codec has no way of
     /// its own to do so, or none for so many samples.
     fn conceal(&mut self, _out: &mut [i16]) -> bool {
+        false
+    }
+
+    /// Whether what was decoded or concealed last is known to be nothing but zeros.
+    fn gave_zeros(&self) -> bool {
         false
     }
 

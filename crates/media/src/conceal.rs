@@ -10,6 +10,8 @@ pub(crate) struct Concealer {
     /// What was heard last, as a ring: the oldest sample at `oldest`, the newest before it. In order while a gap is filled.
     history: Vec<i16>,
     oldest: usize,
+    /// Zeros that were heard after it, and are put there when they are needed.
+    zeros: usize,
     /// Samples in 1/8 ms.
     scale: usize,
     run: Option<Run>,
@@ -50,6 +52,7 @@ impl Concealer {
         Concealer {
             history: vec![0; HISTORY * scale],
             oldest: 0,
+            zeros: 0,
             scale,
             run: None,
         }
@@ -57,6 +60,7 @@ impl Concealer {
 
     /// Takes note of samples that were heard.
     pub(crate) fn heard(&mut self, samples: &[i16]) {
+        self.put_zeros();
         let size = self.history.len();
         let new = &samples[samples.len().saturating_sub(size)..];
         let (first, rest) = new.split_at(new.len().min(size - self.oldest));
@@ -65,10 +69,23 @@ impl Concealer {
         self.oldest = (self.oldest + new.len()) % size;
     }
 
-    /// Where so many samples go that will be heard next.
-    pub(crate) fn place(&self, samples: usize) -> &[i16] {
+    /// The same of so many zeros.
+    pub(crate) fn heard_zeros(&mut self, samples: usize) {
+        self.zeros = (self.zeros + samples).min(self.history.len());
+    }
+
+    fn put_zeros(&mut self) {
+        let zeros = std::mem::take(&mut self.zeros);
+        let to_end = zeros.min(self.history.len() - self.oldest);
+        self.history[self.oldest..][..to_end].fill(0);
+        self.history[..zeros - to_end].fill(0);
+        self.oldest = (self.oldest + zeros) % self.history.len();
+    }
+
+    /// Where so many samples go that will be heard next; `None` while zeros are heard, which go nowhere.
+    pub(crate) fn place(&self, samples: usize) -> Option<&[i16]> {
         let place = &self.history[self.oldest..];
-        &place[..place.len().min(samples)]
+        (self.zeros == 0).then(|| &place[..place.len().min(samples)])
     }
 
     /// Whether a gap is being filled.
@@ -109,6 +126,7 @@ impl Concealer {
     }
 
     fn begin(&mut self) -> Run {
+        self.put_zeros();
         self.history.rotate_left(self.oldest);
         self.oldest = 0;
         let period = self.find_period();
@@ -223,6 +241,30 @@ mod tests {
                 "{hertz}: {}",
                 power(&wrong).sqrt()
             );
+        }
+    }
+
+    #[test]
+    fn zeros_are_heard_like_other_samples() {
+        for zeros in [1, 40, 160, 389, 390, 391, 1_000] {
+            let (mut one, mut other) = (Concealer::new(8000), Concealer::new(8000));
+            let (before, after) = (tone(130.0, 0..500), tone(170.0, 500..660));
+            for concealer in [&mut one, &mut other] {
+                concealer.heard(&before);
+            }
+            one.heard(&vec![0; zeros]);
+            other.heard_zeros(zeros / 2);
+            other.heard_zeros(zeros - zeros / 2);
+            assert!(other.place(160).is_none());
+            if zeros % 2 == 0 {
+                one.heard(&after);
+                other.heard(&after);
+                assert!(other.place(160).is_some());
+            }
+            let [mut made, mut expected] = [[1; 320]; 2];
+            one.fill(&mut expected);
+            other.fill(&mut made);
+            assert_eq!(made, expected, "{zeros}");
         }
     }
 

@@ -23,7 +23,10 @@ pub(crate) struct DelayWindow {
     edge: i32,
     /// The earliest.
     least: i32,
-    stale: u8,
+    /// One has passed that either of the two may have been.
+    stale: bool,
+    /// Packets since the two were looked for.
+    looked: u8,
 }
 
 impl DelayWindow {
@@ -35,7 +38,8 @@ impl DelayWindow {
             at: 0,
             edge: 0,
             least: 0,
-            stale: 0,
+            stale: false,
+            looked: 0,
         }
     }
 
@@ -54,16 +58,18 @@ impl DelayWindow {
         }
         let delay = delay_us.saturating_sub(self.reference);
         let delay = delay.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
-        self.delays[self.at] = delay;
+        let gone = std::mem::replace(&mut self.delays[self.at], delay);
         self.at = (self.at + 1) % WINDOW;
         self.filled = (self.filled + 1).min(WINDOW);
-        // A later one counts at once, the passing of an old one within a few packets.
-        self.stale += 1;
-        if self.filled <= FEW || delay > self.edge || self.stale >= 8 {
+        self.least = self.least.min(delay);
+        // A later one counts at once, the passing of one that was the edge, or the earliest, within a few packets.
+        self.stale |= gone != delay && (gone >= self.edge || gone <= self.least);
+        self.looked = self.looked.saturating_add(1);
+        if self.filled <= FEW || delay > self.edge || (self.stale && self.looked >= 8) {
             self.edge = self.find_edge();
             let delays = &self.delays[..self.filled];
             self.least = delays.iter().fold(i32::MAX, |least, &d| least.min(d));
-            self.stale = 0;
+            (self.stale, self.looked) = (false, 0);
         }
     }
 

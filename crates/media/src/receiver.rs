@@ -66,6 +66,7 @@ pub struct Receiver {
     /// What was decoded and did not fit into the frame; what of it was not heard yet.
     decoded: Box<[i16]>,
     ready: Range<usize>,
+    ready_is_zeros: bool,
     /// For a payload that lies in parts.
     payload: Box<[u8]>,
     concealer: Concealer,
@@ -112,6 +113,8 @@ pub enum Pushed {
 pub enum Pulled {
     /// Only what the peer sent.
     Audio,
+    /// The same, or what it says (DTX) that nothing is sent for, and it is all zeros: a muted telephone.
+    Zeros,
     /// In part or wholly made up for what was lost, late, or by DTX not sent.
     Concealed,
     /// Only the noise that the sender told of for its pauses (RFC 3389): neither speech nor loss.
@@ -124,15 +127,23 @@ impl Pulled {
     /// With samples of the peer's beside.
     const fn and_audio(self) -> Self {
         match self {
-            Self::Silence | Self::Comfort => Self::Audio,
+            Self::Silence | Self::Comfort | Self::Zeros => Self::Audio,
             Self::Audio | Self::Concealed => self,
+        }
+    }
+
+    /// With zeros of the peer's beside.
+    const fn and_zeros(self) -> Self {
+        match self {
+            Self::Silence | Self::Zeros => Self::Zeros,
+            Self::Audio | Self::Concealed | Self::Comfort => self,
         }
     }
 
     /// With noise of a pause beside.
     const fn and_comfort(self) -> Self {
         match self {
-            Self::Silence => Self::Comfort,
+            Self::Silence | Self::Zeros => Self::Comfort,
             Self::Audio | Self::Concealed | Self::Comfort => self,
         }
     }
@@ -252,6 +263,7 @@ impl Receiver {
             played: 0,
             decoded: vec![0; longest + codec.frame_samples()].into(),
             ready: 0..0,
+            ready_is_zeros: false,
             payload: vec![0; codec.max_payload()].into(),
             concealer: Concealer::new(codec.sample_rate()),
             made_up: 0,
@@ -280,12 +292,13 @@ impl Receiver {
         self.codec
     }
 
-    /// The memory beside the receiver itself that the next packet and the next frame are going to touch: a caller with more
-    /// streams than its processor's cache holds may have it fetched in time.
-    pub fn ahead(&self) -> (&[impl Sized], &[u8], &[i16]) {
+    /// The memory beside the receiver itself that the next packet is going to touch, and what it and its frame are going to
+    /// touch unless they are zeros again: a caller with more streams than its processor's cache holds may have it fetched in time.
+    pub fn ahead(&self) -> (&[impl Sized], Option<(&[u8], &[i16])>) {
         let frame = self.codec.frame_samples();
         let (known, payload) = self.store.place(frame);
-        (known, payload, self.concealer.place(frame))
+        let heard = self.concealer.place(frame);
+        (known, heard.map(|heard| (payload, heard)))
     }
 
     /// Takes a packet that arrived at `arrival`.
@@ -339,6 +352,7 @@ impl Receiver {
         }
         let mut slot = Slot::new(timestamp, number, length, micros(arrival));
         slot.is_noise = noise;
+        slot.is_zeros = !noise && self.codec.is_zeros(packet.payload());
         while self.store.len() > 0 && !self.store.has_room(packet.payload().len()) {
             self.skip_oldest();
         }
@@ -360,15 +374,23 @@ impl Receiver {
             out.fill(0);
             return Pulled::Silence;
         }
-        let pulled = self.assemble(now, out);
-        if pulled == Pulled::Audio {
-            if self.wanted > 0 {
-                self.stretch(out);
+        let mut pulled = self.assemble(now, out);
+        if matches!(pulled, Pulled::Audio | Pulled::Zeros) && self.made_up == 0 {
+            let changed = if self.wanted > 0 {
+                self.stretch(out)
             } else {
-                self.shrink(now, out);
+                self.shrink(now, out)
+            };
+            if changed {
+                // Of zeros, too, into something else perhaps.
+                pulled = Pulled::Audio;
             }
         }
-        self.remember(out);
+        if pulled == Pulled::Zeros {
+            self.concealer.heard_zeros(out.len() - self.remembered);
+        } else {
+            self.remember(out);
+        }
         pulled
     }
 
@@ -529,26 +551,22 @@ impl Receiver {
                 let part = &mut out[filled..filled + length];
                 part.copy_from_slice(&self.decoded[self.ready.start..][..length]);
                 self.ready.start += length;
+                let zeros = self.ready_is_zeros && !self.concealer.is_filling();
                 self.concealer.end(part);
                 filled += length;
-                pulled = if self.pausing {
-                    pulled.and_comfort()
-                } else {
-                    pulled.and_audio()
-                };
+                pulled = self.with_packet(pulled, zeros);
                 continue;
             }
             match self.next_step(now) {
                 Step::Decode => {
+                    let zeros = self.store.front().is_some_and(|front| front.is_zeros);
                     let length = self.decode(now, &mut out[filled..]);
                     if length > 0 {
+                        let zeros = zeros || self.decoder.gave_zeros();
+                        let zeros = zeros && !self.concealer.is_filling();
                         self.concealer.end(&mut out[filled..filled + length]);
                         filled += length;
-                        pulled = if self.pausing {
-                            pulled.and_comfort()
-                        } else {
-                            pulled.and_audio()
-                        };
+                        pulled = self.with_packet(pulled, zeros);
                     }
                 }
                 Step::Pause(ticks) => {
@@ -576,8 +594,8 @@ impl Receiver {
                     pulled = pulled.and_comfort();
                 }
                 Step::Conceal(ticks) => {
-                    pulled = Pulled::Concealed;
                     if self.recover(ticks) {
+                        pulled = Pulled::Concealed;
                         continue;
                     }
                     // The last packet of a gap may be told of by the one after it.
@@ -585,14 +603,19 @@ impl Receiver {
                     let untold = if ticks > known { ticks - known } else { ticks };
                     let length = self.samples_of(untold).min(room);
                     self.remember(&out[..filled]);
-                    self.make_up(&mut out[filled..filled + length]);
+                    let zeros = self.make_up(&mut out[filled..filled + length]) && self.quiet;
                     self.pass(length, true);
                     filled += length;
+                    pulled = if zeros {
+                        pulled.and_zeros()
+                    } else {
+                        Pulled::Concealed
+                    };
                 }
             }
         }
-        if pulled == Pulled::Concealed {
-            self.counts.concealed_frames += u64::from(!self.quiet);
+        if matches!(pulled, Pulled::Concealed | Pulled::Zeros) {
+            self.counts.concealed_frames += u64::from(pulled == Pulled::Concealed && !self.quiet);
             let faded = self.concealer.is_faded() || self.made_up >= self.fade().end;
             if self.store.len() == 0 && faded {
                 self.playout = Playout::Waiting;
@@ -602,6 +625,17 @@ impl Receiver {
             self.playout = Playout::Waiting;
         }
         pulled
+    }
+
+    /// What a frame holds with what comes from a packet: noise where that tells of a pause.
+    const fn with_packet(&self, pulled: Pulled, zeros: bool) -> Pulled {
+        if self.pausing {
+            pulled.and_comfort()
+        } else if zeros {
+            pulled.and_zeros()
+        } else {
+            pulled.and_audio()
+        }
     }
 
     /// Fills with the noise that the sender told of; false if it is to tell of none.
@@ -627,6 +661,7 @@ impl Receiver {
         let told = self.decoder.recover(payload, &mut self.decoded[..samples]);
         if told {
             self.ready = 0..samples;
+            self.ready_is_zeros = false;
             self.lossy = LOSSY;
             self.counts.recovered += 1;
             self.made_up = 0;
@@ -638,11 +673,15 @@ impl Receiver {
         told
     }
 
-    /// Fills a gap: as the codec does it, if it does and nothing else has begun to.
-    fn make_up(&mut self, part: &mut [i16]) {
+    /// Fills a gap: as the codec does it, if it does and nothing else has begun to. Whether that is known to be zeros.
+    fn make_up(&mut self, part: &mut [i16]) -> bool {
         if self.concealer.is_filling() || !self.decoder.conceal(part) {
             self.concealer.fill(part);
-            return;
+            return false;
+        }
+        if self.decoder.gave_zeros() {
+            self.made_up += part.len();
+            return true;
         }
         let Range {
             start: steady,
@@ -653,6 +692,7 @@ impl Receiver {
             *sample = (i64::from(*sample) * left as i64 / (faded - steady) as i64) as i16;
         }
         self.made_up += part.len();
+        false
     }
 
     /// From which sample to which what the codec makes up fades.
@@ -743,7 +783,8 @@ impl Receiver {
             Playout::Waiting => 0,
         };
         let room = out.len();
-        let fits = known == 0 && self.samples_of(slot.ticks) <= room;
+        let length = self.samples_of(slot.ticks);
+        let fits = known == 0 && length <= room;
         let payload = self.store.front_payload(&mut self.payload);
         let was_pausing = std::mem::replace(&mut self.pausing, slot.is_noise);
         self.quiet = !slot.is_noise && self.codec.is_silence(payload);
@@ -755,6 +796,11 @@ impl Receiver {
                 noise.fill(&mut into[..length]);
                 length
             }
+            _ if slot.is_zeros => {
+                let length = length.min(into.len());
+                into[..length].fill(0);
+                length
+            }
             _ => self.decoder.decode(payload, into),
         };
         let samples = if fits {
@@ -762,6 +808,7 @@ impl Receiver {
         } else {
             let samples = decode(&mut self.decoded);
             self.ready = known.min(samples)..samples;
+            self.ready_is_zeros = slot.is_zeros || self.decoder.gave_zeros();
             0
         };
         self.store.drop_front();
@@ -775,7 +822,7 @@ impl Receiver {
         self.lossy = self.lossy.saturating_sub(1);
         let frame = self.codec.frame_samples();
         // Packets of another length than a frame begin anywhere in it, by what the two don't have in common.
-        let part = common_divisor(self.samples_of(slot.ticks) as i64, frame as i64) as usize;
+        let part = common_divisor(length as i64, frame as i64) as usize;
         let offset = (frame - room) % part.max(1);
         self.plan(now - self.micros_of(slot.timestamp), offset, part);
         samples
@@ -817,14 +864,14 @@ impl Receiver {
         }
     }
 
-    /// Takes some milliseconds out of the delay, if there are some to spare and this frame has a place for it.
-    fn shrink(&mut self, now: i64, out: &mut [i16]) {
+    /// Takes some milliseconds out of the delay, if there are some to spare and this frame has a place for it: whether it had.
+    fn shrink(&mut self, now: i64, out: &mut [i16]) -> bool {
         let Playout::Playing { next, owed: 0 } = self.playout else {
-            return;
+            return false;
         };
         let frames = self.spare.div_ceil(self.codec.frame_samples()).max(1) as u32;
         if self.roomy < ROOMY_IN_SILENCE.min(ROOMY_IN_SPEECH / frames) {
-            return;
+            return false;
         }
         let splice = if is_silent(out) {
             Splice::anywhere(out, self.spare)
@@ -840,7 +887,7 @@ impl Receiver {
                 // What one packet had to spare is too little; the next ones may have more.
                 self.roomy = 0;
             }
-            return;
+            return false;
         };
         let (said, rest) = {
             let left = splice.shorten(out);
@@ -852,10 +899,11 @@ impl Receiver {
         self.remember(rest);
         self.remembered = out.len();
         self.counts.shortened += 1;
+        true
     }
 
-    /// Says some milliseconds of this frame twice, if it has a place for it: the rest of it waits.
-    fn stretch(&mut self, out: &mut [i16]) {
+    /// Says some milliseconds of this frame twice, if it has a place for it: the rest of it waits. Whether it had one.
+    fn stretch(&mut self, out: &mut [i16]) -> bool {
         let room = self.decoded.len() - self.ready.len();
         let splice = if is_silent(out) {
             Splice::anywhere(out, self.wanted)
@@ -865,8 +913,9 @@ impl Receiver {
         };
         let Some(splice) = splice.filter(|splice| splice.jump <= room) else {
             self.unstretched += 1;
-            return;
+            return false;
         };
+        self.ready_is_zeros = false;
         let (ready, jump) = (self.ready.clone(), splice.jump);
         if ready.start < jump {
             self.decoded.copy_within(ready.clone(), jump);
@@ -879,6 +928,7 @@ impl Receiver {
         self.wanted = self.wanted.saturating_sub(jump);
         self.unstretched = 0;
         self.counts.stretched += 1;
+        true
     }
 
     /// What was heard up to here goes into the concealer's memory, unless it made it up itself.

@@ -13,6 +13,8 @@ pub(crate) struct Slot {
     pub(crate) arrival: i64,
     /// It tells of the noise in a pause and holds no audio.
     pub(crate) is_noise: bool,
+    /// Its audio is zeros, and it takes no block.
+    pub(crate) is_zeros: bool,
     length: u16,
     first_block: u8,
 }
@@ -25,6 +27,7 @@ impl Slot {
             ticks,
             arrival,
             is_noise: false,
+            is_zeros: false,
             length: 0,
             first_block: NONE,
         }
@@ -75,14 +78,15 @@ impl PacketStore {
         }
     }
 
-    /// Whether a payload of this many bytes can be put in.
+    /// Whether a packet with a payload of this many bytes can be put in.
     pub(crate) fn has_room(&self, length: usize) -> bool {
-        length.div_ceil(BLOCK) <= self.free_blocks
+        length.div_ceil(BLOCK) <= self.free_blocks && self.slots.len() < self.next.len()
     }
 
-    /// Puts a packet in its place; one without payload, or for which there is no room, is dropped.
+    /// Puts a packet in its place; one without payload that isn't known to be zeros, or for which there is no room, is dropped.
     pub(crate) fn insert(&mut self, mut slot: Slot, payload: &[u8]) {
-        if payload.is_empty() || !self.has_room(payload.len()) {
+        let payload = if slot.is_zeros { &[] } else { payload };
+        if (payload.is_empty() && !slot.is_zeros) || !self.has_room(payload.len()) {
             return;
         }
         slot.length = payload.len() as u16;
@@ -116,7 +120,7 @@ impl PacketStore {
 
     /// The payload of the earliest packet: where it lies, or put together in `scratch`, which has room for the longest.
     pub(crate) fn front_payload<'a>(&'a self, scratch: &'a mut [u8]) -> &'a [u8] {
-        let Some(slot) = self.slots.first() else {
+        let Some(slot) = self.slots.first().filter(|slot| slot.length > 0) else {
             return &[];
         };
         let (first, length) = (usize::from(slot.first_block), usize::from(slot.length));
@@ -216,6 +220,29 @@ mod tests {
         store.drop_front();
         store.insert(Slot::new(0, 0, 240, 0), &[9; 240]);
         assert_eq!(store.front_payload(&mut [0; 480]), [9; 240]);
+    }
+
+    #[test]
+    fn zeros_take_no_block_and_are_bounded_too() {
+        let mut store = PacketStore::new(3_200);
+        let zeros = |at| Slot {
+            is_zeros: true,
+            ..Slot::new(at, at, 1, 0)
+        };
+        store.insert(Slot::new(50, 50, 3_120, 0), &[7; 39 * BLOCK]);
+        for at in 0..100 {
+            assert_eq!(store.has_room(0), at < 39);
+            store.insert(zeros(at), &[0xFF; 160]);
+        }
+        assert_eq!(store.len(), 40);
+        for at in 0..39 {
+            let front = *store.front().unwrap();
+            assert_eq!((front.is_zeros, front.sequence), (true, at));
+            assert_eq!(store.front_payload(&mut [1; 480]), []);
+            store.drop_front();
+        }
+        assert_eq!(store.front_payload(&mut [0; 3_200]), [7; 3_120]);
+        assert_eq!(store.free_blocks, 1);
     }
 
     #[test]

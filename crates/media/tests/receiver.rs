@@ -567,3 +567,54 @@ proptest! {
         leg.stats();
     }
 }
+
+/// What a muted telephone sends is told as such, wherever its packets begin in our frames, and what it says before and after is
+/// heard sample for sample.
+#[test]
+fn a_muted_telephone_is_told_as_such() {
+    for (codec, payload_type, zeros) in [
+        (Codec::Pcmu, 0, [0xFF, 0x7F]),
+        (Codec::Pcma, 8, [0xD5, 0xD5]),
+    ] {
+        for packet_ms in [10, 20, 30] {
+            let mut leg = Receiver::new(codec, payload_type);
+            let muted: Vec<u8> = zeros.into_iter().cycle().take(8 * 1_200).collect();
+            let said = [&voice(8 * 600)[..], &muted, &voice(8 * 600)].concat();
+            let mut writer = RtpWriter::new(7, 0, 0);
+            let (mut heard, mut frames) = (Vec::new(), Vec::new());
+            let mut parts = said.chunks(packet_ms * 8).zip((1..).map(|n| n * packet_ms));
+            let mut next = parts.next();
+            for tick in (20..2_500).step_by(20) {
+                while let Some((part, ms)) = next.filter(|(_, ms)| *ms <= tick) {
+                    let mut datagram = vec![0; 12 + part.len()];
+                    writer.write(payload_type, false, part.len() as u32, part, &mut datagram);
+                    let packet = RtpPacket::parse(&datagram).unwrap();
+                    leg.push(&packet, Duration::from_millis(ms as u64));
+                    next = parts.next();
+                }
+                let mut frame = [1; 160];
+                frames.push(leg.pull(Duration::from_millis(tick as u64), &mut frame));
+                heard.extend(frame);
+            }
+            let told = frames.iter().filter(|f| **f == Pulled::Zeros).count();
+            assert!(
+                (57..=60).contains(&told),
+                "{codec:?}, {packet_ms} ms: {told}"
+            );
+            let mut expected = decode(codec, &said);
+            // A-law has no zero; a packet of its least value is one.
+            let muted = 8 * 600..8 * 1_800;
+            expected[muted].fill(0);
+            let began = heard
+                .windows(80)
+                .position(|w| w == &expected[..80])
+                .unwrap();
+            assert!(
+                heard[began..][..expected.len()] == expected,
+                "{codec:?}, {packet_ms} ms"
+            );
+            // After its end.
+            assert!(leg.stats().concealed_frames <= 3);
+        }
+    }
+}

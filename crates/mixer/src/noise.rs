@@ -53,8 +53,10 @@ const TO_CLEAR: u8 = 4;
 #[derive(Clone, Debug)]
 pub struct NoiseDetector {
     /// dBFS of each frame, and the logarithm of its zero crossings, as a ring.
-    frames: [(f32, f32); WINDOW],
+    frames: Box<[(f32, f32); WINDOW]>,
     heard: usize,
+    /// Frames of nothing in a row: after a window of them it holds nothing else, and nothing more is put there.
+    zeros: usize,
     flagged: bool,
     /// How loud the loud part of a window of speech was, within [`SPEECH_DBFS`].
     speech: f32,
@@ -65,8 +67,9 @@ pub struct NoiseDetector {
 impl Default for NoiseDetector {
     fn default() -> Self {
         Self {
-            frames: [(SILENCE_DBFS, 0.0); WINDOW],
+            frames: Box::new([(SILENCE_DBFS, 0.0); WINDOW]),
             heard: 0,
+            zeros: 0,
             flagged: false,
             speech: *SPEECH_DBFS.start(),
             against: 0,
@@ -80,18 +83,31 @@ impl NoiseDetector {
         let level = power_dbfs(power(frame));
         let neighbours = frame.iter().zip(frame.iter().skip(1));
         let crossings: u16 = neighbours.map(|(a, b)| (a ^ b).cast_unsigned() >> 15).sum();
-        self.frames[self.heard % WINDOW] = (level, (f32::from(crossings) + 1.0).ln());
+        self.zeros = 0;
+        self.note(level, (f32::from(crossings) + 1.0).ln())
+    }
+
+    /// The same for 20 ms of zeros.
+    pub fn push_zeros(&mut self) -> Option<bool> {
+        self.zeros = self.zeros.saturating_add(1);
+        self.note(SILENCE_DBFS, 0.0)
+    }
+
+    fn note(&mut self, level: f32, crossings: f32) -> Option<bool> {
+        if self.zeros <= WINDOW {
+            self.frames[self.heard % WINDOW] = (level, crossings);
+        }
         self.heard += 1;
         let due = self.heard >= WINDOW && self.heard.is_multiple_of(EVERY);
         if due { self.judge() } else { None }
     }
 
-    /// The memory that the next frame is going to touch: a caller with more lines than its processor's cache holds may have it
-    /// fetched in time.
+    /// The memory beside the detector itself that the next frame is going to touch, unless the line is long silent: a caller with
+    /// more lines than its processor's cache holds may have it fetched in time.
     #[must_use]
-    pub fn ahead(&self) -> &[impl Sized] {
+    pub fn ahead(&self) -> Option<&[impl Sized]> {
         let at = self.heard % WINDOW;
-        &self.frames[at..=at]
+        (self.zeros < WINDOW).then(|| &self.frames[at..=at])
     }
 
     /// Whether the line plays music or noise.
@@ -125,6 +141,9 @@ impl NoiseDetector {
 
     /// How loud the loud part of the window is, and how little it is like music or noise; `None` where it is background.
     fn unsteadiness(&self) -> (f32, Option<f32>) {
+        if self.zeros >= WINDOW {
+            return (SILENCE_DBFS, None);
+        }
         let mut sorted = self.frames.map(|(level, _)| level);
         let (below, loud, _) = sorted.select_nth_unstable_by(WINDOW * 9 / 10, f32::total_cmp);
         let loud = *loud;
@@ -223,6 +242,30 @@ mod tests {
         }
         assert_eq!(line.flagged(), told.last().is_some_and(|(_, flag)| *flag));
         told
+    }
+
+    #[test]
+    fn zeros_are_frames_like_others() {
+        let (mut one, mut other) = (NoiseDetector::default(), NoiseDetector::default());
+        let mut dice = 1_u32;
+        for tick in 0..12_000 {
+            dice = dice.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            // Stretches of hiss, of silence from a tenth of a second to many, and of both.
+            let silent = match tick / 900 % 3 {
+                0 => false,
+                1 => tick % 900 < tick / 12,
+                _ => dice >> 31 == 0,
+            };
+            let frame: [i16; 160] =
+                std::array::from_fn(|n| ((dice >> 16) as i16).wrapping_mul(2 * n as i16 + 1));
+            let told = if silent {
+                (one.push(&[0; 160]), other.push_zeros())
+            } else {
+                (one.push(&frame), other.push(&frame))
+            };
+            assert_eq!(told.0, told.1, "{tick}");
+        }
+        assert_eq!(one.speech, other.speech);
     }
 
     #[test]

@@ -270,6 +270,11 @@ impl RoomMixer {
         self.take(slot, frame, true);
     }
 
+    /// As [`write`](Self::write), of a frame of zeros, with less to do.
+    pub fn write_zeros(&mut self, slot: SlotId) {
+        self.take(slot, &[], true);
+    }
+
     /// As [`write`](Self::write), of what is known to be nobody's voice, such as comfort noise: it is heard, and has no
     /// [`level`](Self::level).
     pub fn write_background(&mut self, slot: SlotId, frame: &[i16]) {
@@ -297,7 +302,7 @@ impl RoomMixer {
                 clean
             }
         };
-        let power = power(frame);
+        let power = if frame.is_empty() { 0.0 } else { power(frame) };
         if may_be_voice {
             let speaks = leg.talker.hear(power, tick);
             if let Some(leveller) = &mut leg.leveller {

@@ -744,3 +744,46 @@ fn levelling_brings_a_soft_and_a_loud_voice_together() {
         assert!((level_of(dbfs, false) - dbfs).abs() < 0.5);
     }
 }
+
+#[test]
+fn zeros_are_a_frame_like_others() {
+    for levels in [false, true] {
+        let mut rooms = [RoomMixer::new(3), RoomMixer::new(3)];
+        let mut slots = Vec::new();
+        for room in &mut rooms {
+            room.set_noise_suppression(levels);
+            room.set_levelling(levels);
+            room.set_most_talkers(levels.then_some(2));
+            slots = (0..3).map(|_| room.join(Rate::Hz8000)).collect();
+        }
+        let mut tone = Tone::new(440.0, -20.0, Rate::Hz8000);
+        for tick in 0..300 {
+            let mut frame = [0; 160];
+            tone.fill(&mut frame);
+            // One talks, one does by the second, one is muted.
+            let says = [true, tick / 50 % 2 == 0, false];
+            for (&slot, says) in slots.iter().zip(says) {
+                for room in &mut rooms {
+                    if says {
+                        room.write(slot, &frame);
+                    }
+                }
+                if !says {
+                    rooms[0].write(slot, &[0; 160]);
+                    rooms[1].write_zeros(slot);
+                }
+            }
+            let heard = rooms.each_mut().map(|room| {
+                room.mix();
+                slots
+                    .iter()
+                    .map(|&slot| {
+                        let mut out = [0; 160];
+                        (room.read(slot, &mut out), out, room.level(slot))
+                    })
+                    .collect::<Vec<_>>()
+            });
+            assert_eq!(heard[0], heard[1], "{tick}");
+        }
+    }
+}

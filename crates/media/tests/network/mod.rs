@@ -156,7 +156,7 @@ impl Path {
 pub struct Outcome {
     pub leg: Receiver,
     pub lost: u64,
-    pub frames: [u64; 4],
+    pub frames: [u64; 5],
     /// Of each frame with audio, in milliseconds, sorted.
     pub delays: Vec<f64>,
     /// All that was heard, if it was to be kept.
@@ -186,7 +186,7 @@ pub fn listen(
 ) -> Outcome {
     let mut path = Path::new(network);
     let mut leg = Receiver::new(Codec::Pcmu, 0);
-    let (mut frames, mut delays, mut samples) = ([0; 4], Vec::new(), Vec::new());
+    let (mut frames, mut delays, mut samples) = ([0; 5], Vec::new(), Vec::new());
     for tick in 1..=seconds * 50 {
         let now = Duration::from_millis(tick * 20);
         for (at, datagram) in path.arrived(now, &mut payload) {
@@ -197,7 +197,7 @@ pub fn listen(
         let mut frame = [0; 160];
         let pulled = leg.pull(now, &mut frame);
         frames[pulled as usize] += 1;
-        if pulled == Pulled::Audio {
+        if matches!(pulled, Pulled::Audio | Pulled::Zeros) {
             delays.push(leg.delay().as_secs_f64() * 1_000.0);
         }
         if keep {

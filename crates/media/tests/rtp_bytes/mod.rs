@@ -138,7 +138,8 @@ impl Leg {
         let frame = &mut frame[..self.codec.frame_samples()];
         let pulled = self.receiver.pull(self.now, frame);
         assert!(
-            pulled != Pulled::Silence || frame.iter().all(|sample| *sample == 0),
+            !matches!(pulled, Pulled::Silence | Pulled::Zeros)
+                || frame.iter().all(|sample| *sample == 0),
             "silence that is heard"
         );
     }
