@@ -252,8 +252,8 @@ impl Leg {
             fetch(payload);
             fetch(heard);
         }
-        if let Some(frame) = self.noise.ahead() {
-            fetch(frame);
+        for value in self.noise.ahead().into_iter().flatten() {
+            fetch(std::slice::from_ref(value));
         }
     }
 

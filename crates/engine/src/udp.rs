@@ -201,7 +201,10 @@ pub(crate) fn bind(address: SocketAddr, buffer: usize) -> io::Result<UdpSocket> 
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     #[cfg(target_os = "linux")]
-    linux::stamp(&socket);
+    {
+        linux::stamp(&socket);
+        linux::never_fragment(&socket);
+    }
     Ok(socket.into())
 }
 
@@ -400,15 +403,26 @@ mod linux {
 
     /// Lets the kernel say when each datagram came. If it refuses, none has a stamp.
     pub(super) fn stamp(socket: &socket2::Socket) {
-        let on: libc::c_int = 1;
-        // SAFETY: the kernel reads `on`, which is as long as is said and lives for the call.
+        set(socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1);
+    }
+
+    /// A packet of 20 ms is none that a network must take apart. Said so, the kernel gives it no number by which its parts would
+    /// be found, and nobody's word makes it smaller.
+    pub(super) fn never_fragment(socket: &socket2::Socket) {
+        let probe = libc::IP_PMTUDISC_PROBE;
+        set(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, probe);
+    }
+
+    /// Sets an option without which the socket does, too.
+    fn set(socket: &socket2::Socket, level: libc::c_int, option: libc::c_int, to: libc::c_int) {
+        // SAFETY: the kernel reads `to`, which is as long as is said and lives for the call.
         unsafe {
             libc::setsockopt(
                 socket.as_raw_fd(),
-                libc::SOL_SOCKET,
-                libc::SO_TIMESTAMPNS,
-                ptr::from_ref(&on).cast(),
-                mem::size_of_val(&on) as libc::socklen_t,
+                level,
+                option,
+                ptr::from_ref(&to).cast(),
+                mem::size_of_val(&to) as libc::socklen_t,
             );
         }
     }

@@ -28,16 +28,15 @@ impl Limiter {
     /// Brings one frame into the range of 16 bit. What is in range, while no gain is on its way back up, passes
     /// unchanged bit for bit.
     pub(crate) fn apply(&mut self, mix: &[i32], out: &mut [i16]) {
-        let (low, high) = mix
-            .iter()
-            .fold((0, 0), |(low, high), &x| (x.min(low), x.max(high)));
-        if self.gain == 1.0 && low >= i32::from(i16::MIN) && high <= i32::from(i16::MAX) {
-            for (out, &x) in out.iter_mut().zip(mix) {
-                *out = x as i16;
-            }
-            return;
+        // Bits that a sample loses in 16.
+        let mut lost = 0;
+        for (out, &x) in out.iter_mut().zip(mix) {
+            *out = x as i16;
+            lost |= i32::from(*out) ^ x;
         }
-        self.limit(mix, out);
+        if self.gain != 1.0 || lost != 0 {
+            self.limit(mix, out);
+        }
     }
 
     fn limit(&mut self, mix: &[i32], out: &mut [i16]) {

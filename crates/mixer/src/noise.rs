@@ -52,8 +52,7 @@ const TO_CLEAR: u8 = 4;
 /// ```
 #[derive(Clone, Debug)]
 pub struct NoiseDetector {
-    /// dBFS of each frame, and the logarithm of its zero crossings, as a ring.
-    frames: Box<[(f32, f32); WINDOW]>,
+    window: Box<Window>,
     heard: usize,
     /// Frames of nothing in a row: after a window of them it holds nothing else, and nothing more is put there.
     zeros: usize,
@@ -64,10 +63,22 @@ pub struct NoiseDetector {
     against: u8,
 }
 
+/// The last frames, as a ring.
+#[derive(Clone, Debug)]
+struct Window {
+    /// dBFS of each.
+    levels: [f32; WINDOW],
+    /// The logarithm of its zero crossings.
+    crossings: [f32; WINDOW],
+}
+
 impl Default for NoiseDetector {
     fn default() -> Self {
         Self {
-            frames: Box::new([(SILENCE_DBFS, 0.0); WINDOW]),
+            window: Box::new(Window {
+                levels: [SILENCE_DBFS; WINDOW],
+                crossings: [0.0; WINDOW],
+            }),
             heard: 0,
             zeros: 0,
             flagged: false,
@@ -95,7 +106,9 @@ impl NoiseDetector {
 
     fn note(&mut self, level: f32, crossings: f32) -> Option<bool> {
         if self.zeros <= WINDOW {
-            self.frames[self.heard % WINDOW] = (level, crossings);
+            let at = self.heard % WINDOW;
+            self.window.levels[at] = level;
+            self.window.crossings[at] = crossings;
         }
         self.heard += 1;
         let due = self.heard >= WINDOW && self.heard.is_multiple_of(EVERY);
@@ -105,9 +118,10 @@ impl NoiseDetector {
     /// The memory beside the detector itself that the next frame is going to touch, unless the line is long silent: a caller with
     /// more lines than its processor's cache holds may have it fetched in time.
     #[must_use]
-    pub fn ahead(&self) -> Option<&[impl Sized]> {
+    pub fn ahead(&self) -> Option<[&f32; 2]> {
         let at = self.heard % WINDOW;
-        (self.zeros < WINDOW).then(|| &self.frames[at..=at])
+        let window = &self.window;
+        (self.zeros < WINDOW).then(|| [&window.levels[at], &window.crossings[at]])
     }
 
     /// Whether the line plays music or noise.
@@ -144,45 +158,61 @@ impl NoiseDetector {
         if self.zeros >= WINDOW {
             return (SILENCE_DBFS, None);
         }
-        let mut sorted = self.frames.map(|(level, _)| level);
-        let (below, loud, _) = sorted.select_nth_unstable_by(WINDOW * 9 / 10, f32::total_cmp);
-        let loud = *loud;
+        let mut sorted = self.window.levels.map(order);
+        let (below, loud, _) = sorted.select_nth_unstable(WINDOW * 9 / 10);
+        let loud = level_of(*loud);
         if loud < self.speech - BACKGROUND_DB {
             return (loud, None);
         }
-        let (_, middle, _) = below.select_nth_unstable_by(WINDOW / 2, f32::total_cmp);
-        if *middle < loud - MOSTLY_DB {
+        let (softer, middle, _) = below.select_nth_unstable(WINDOW / 2);
+        if level_of(*middle) < loud - MOSTLY_DB {
             return (loud, Some(SPEECH_ABOVE + 1.0));
         }
-        let (_, soft, _) = below.select_nth_unstable_by(WINDOW / 10, f32::total_cmp);
-        let range = (loud - *soft).clamp(SHALLOWEST_DB, DEEPEST_DB);
-        let levels = self
-            .in_order()
-            .map(|(level, _)| level.max(loud - DEEPEST_DB));
-        let crossings = self.in_order().map(|(_, crossings)| crossings);
-        let jumps = jump(levels.clone()) * jump(crossings);
-        let spread = spread(levels) / range;
+        let (_, soft, _) = softer.select_nth_unstable(WINDOW / 10);
+        let range = (loud - level_of(*soft)).clamp(SHALLOWEST_DB, DEEPEST_DB);
+        let levels = self.window.levels.map(|level| level.max(loud - DEEPEST_DB));
+        let jumps = self.jump(&levels) * self.jump(&self.window.crossings);
+        let spread = spread(&levels) / range;
         (loud, Some(1000.0 * spread.powi(3) * jumps))
     }
 
-    /// The frames from the oldest on.
-    fn in_order(&self) -> impl Iterator<Item = (f32, f32)> + Clone {
-        let (new, old) = self.frames.split_at(self.heard % WINDOW);
-        old.iter().chain(new).copied()
+    /// Mean step from one value of a window to the next, from the oldest on.
+    fn jump(&self, ring: &[f32; WINDOW]) -> f32 {
+        let step = |n: usize| (ring[n] - ring[(n + 1) % WINDOW]).abs();
+        // From the newest to the oldest is none.
+        let newest = (self.heard + WINDOW - 1) % WINDOW;
+        (sum(&std::array::from_fn(step)) - step(newest)) / (WINDOW - 1) as f32
     }
 }
 
-/// Mean step from one value of a window to the next.
-fn jump(values: impl Iterator<Item = f32> + Clone) -> f32 {
-    let steps = values.clone().zip(values.skip(1));
-    steps.map(|(a, b)| (a - b).abs()).sum::<f32>() / (WINDOW - 1) as f32
+/// A level as a number of the same order, in which many are sorted sooner.
+fn order(level: f32) -> i32 {
+    let bits = level.to_bits().cast_signed();
+    bits ^ ((bits >> 31).cast_unsigned() >> 1).cast_signed()
+}
+
+/// Which level that number stands for.
+fn level_of(order: i32) -> f32 {
+    let bits = order ^ ((order >> 31).cast_unsigned() >> 1).cast_signed();
+    f32::from_bits(bits.cast_unsigned())
 }
 
 /// Standard deviation of a window.
-fn spread(values: impl Iterator<Item = f32> + Clone) -> f32 {
-    let mean = values.clone().sum::<f32>() / WINDOW as f32;
-    let squares = values.map(|v| (v - mean) * (v - mean)).sum::<f32>();
-    (squares / WINDOW as f32).sqrt()
+fn spread(values: &[f32; WINDOW]) -> f32 {
+    let mean = sum(values) / WINDOW as f32;
+    let squares = values.map(|v| (v - mean) * (v - mean));
+    (sum(&squares) / WINDOW as f32).sqrt()
+}
+
+/// Four sums side by side, which the compiler turns into vector code.
+fn sum(values: &[f32; WINDOW]) -> f32 {
+    let mut sums = [0.0; 4];
+    for four in values.as_chunks::<4>().0 {
+        for (sum, value) in sums.iter_mut().zip(four) {
+            *sum += value;
+        }
+    }
+    sums.iter().sum()
 }
 
 #[cfg(test)]
