@@ -24,8 +24,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Before this version what was erased stayed in free pages of the file.
 const OVERWRITING: i64 = 5;
 
-/// What each connection may keep of the file in memory: minus KiB.
-const CACHE: &str = "-16384";
+/// What each connection that reads may keep of the file in memory: minus KiB. The usual 2 MB are soon less than the indexes that a
+/// look-up goes through. Taken as it is used.
+const READERS_CACHE: &str = "-16384";
+
+/// The same of the one that writes. What it writes is new, mostly, and not read again by it: more would only fill up with every call
+/// that comes and goes.
+const WRITERS_CACHE: &str = "-1024";
 
 /// Opens the database of a directory that is there; an older schema is brought up to date.
 pub(super) async fn open(dir: &Path) -> Result<Db> {
@@ -42,8 +47,6 @@ pub(super) async fn open(dir: &Path) -> Result<Db> {
         .foreign_keys(true)
         // What is erased is overwritten, not only forgotten.
         .pragma("secure_delete", "on")
-        // The usual 2 MB are soon less than the indexes that a look-up goes through. Taken as it is used.
-        .pragma("cache_size", CACHE)
         // Reports come in pages, so that sorting one is a matter of memory alone.
         .pragma("temp_store", "memory")
         // Rows come from a thread of their own: few at a time would be a wake-up for each.
@@ -55,7 +58,7 @@ pub(super) async fn open(dir: &Path) -> Result<Db> {
             .acquire_timeout(PATIENCE * 2)
     };
     let writer = pool(1)
-        .connect_with(options.clone())
+        .connect_with(options.clone().pragma("cache_size", WRITERS_CACHE))
         .await
         .map_err(|e| foreign(&path, e))?;
     overwrite_what_was_erased(&mut *writer.acquire().await?).await?;
@@ -63,7 +66,7 @@ pub(super) async fn open(dir: &Path) -> Result<Db> {
         .run(&writer)
         .await
         .map_err(|e| unmigrated(path.clone(), e))?;
-    let readers = pool(4).connect_lazy_with(options);
+    let readers = pool(4).connect_lazy_with(options.pragma("cache_size", READERS_CACHE));
     Ok(Db::Sqlite(Pools { readers, writer }))
 }
 
