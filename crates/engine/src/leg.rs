@@ -128,37 +128,39 @@ const LEVEL_EVERY: u64 = 50;
 /// The same in a room that somebody looks at: a quarter of a second.
 const WATCHED_LEVEL_EVERY: u64 = 13;
 
-/// In the order of its use: by the packet that comes, by what is heard in a tick, by what is said. Of thousands of legs none is
+/// In the order of its use: whatever it does, by the packet that comes, by what is heard in a tick, by what is said. Of thousands of legs none is
 /// in the cache any more when its turn comes, so what is used together lies together.
 #[repr(C)]
 pub(crate) struct Leg {
-    // As a packet comes.
+    // Whatever it does.
     pub(crate) id: LegId,
     direction: Direction,
     rate: Rate,
     new_seat: bool,
     /// The next packet is the first one, or the first after a pause: it has the marker (RFC 3551, section 4.1).
     talkspurt: bool,
+    /// The tick whose packet goes out next.
+    pub(crate) next_tick: u64,
+    pub(crate) seat: Seat,
     latch: Latch,
-    quiet_since: Duration,
     stats: LegStats,
     media: LegMedia,
+
+    // As a packet comes.
+    quiet_since: Duration,
     events: EventReceiver,
     /// The source of the last event: it need not be that of the audio.
     events_from: Option<u32>,
     receiver: Receiver,
 
     // As it is heard.
-    /// The tick whose packet goes out next.
-    pub(crate) next_tick: u64,
-    pub(crate) seat: Seat,
     quiet_after: Duration,
     /// Gain of what comes in: 0 while a digit is pressed or its tone is heard.
     input: Fade,
     /// Listens for digits in the audio until the first one has come as an event.
     tones: Option<Box<ToneDetector>>,
     noise: NoiseDetector,
-    pub(crate) name: Option<NameRecorder>,
+    pub(crate) name: Option<Box<NameRecorder>>,
 
     // As it hears.
     pub(crate) port: PortKey,
@@ -245,9 +247,10 @@ impl Leg {
     }
 
     /// What of that lies elsewhere, which is known once the leg itself is there.
-    pub(crate) fn fetch_beside(&self) {
-        let (known, packet) = self.receiver.ahead();
+    pub(crate) fn fetch_beside(&self, rooms: &[Option<Room>]) {
+        let (known, delay, packet) = self.receiver.ahead();
         fetch(known);
+        fetch(std::slice::from_ref(delay));
         if let Some((payload, heard)) = packet {
             fetch(payload);
             fetch(heard);
@@ -255,10 +258,22 @@ impl Leg {
         for value in self.noise.ahead().into_iter().flatten() {
             fetch(std::slice::from_ref(value));
         }
+        self.fetch_seat(rooms);
+    }
+
+    /// Has fetched what the leg's room knows of it.
+    pub(crate) fn fetch_seat(&self, rooms: &[Option<Room>]) {
+        if let Seat::Room { room, slot, .. } = self.seat
+            && let Some(Some(room)) = rooms.get(room)
+            && let Some(there) = room.ahead(slot)
+        {
+            fetch(std::slice::from_ref(there));
+        }
     }
 
     /// Has fetched what a tick touches when this leg is spoken to.
     pub(crate) fn fetch_for_speaking(&self) {
+        fetch_from(&self.id, &self.quiet_since);
         fetch_from(&self.port, &self.home);
     }
 

@@ -298,7 +298,7 @@ impl Plane {
             }
             LegOrder::RecordName { clip, cell, rules } => {
                 let name = NameRecorder::new(clip, cell, rules, leg.rate());
-                let before = leg.name.replace(name);
+                let before = leg.name.replace(Box::new(name));
                 finish_name(&self.events, id, before);
             }
             LegOrder::FinishName => {
@@ -367,7 +367,7 @@ impl Plane {
                 leg.fetch_for_listening();
             }
             if let Some(leg) = self.legs.get(place + 1) {
-                leg.fetch_beside();
+                leg.fetch_beside(&self.rooms);
             }
             let leg = &mut self.legs[place];
             for (arrival, datagram) in self.mail.of(place) {
@@ -465,6 +465,9 @@ impl Plane {
         for place in 0..self.legs.len() {
             if let Some(leg) = self.legs.get(place + AHEAD) {
                 leg.fetch_for_speaking();
+            }
+            if let Some(leg) = self.legs.get(place + 1) {
+                leg.fetch_seat(sounds.rooms);
             }
             let leg = &mut self.legs[place];
             if leg.next_tick > tick {
@@ -579,7 +582,7 @@ fn leave(rooms: &mut [Option<Room>], seat: &Seat) -> Option<RoomId> {
     Some(room.id)
 }
 
-fn finish_name(events: &Events, leg: LegId, name: Option<NameRecorder>) {
+fn finish_name(events: &Events, leg: LegId, name: Option<Box<NameRecorder>>) {
     if let Some(name) = name {
         let clip = name.clip;
         let usable = name.finish();

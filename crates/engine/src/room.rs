@@ -95,6 +95,11 @@ impl Room {
         }
     }
 
+    /// What it knows of a leg.
+    pub(crate) fn ahead(&self, slot: SlotId) -> Option<&impl Sized> {
+        self.mixer.ahead(slot)
+    }
+
     /// Somebody hears it all from now on, or nobody any more.
     pub(crate) fn set_tap(&mut self, ear: Option<Ear>) {
         self.ear = ear;

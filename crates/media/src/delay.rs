@@ -17,7 +17,7 @@ const PART: i64 = 12;
 pub(crate) struct DelayWindow {
     /// Against the first of the stream, so that 32 bits serve.
     reference: i64,
-    delays: [i32; WINDOW],
+    delays: Box<[i32; WINDOW]>,
     filled: usize,
     at: usize,
     edge: i32,
@@ -30,10 +30,10 @@ pub(crate) struct DelayWindow {
 }
 
 impl DelayWindow {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         DelayWindow {
             reference: 0,
-            delays: [0; WINDOW],
+            delays: Box::new([0; WINDOW]),
             filled: 0,
             at: 0,
             edge: 0,
@@ -46,6 +46,11 @@ impl DelayWindow {
     pub(crate) const fn clear(&mut self) {
         self.filled = 0;
         self.at = 0;
+    }
+
+    /// Where the next one goes.
+    pub(crate) fn place(&self) -> &i32 {
+        &self.delays[self.at]
     }
 
     pub(crate) const fn is_empty(&self) -> bool {

@@ -36,7 +36,8 @@ pub struct Latch {
     trusted: bool,
     /// When the last packet came from `remote`, or when it was armed again with nobody else to expect.
     heard: Option<Duration>,
-    candidates: [Option<Candidate>; 4],
+    /// Apart from what each packet is asked against: they are looked at while the latch is open.
+    candidates: Box<[Option<Candidate>; 4]>,
     refused: u64,
 }
 
@@ -68,13 +69,13 @@ impl Latch {
     pub const PATIENCE: Duration = Duration::from_millis(200);
 
     /// A latch that has seen nothing, for a peer that signalled `remote`.
-    pub const fn new(remote: SocketAddr) -> Self {
+    pub fn new(remote: SocketAddr) -> Self {
         Latch {
             remote,
             open: true,
             trusted: false,
             heard: None,
-            candidates: [None; 4],
+            candidates: Box::new([None; 4]),
             refused: 0,
         }
     }
@@ -107,7 +108,7 @@ impl Latch {
             self.remote = source;
             self.open = false;
             self.trusted = true;
-            self.candidates = [None; 4];
+            *self.candidates = [None; 4];
             return Latched::Now;
         }
         if self.trusted && source == self.remote {
@@ -122,7 +123,7 @@ impl Latch {
     /// leg goes on with the address that it has.
     pub fn rearm(&mut self, remote: Option<SocketAddr>, now: Duration) {
         self.open = true;
-        self.candidates = [None; 4];
+        *self.candidates = [None; 4];
         if let Some(remote) = remote {
             self.trusted &= remote == self.remote;
             self.remote = remote;

@@ -294,11 +294,12 @@ impl Receiver {
 
     /// The memory beside the receiver itself that the next packet is going to touch, and what it and its frame are going to
     /// touch unless they are zeros again: a caller with more streams than its processor's cache holds may have it fetched in time.
-    pub fn ahead(&self) -> (&[impl Sized], Option<(&[u8], &[i16])>) {
+    pub fn ahead(&self) -> (&[impl Sized], &i32, Option<(&[u8], &[i16])>) {
         let frame = self.codec.frame_samples();
         let (known, payload) = self.store.place(frame);
         let heard = self.concealer.place(frame);
-        (known, heard.map(|heard| (payload, heard)))
+        let packet = heard.map(|heard| (payload, heard));
+        (known, self.delays.place(), packet)
     }
 
     /// Takes a packet that arrived at `arrival`.

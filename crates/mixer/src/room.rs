@@ -459,6 +459,13 @@ impl RoomMixer {
         used.map_or(Rate::Hz8000, |band| band.rate)
     }
 
+    /// The memory that [`write`](Self::write) and [`read`](Self::read) are going to touch for a leg, but for its frames: a caller
+    /// with more legs than its processor's cache holds may have it fetched in time.
+    #[must_use]
+    pub fn ahead(&self, slot: SlotId) -> Option<&impl Sized> {
+        self.legs.get(slot)
+    }
+
     /// How loud a leg was in this tick, and whether somebody talks there. Silent once it has left.
     #[must_use]
     pub fn level(&self, slot: SlotId) -> Level {
