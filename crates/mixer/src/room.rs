@@ -675,7 +675,9 @@ impl RoomMixer {
         if from != 1.0 || to != 1.0 {
             scale_sum(mix, from, to);
         }
-        leg.add_prompt(prompt, mix, &mut self.frame);
+        if prompt.is_some() || prompt_ends {
+            leg.add_prompt(prompt, mix, &mut self.frame);
+        }
         leg.limiter.apply(mix, out);
         if plain && prompt.is_none() && !prompt_ends {
             // From a limiter of its own over to everybody's: the next tick is common.
