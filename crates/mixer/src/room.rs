@@ -677,6 +677,8 @@ impl RoomMixer {
         }
         if prompt.is_some() || prompt_ends {
             leg.add_prompt(prompt, mix, &mut self.frame);
+        } else {
+            leg.prompted = false;
         }
         leg.limiter.apply(mix, out);
         if plain && prompt.is_none() && !prompt_ends {

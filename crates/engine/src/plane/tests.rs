@@ -1207,7 +1207,10 @@ fn a_tick_to_be_counted() {
         } else {
             n < rooms
         };
-        let leg = rig.leg(if talks { 300.0 } else { 0.0 }, if all { -50.0 } else { -20.0 });
+        let leg = rig.leg(
+            if talks { 300.0 } else { 0.0 },
+            if all { -50.0 } else { -20.0 },
+        );
         rig.room(leg, (n % rooms + 1) as u64, true);
     }
     rig.ticks(20);
