@@ -124,9 +124,10 @@ const MUTE: f32 = 0.25;
 /// What a telephone and its packets add to the delay, for the estimate of quality.
 const TERMINAL: Duration = Duration::from_millis(60);
 /// Ticks between two levels of one talker.
-const LEVEL_EVERY: u64 = 50;
-/// The same in a room that somebody looks at: a quarter of a second.
-const WATCHED_LEVEL_EVERY: u64 = 13;
+const LEVEL_EVERY: u64 = 4 * WATCHED_LEVEL_EVERY;
+/// The same in a room that somebody looks at: a quarter of a second. All levels are told in the same ticks, since whoever hears of
+/// them has to wake up for it; nobody talks for so short a time that it falls between two.
+const WATCHED_LEVEL_EVERY: u64 = 12;
 
 /// In the order of its use: whatever it does, by the packet that comes, by what is heard in a tick, by what is said. Of thousands of legs none is
 /// in the cache any more when its turn comes, so what is used together lies together.
@@ -496,6 +497,9 @@ impl Leg {
         else {
             return None;
         };
+        if !tick.is_multiple_of(WATCHED_LEVEL_EVERY) {
+            return None;
+        }
         // So much sooner it is due where somebody looks.
         let sooner = LEVEL_EVERY - WATCHED_LEVEL_EVERY;
         if tick + sooner < self.level_due {

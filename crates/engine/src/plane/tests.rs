@@ -1339,13 +1339,13 @@ fn talkers_are_told_more_often_while_somebody_looks_and_how_a_leg_fares_when_ask
     rig.planes[0].watch(RoomId(2));
     rig.ticks(13);
     assert_eq!(told(&rig), [a], "a quarter of a second later at most");
-    rig.ticks(104);
+    rig.ticks(8 * 12);
     assert_eq!(told(&rig), [a; 8]);
     let is_watched = |rig: &Rig| {
         let plane = &rig.planes[0];
         plane.rooms[0].as_ref().unwrap().is_watched(plane.tick)
     };
-    rig.ticks(132);
+    rig.ticks(140);
     assert!(is_watched(&rig));
     rig.ticks(1);
     assert!(!is_watched(&rig), "nobody has said it again");
