@@ -249,10 +249,10 @@ impl Leg {
 
     /// What of that lies elsewhere, which is known once the leg itself is there.
     pub(crate) fn fetch_beside(&self, rooms: &[Option<Room>]) {
-        let (known, delay, packet) = self.receiver.ahead();
+        let (known, delay) = self.receiver.ahead();
         fetch(known);
         fetch(std::slice::from_ref(delay));
-        if let Some((payload, heard)) = packet {
+        if let Some((payload, heard)) = self.receiver.ahead_of_sound() {
             fetch(payload);
             fetch(heard);
         }

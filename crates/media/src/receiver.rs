@@ -292,14 +292,17 @@ impl Receiver {
         self.codec
     }
 
-    /// The memory beside the receiver itself that the next packet is going to touch, and what it and its frame are going to
-    /// touch unless they are zeros again: a caller with more streams than its processor's cache holds may have it fetched in time.
-    pub fn ahead(&self) -> (&[impl Sized], &i32, Option<(&[u8], &[i16])>) {
+    /// The memory beside the receiver itself that the next packet is going to touch: a caller with more streams than its
+    /// processor's cache holds may have it fetched in time.
+    pub fn ahead(&self) -> (&[impl Sized], &impl Sized) {
+        (self.store.place(0).0, self.delays.place())
+    }
+
+    /// What else it is going to touch, and its frame, unless it is zeros as the last one was.
+    pub fn ahead_of_sound(&self) -> Option<(&[u8], &[i16])> {
         let frame = self.codec.frame_samples();
-        let (known, payload) = self.store.place(frame);
-        let heard = self.concealer.place(frame);
-        let packet = heard.map(|heard| (payload, heard));
-        (known, self.delays.place(), packet)
+        let heard = self.concealer.place(frame)?;
+        Some((self.store.place(frame).1, heard))
     }
 
     /// Takes a packet that arrived at `arrival`.
