@@ -113,7 +113,8 @@ pub enum Pushed {
 pub enum Pulled {
     /// Only what the peer sent.
     Audio,
-    /// The same, or what it says (DTX) that nothing is sent for, and it is all zeros: a muted telephone.
+    /// The same, or what it says (DTX) that nothing is sent for, and it is all zeros: a muted telephone. In A-law, which has no
+    /// zero, its least value (0xD5) in a whole packet is one.
     Zeros,
     /// In part or wholly made up for what was lost, late, or by DTX not sent.
     Concealed,
