@@ -3,10 +3,15 @@
 
 use std::ptr;
 
-/// Fetches what lies there, or where the first one would, if there is none yet.
+/// Fetches what lies there, or where the first one would, if there is none.
 pub(crate) fn fetch<T>(there: &[T]) {
     let start = there.as_ptr().cast();
     fetch_bytes(start, size_of_val(there));
+}
+
+/// Fetches one value.
+pub(crate) fn fetch_one<T>(there: &T) {
+    fetch(std::slice::from_ref(there));
 }
 
 /// Fetches what lies from one field of a struct to another one behind it.

@@ -25,7 +25,7 @@ enum Legs {
 }
 
 struct Home {
-    lives_at: usize,
+    owner: Owner,
     port: PortKey,
     media: LegMedia,
 }
@@ -34,13 +34,6 @@ pub(crate) struct Homes {
     sources: IdMap<PortKey, Source>,
     homes: IdMap<LegId, Home>,
     watch: Watch,
-}
-
-impl Home {
-    fn owner(&self, leg: LegId) -> Owner {
-        let lives_at = self.lives_at;
-        Owner { leg, lives_at }
-    }
 }
 
 impl Source {
@@ -97,7 +90,7 @@ impl Homes {
             self.listen(Arc::clone(pair), Legs::One(owner));
         }
         let home = Home {
-            lives_at: at,
+            owner,
             port: pair.key,
             media,
         };
@@ -119,7 +112,7 @@ impl Homes {
         };
         let same = home.media.remote == media.remote;
         home.media = media;
-        let owner = home.owner(leg);
+        let owner = home.owner;
         match self.demux(leg) {
             // The address that it has latched on stays good.
             Some(demux) if same => demux.wait(owner, rtp),
@@ -133,7 +126,7 @@ impl Homes {
         let Some(home) = self.homes.get(&leg) else {
             return;
         };
-        let (owner, rtcp) = (home.owner(leg), Leg::rtcp_remote(&home.media, remote));
+        let (owner, rtcp) = (home.owner, Leg::rtcp_remote(&home.media, remote));
         if let Some(demux) = self.demux(leg) {
             demux.latched(owner, remote, rtcp);
         }
@@ -143,8 +136,8 @@ impl Homes {
         let Some(home) = self.homes.get_mut(&leg) else {
             return;
         };
-        home.lives_at = to;
-        let (owner, port) = (home.owner(leg), home.port);
+        home.owner.lives_at = to;
+        let (owner, port) = (home.owner, home.port);
         match self.sources.get_mut(&port).map(|source| &mut source.legs) {
             Some(Legs::Many(demux)) => demux.moved(owner),
             Some(Legs::One(one)) => *one = owner,

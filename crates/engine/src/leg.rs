@@ -11,7 +11,7 @@ use conclave_mixer::{Heard, NoiseDetector, Rate, SlotId};
 
 use crate::{
     Direction, LegId, LegMedia, LegStats, PlayId, Rtcp,
-    ahead::{fetch, fetch_from},
+    ahead::{fetch, fetch_from, fetch_one},
     encoding::{Alike, Coding, Company, LONGEST_PAYLOAD, SharedEncoding},
     fade::{Fade, Seam, add},
     halve::{Halver, Thirder},
@@ -251,13 +251,13 @@ impl Leg {
     pub(crate) fn fetch_beside(&self, rooms: &[Option<Room>]) {
         let (known, delay) = self.receiver.ahead();
         fetch(known);
-        fetch(std::slice::from_ref(delay));
+        fetch_one(delay);
         if let Some((payload, heard)) = self.receiver.ahead_of_sound() {
             fetch(payload);
             fetch(heard);
         }
         for value in self.noise.ahead().into_iter().flatten() {
-            fetch(std::slice::from_ref(value));
+            fetch_one(value);
         }
         self.fetch_seat(rooms);
     }
@@ -268,7 +268,7 @@ impl Leg {
             && let Some(Some(room)) = rooms.get(room)
             && let Some(there) = room.ahead(slot)
         {
-            fetch(std::slice::from_ref(there));
+            fetch_one(there);
         }
     }
 

@@ -66,7 +66,8 @@ pub struct Receiver {
     /// What was decoded and did not fit into the frame; what of it was not heard yet.
     decoded: Box<[i16]>,
     ready: Range<usize>,
-    ready_is_zeros: bool,
+    /// What was decoded last is nothing but zeros.
+    decoded_zeros: bool,
     /// For a payload that lies in parts.
     payload: Box<[u8]>,
     concealer: Concealer,
@@ -264,7 +265,7 @@ impl Receiver {
             played: 0,
             decoded: vec![0; longest + codec.frame_samples()].into(),
             ready: 0..0,
-            ready_is_zeros: false,
+            decoded_zeros: false,
             payload: vec![0; codec.max_payload()].into(),
             concealer: Concealer::new(codec.sample_rate()),
             made_up: 0,
@@ -556,22 +557,16 @@ impl Receiver {
                 let part = &mut out[filled..filled + length];
                 part.copy_from_slice(&self.decoded[self.ready.start..][..length]);
                 self.ready.start += length;
-                let zeros = self.ready_is_zeros && !self.concealer.is_filling();
-                self.concealer.end(part);
+                pulled = self.hear_packet(part, pulled);
                 filled += length;
-                pulled = self.with_packet(pulled, zeros);
                 continue;
             }
             match self.next_step(now) {
                 Step::Decode => {
-                    let zeros = self.store.front().is_some_and(|front| front.is_zeros);
                     let length = self.decode(now, &mut out[filled..]);
                     if length > 0 {
-                        let zeros = zeros || self.decoder.gave_zeros();
-                        let zeros = zeros && !self.concealer.is_filling();
-                        self.concealer.end(&mut out[filled..filled + length]);
+                        pulled = self.hear_packet(&mut out[filled..filled + length], pulled);
                         filled += length;
-                        pulled = self.with_packet(pulled, zeros);
                     }
                 }
                 Step::Pause(ticks) => {
@@ -632,8 +627,10 @@ impl Receiver {
         pulled
     }
 
-    /// What a frame holds with what comes from a packet: noise where that tells of a pause.
-    const fn with_packet(&self, pulled: Pulled, zeros: bool) -> Pulled {
+    /// Joins what comes from a packet to what was made up before it, if something was; what the frame holds with it.
+    fn hear_packet(&mut self, part: &mut [i16], pulled: Pulled) -> Pulled {
+        let zeros = self.decoded_zeros && !self.concealer.is_filling();
+        self.concealer.end(part);
         if self.pausing {
             pulled.and_comfort()
         } else if zeros {
@@ -666,7 +663,7 @@ impl Receiver {
         let told = self.decoder.recover(payload, &mut self.decoded[..samples]);
         if told {
             self.ready = 0..samples;
-            self.ready_is_zeros = false;
+            self.decoded_zeros = false;
             self.lossy = LOSSY;
             self.counts.recovered += 1;
             self.made_up = 0;
@@ -813,9 +810,9 @@ impl Receiver {
         } else {
             let samples = decode(&mut self.decoded);
             self.ready = known.min(samples)..samples;
-            self.ready_is_zeros = slot.is_zeros || self.decoder.gave_zeros();
             0
         };
+        self.decoded_zeros = slot.is_zeros || self.decoder.gave_zeros();
         self.store.drop_front();
         self.made_up = 0;
         self.played = slot.sequence;
@@ -920,7 +917,7 @@ impl Receiver {
             self.unstretched += 1;
             return false;
         };
-        self.ready_is_zeros = false;
+        self.decoded_zeros = false;
         let (ready, jump) = (self.ready.clone(), splice.jump);
         if ready.start < jump {
             self.decoded.copy_within(ready.clone(), jump);

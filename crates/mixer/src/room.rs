@@ -302,7 +302,7 @@ impl RoomMixer {
                 clean
             }
         };
-        let power = if frame.is_empty() { 0.0 } else { power(frame) };
+        let power = power(frame);
         if may_be_voice {
             let speaks = leg.talker.hear(power, tick);
             if let Some(leveller) = &mut leg.leveller {
