@@ -13,6 +13,7 @@ mod report;
 mod signalling;
 mod speaker;
 mod stream;
+mod trunk;
 mod voice;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
@@ -75,6 +76,10 @@ struct Calls {
     /// Calls that are silent send next to nothing, as telephones do that are asked to (Opus).
     #[arg(long)]
     dtx: bool,
+    /// So many calls have one socket in common, each with an address of its own (127.64.0.1 and on). 1 is a socket for each, as
+    /// telephones have; where thousands share the bridge's processors, 100 costs less.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=500))]
+    share: u32,
     /// The bridge's process, for its CPU time and memory.
     #[arg(long)]
     process: Option<u32>,

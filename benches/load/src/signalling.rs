@@ -1,10 +1,11 @@
 //! Who calls when: the calls are set up at their rate, settle, are measured, and are hung up.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
+    io,
     net::{Ipv4Addr, SocketAddr, UdpSocket},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
         mpsc::{Sender, channel},
     },
@@ -22,15 +23,18 @@ use tokio::{
 use crate::{
     Calls, Error,
     histogram::Histogram,
-    listener::{Ear, listen},
+    listener::{Ear, News, listen},
     process::used,
     report::{self, Report},
-    speaker::{Line, Marks, Says, speak},
+    speaker::{Line, Marks, SLOTS, Says, Way, speak},
+    trunk,
     voice::Voice,
 };
 
 /// The payload type of our offers' telephone events.
 const EVENTS: u8 = 101;
+/// Threads that send: a bridge that goes first on all processors, for a part of each 20 ms, leaves one thread too little of one.
+const SPEAKERS: usize = 2;
 /// So many calls of the first room listen for marks.
 const ATTENTIVE: usize = 8;
 /// Room for what a bridge sends in one burst to a listener that isn't running just then.
@@ -54,15 +58,18 @@ pub(crate) async fn run(arguments: Calls) -> Result<(), Error> {
     ));
     let marks = Arc::new(Marks::new());
     let [measure, end] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
-    let (lines, new_lines) = channel();
-    let (ears, new_ears) = channel();
-    let speaker = {
-        let (voice, marks, end) = (Arc::clone(&voice), Arc::clone(&marks), Arc::clone(&end));
-        thread::spawn(move || speak(codec, &voice, &new_lines, &marks, &end))
-    };
+    let (news, told) = channel();
+    let (lines, speakers): (Vec<_>, Vec<_>) = (0..SPEAKERS)
+        .map(|_| {
+            let (lines, new_lines) = channel();
+            let (voice, marks, end) = (Arc::clone(&voice), Arc::clone(&marks), Arc::clone(&end));
+            let speaker = thread::spawn(move || speak(codec, &voice, &new_lines, &marks, &end));
+            (lines, speaker)
+        })
+        .unzip();
     let listener = {
         let (measure, end, lag) = (Arc::clone(&measure), Arc::clone(&end), voice.lag);
-        thread::spawn(move || listen(codec, lag, &new_ears, &marks, &measure, &end))
+        thread::spawn(move || listen(codec, lag, &told, &marks, &measure, &end))
     };
 
     let place = Place {
@@ -75,7 +82,8 @@ pub(crate) async fn run(arguments: Calls) -> Result<(), Error> {
         target: format!("sip:{}@{}", arguments.user, arguments.target),
         codec,
         lines,
-        ears,
+        news,
+        sockets: (arguments.share > 1).then(|| Sockets::new(arguments.share)),
     };
     let mut setups = Setups::default();
     let mut pending = JoinSet::new();
@@ -108,7 +116,10 @@ pub(crate) async fn run(arguments: Calls) -> Result<(), Error> {
     let ended = setups.calls.iter().filter(|call| call.is_ended()).count();
     hang_up(setups.calls).await;
     end.store(true, Relaxed);
-    let late = speaker.join().map_err(|_| "the sending thread panicked")?;
+    let mut late = Histogram::default();
+    for speaker in speakers {
+        late.merge(&speaker.join().map_err(|_| "a sending thread panicked")?);
+    }
     let heard = listener
         .join()
         .map_err(|_| "the receiving thread panicked")??;
@@ -202,15 +213,28 @@ struct Place {
     client: SipClient,
     target: String,
     codec: Codec,
-    lines: Sender<Line>,
-    ears: Sender<Ear>,
+    /// To each thread that sends.
+    lines: Vec<Sender<Line>>,
+    news: Sender<News>,
+    /// Those that calls share, if they do.
+    sockets: Option<Sockets>,
 }
 
 impl Place {
     /// One call; how long its answer took.
     async fn call(&self, n: usize, role: Role, pin: &str) -> Result<(ClientCall, Duration), Error> {
-        let socket = socket()?;
-        let local = socket.local_addr()?;
+        let (socket, local) = match &self.sockets {
+            None => {
+                let socket = socket()?;
+                let local = socket.local_addr()?;
+                (Socket::Own(socket), local)
+            }
+            Some(sockets) => {
+                let socket = sockets.of(n, &self.news)?;
+                let port = socket.local_addr()?.port();
+                (Socket::Shared(socket), (trunk::address_of(n), port).into())
+            }
+        };
         let payload_type = self.codec.static_payload_type().unwrap_or(96);
         let offer = format!(
             "v=0\r\no=- {n} 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP {payload_type} {EVENTS}\r\n\
@@ -232,16 +256,39 @@ impl Place {
             error => error.to_string(),
         })?;
         let took = began.elapsed();
-        socket.connect(call.remote_rtp())?;
         let ear = Ear {
-            socket: socket.try_clone()?,
             payload_type,
             attends: role.attends,
+        };
+        // The threads outlive the calls.
+        let _ = self.news.send(News::Call { number: n, ear });
+        let way = match socket {
+            Socket::Own(socket) => {
+                socket.connect(call.remote_rtp())?;
+                let (number, receives) = (n, socket.try_clone()?);
+                let socket_of = News::Own {
+                    number,
+                    socket: receives,
+                };
+                let _ = self.news.send(socket_of);
+                Way::Own(socket)
+            }
+            Socket::Shared(socket) => {
+                let SocketAddr::V4(to) = call.remote_rtp() else {
+                    return Err("the bridge answered with an address of IPv6".into());
+                };
+                Way::Shared {
+                    socket,
+                    from: trunk::address_of(n),
+                    to,
+                }
+            }
         };
         let mut keys: VecDeque<u8> = pin.bytes().collect();
         keys.extend((!pin.is_empty()).then_some(b'#'));
         let line = Line {
-            socket: Arc::new(socket),
+            way,
+            slot: n % SLOTS,
             says: role.says,
             payload_type,
             events: EVENTS,
@@ -250,9 +297,43 @@ impl Place {
             writer: RtpWriter::new(0x10AD_0000 + n as u32, n as u16, 0),
             ticks: 0,
         };
-        // The threads outlive the calls.
-        let _ = (self.ears.send(ear), self.lines.send(line));
+        let _ = self.lines[line.slot % SPEAKERS].send(line);
         Ok((call, took))
+    }
+}
+
+enum Socket {
+    Own(UdpSocket),
+    Shared(Arc<UdpSocket>),
+}
+
+/// Calls whose packets are sent at the same time share a socket: what the kernel knows of it is at hand then.
+#[derive(Clone)]
+struct Sockets {
+    share: usize,
+    /// By when their calls send, and how many such sockets there were before.
+    open: Arc<Mutex<HashMap<(usize, usize), Arc<UdpSocket>>>>,
+}
+
+impl Sockets {
+    fn new(share: u32) -> Self {
+        Self {
+            share: share as usize,
+            open: Arc::default(),
+        }
+    }
+
+    /// The socket of the call of this number; if it is a new one, the listener is told.
+    fn of(&self, n: usize, news: &Sender<News>) -> io::Result<Arc<UdpSocket>> {
+        let which = (n % SLOTS, n / SLOTS / self.share);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(socket) = open.get(&which) {
+            return Ok(Arc::clone(socket));
+        }
+        let socket = Arc::new(trunk::bind()?);
+        open.insert(which, Arc::clone(&socket));
+        let _ = news.send(News::Shared(Arc::clone(&socket)));
+        Ok(socket)
     }
 }
 

@@ -1,8 +1,8 @@
-//! The thread that sends: a packet for each call every 20 ms on an absolute clock, each call at a phase of its own.
+//! The threads that send: a packet for each call every 20 ms on an absolute clock, each call at a phase of its own.
 
 use std::{
     collections::VecDeque,
-    net::UdpSocket,
+    net::{Ipv4Addr, SocketAddrV4, UdpSocket},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -14,11 +14,11 @@ use std::{
 
 use conclave_media::{Codec, RtpWriter};
 
-use crate::{histogram::Histogram, voice::Voice};
+use crate::{histogram::Histogram, trunk, voice::Voice};
 
 /// The calls' phases lie so far apart.
 const SLOT: Duration = Duration::from_millis(1);
-const SLOTS: usize = 20;
+pub(crate) const SLOTS: usize = 20;
 /// Ticks from one mark to the next: one second.
 const MARKED: usize = 50;
 /// A key is pressed for five packets, and as many go by before the next.
@@ -37,9 +37,23 @@ pub(crate) enum Says {
     Marks,
 }
 
+/// How a call's packets go out.
+pub(crate) enum Way {
+    /// Through a socket of its own, which is connected.
+    Own(UdpSocket),
+    /// Through one that others have, too.
+    Shared {
+        socket: Arc<UdpSocket>,
+        from: Ipv4Addr,
+        to: SocketAddrV4,
+    },
+}
+
 /// One call's sender.
 pub(crate) struct Line {
-    pub(crate) socket: Arc<UdpSocket>,
+    pub(crate) way: Way,
+    /// When in the 20 ms its packets are sent, as a number below [`SLOTS`].
+    pub(crate) slot: usize,
     pub(crate) says: Says,
     pub(crate) payload_type: u8,
     pub(crate) events: u8,
@@ -90,7 +104,6 @@ pub(crate) fn speak(
     let step =
         codec.frame_samples() as u32 * (codec.clock_rate() / 1_000) / (codec.sample_rate() / 1_000);
     let mut slots: Vec<Vec<Line>> = (0..SLOTS).map(|_| Vec::new()).collect();
-    let mut lines = 0;
     let mut late = Histogram::default();
     let began = Instant::now();
     for slot in 0_u32.. {
@@ -100,8 +113,7 @@ pub(crate) fn speak(
             break;
         }
         for line in new.try_iter() {
-            slots[lines % SLOTS].push(line);
-            lines += 1;
+            slots[line.slot].push(line);
         }
         for line in &mut slots[slot as usize % SLOTS] {
             late.add(due.elapsed());
@@ -176,7 +188,12 @@ impl Line {
             .write(payload_type, marker, step, payload, &mut packet)
         {
             // A lost packet is lost, as on any network.
-            let _ = self.socket.send(&packet[..length]);
+            match &self.way {
+                Way::Own(socket) => drop(socket.send(&packet[..length])),
+                Way::Shared { socket, from, to } => {
+                    trunk::send(socket, *from, *to, &packet[..length]);
+                }
+            }
         }
     }
 }
@@ -193,7 +210,8 @@ mod tests {
         from.connect(to.local_addr().unwrap()).unwrap();
         let voice = Voice::new(Codec::Pcmu, false, 1);
         let mut line = Line {
-            socket: Arc::new(from),
+            way: Way::Own(from),
+            slot: 0,
             says: Says::Nothing,
             payload_type: 0,
             events: 101,

@@ -14,6 +14,10 @@ pub struct EngineConfig {
     /// RTP sockets that legs of [`Port::Shared`](crate::Port::Shared) have in common, for
     /// each local address that is asked for. Default 4; 0 is taken as 1.
     pub shared_sockets: usize,
+    /// Niceness of the threads, from -20 (they go before whatever else the machine does) to 19. Default -11: some milliseconds
+    /// of waiting for a processor are nothing to others, and a gap in a call. Linux alone has it, and wants a privilege for less than 0
+    /// (`RLIMIT_NICE` or `CAP_SYS_NICE`): without it the threads run as all others do, and a log line says so.
+    pub niceness: i8,
     /// UDP ports for RTP (even ones) and RTCP (the odd one above). Default 20000 to 29999.
     /// A port that is in use is skipped.
     pub rtp_ports: RangeInclusive<u16>,
@@ -33,6 +37,7 @@ impl Default for EngineConfig {
         EngineConfig {
             shards: 0,
             shared_sockets: 4,
+            niceness: -11,
             rtp_ports: 20_000..=29_999,
             poll: Duration::from_millis(20),
             max_legs: 5_000,

@@ -16,6 +16,7 @@ use crate::{
     meter::{self, Meter},
     pcm::Clip,
     port::PortPool,
+    priority,
     shard::{Message, Shard},
     sums::{self, Exchange, Threads},
     udp,
@@ -49,7 +50,7 @@ impl Engine {
                 (Peer { inbox, meter }, messages)
             })
             .unzip();
-        let clock = Instant::now();
+        let (clock, niceness) = (Instant::now(), config.niceness);
         let mut engine = Engine {
             control: Mutex::new(Control::new(
                 &config,
@@ -71,7 +72,10 @@ impl Engine {
                 .map_err(EngineError::Thread)?;
             let thread = thread::Builder::new()
                 .name(format!("media-{me}"))
-                .spawn(move || shard.run())
+                .spawn(move || {
+                    hurry(me, niceness);
+                    shard.run();
+                })
                 .map_err(EngineError::Thread)?;
             engine.threads.push(thread);
         }
@@ -172,6 +176,18 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+/// Sets how the calling media thread stands to the rest of the machine's work. The first one speaks for all.
+fn hurry(me: usize, niceness: i8) {
+    match priority::set_niceness(niceness) {
+        Err(error) if me == 0 => tracing::info!(
+            niceness,
+            "media threads wait for the processor like all others, as the system allows no niceness below 0 \
+             (RLIMIT_NICE or CAP_SYS_NICE): {error}"
+        ),
+        Ok(()) | Err(_) => {}
     }
 }
 

@@ -47,6 +47,7 @@ mod plane;
 mod play;
 mod port;
 mod post;
+mod priority;
 mod room;
 mod shard;
 mod sums;

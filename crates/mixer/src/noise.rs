@@ -9,15 +9,15 @@ use crate::levels::{SILENCE_DBFS, power, power_dbfs};
 
 /// Six seconds of 20 ms frames.
 const WINDOW: usize = 300;
-/// Half a second.
-const EVERY: usize = 25;
+/// A second.
+const EVERY: usize = 50;
 /// What is so much softer than the speech of the line is its background, and no noise of its own: a breath, the room of who
 /// listens.
 const BACKGROUND_DB: f32 = 25.0;
 /// How loud speech is thought to be at least, as before it was heard, and at most.
 const SPEECH_DBFS: std::ops::RangeInclusive<f32> = -30.0..=-15.0;
 /// What is remembered of it fades by so much with each judgement: by 10 dB in four minutes.
-const FORGETS_DB: f32 = 0.02;
+const FORGETS_DB: f32 = 0.04;
 /// What lies further below the loud part of a window counts as silence: how deep that is belongs to the line.
 const DEEPEST_DB: f32 = 20.0;
 /// A smaller range is no speech's.
@@ -30,7 +30,7 @@ const STEADY_BELOW: f32 = 15.5;
 /// The flag goes where windows are beyond this: as speech is most of the time.
 const SPEECH_ABOVE: f32 = 30.0;
 /// Judgements in a row, two seconds of them, before the flag goes.
-const TO_CLEAR: u8 = 4;
+const TO_CLEAR: u8 = 2;
 
 /// Tells music and steady noise on a line from speech, 6 s after they began at the earliest.
 ///

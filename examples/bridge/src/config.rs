@@ -9,6 +9,7 @@ use std::{
 };
 
 use conclave_accounts::{Doors, LONGEST_PIN, PinPolicy, SHORTEST_PIN};
+use conclave_engine::EngineConfig;
 use conclave_media::{OpusSettings, OpusWishes};
 use conclave_portal::{Site, oidc};
 use conclave_sip::IpNetwork;
@@ -147,6 +148,7 @@ pub(crate) struct Media {
     pub(crate) codecs: Vec<String>,
     pub(crate) opus: Opus,
     pub(crate) threads: usize,
+    pub(crate) niceness: i8,
     pub(crate) shared_sockets: usize,
 }
 
@@ -485,6 +487,7 @@ impl Default for Media {
             codecs: ["opus", "G722", "PCMU", "PCMA"].map(Into::into).into(),
             opus: Opus::default(),
             threads: 0,
+            niceness: EngineConfig::default().niceness,
             shared_sockets: 4,
         }
     }
@@ -686,6 +689,9 @@ impl Config {
                 "at most 256; 0 takes as many as there are cores".into(),
             );
         }
+        if !(-20..=19).contains(&self.media.niceness) {
+            return wrong("media.niceness", "from -20 to 19".into());
+        }
         if self.media.codecs.is_empty() {
             return wrong("media.codecs", "name at least one".into());
         }
@@ -875,6 +881,7 @@ mod tests {
         check("[media]\nrtp-ports = [30000, 20000]", "media.rtp-ports");
         check("[media]\ncodecs = ['OPSU']", "OPSU");
         check("[media.opus]\nbitrate = 5000", "media.opus.bitrate");
+        check("[media]\nniceness = -21", "media.niceness");
         check("[media.opus]\ncomplexity = 11", "media.opus.complexity");
         check("[media.opus]\nexpected-loss = 101", "expected-loss");
         check("[limits]\ncalls = -1", "calls");

@@ -128,6 +128,7 @@ async fn serve(arguments: cli::Serve, mut config: Config) -> Result<(), Failure>
     let (engine, media) = Engine::start(EngineConfig {
         shards: config.media.threads,
         shared_sockets: config.media.shared_sockets,
+        niceness: config.media.niceness,
         rtp_ports: config.media.ports(),
         max_legs: config.limits.calls,
         ..EngineConfig::default()
