@@ -15,9 +15,7 @@ use std::{
 use conclave_media::{Codec, Decoder, RtpPacket};
 use mio::{Events, Interest, Poll, Token, unix::SourceFd};
 
-use crate::{
-    histogram::Histogram, speaker::Marks, stream::Stream, trunk::Inbound, voice::mark_in,
-};
+use crate::{histogram::Histogram, speaker::Marks, stream::Stream, trunk::Inbound, voice::mark_in};
 
 /// A delay longer than this would be taken for that of the next mark.
 const LONGEST_DELAY: Duration = Duration::from_millis(900);

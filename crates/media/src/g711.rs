@@ -1,9 +1,11 @@
-//! ITU-T G.711: decoded by table; encoded by arithmetic that the compiler does for several samples at once, where a table would
-//! take half of the processor's nearest cache. The rules are those of the ITU's reference
+//! ITU-T G.711, by arithmetic that the compiler does for several samples at once, where a table would take them one by one, and for
+//! encoding half of the processor's nearest cache. The rules are those of the ITU's reference
 //! software (G.191): a decoded sample encodes to the code that it came from, except that µ-law's
 //! negative zero (0x7F) decodes to 0, which encodes to positive zero (0xFF).
 
 use std::any::Any;
+
+use multiversion::multiversion;
 
 use crate::codec::{Decoder, Encoder};
 
@@ -12,18 +14,15 @@ pub(crate) struct ULaw;
 /// The A-law codec; it has no state.
 pub(crate) struct ALaw;
 
-static ULAW_TO_LINEAR: [i16; 256] = decode_table(Law::U);
-static ALAW_TO_LINEAR: [i16; 256] = decode_table(Law::A);
-
 impl Decoder for ULaw {
     fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> usize {
-        map(payload, out, |code| ULAW_TO_LINEAR[usize::from(code)])
+        ulaw_decode_all(payload, out)
     }
 }
 
 impl Encoder for ULaw {
     fn encode(&mut self, frame: &[i16], out: &mut [u8]) -> usize {
-        map(frame, out, ulaw_encode)
+        ulaw_encode_all(frame, out)
     }
 
     fn go_on_as(&mut self, _: &dyn Encoder) {}
@@ -35,13 +34,13 @@ impl Encoder for ULaw {
 
 impl Decoder for ALaw {
     fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> usize {
-        map(payload, out, |code| ALAW_TO_LINEAR[usize::from(code)])
+        alaw_decode_all(payload, out)
     }
 }
 
 impl Encoder for ALaw {
     fn encode(&mut self, frame: &[i16], out: &mut [u8]) -> usize {
-        map(frame, out, alaw_encode)
+        alaw_encode_all(frame, out)
     }
 
     fn go_on_as(&mut self, _: &dyn Encoder) {}
@@ -51,6 +50,27 @@ impl Encoder for ALaw {
     }
 }
 
+#[multiversion(targets("x86_64+avx2"))]
+fn ulaw_encode_all(frame: &[i16], out: &mut [u8]) -> usize {
+    map(frame, out, ulaw_encode)
+}
+
+#[multiversion(targets("x86_64+avx2"))]
+fn alaw_encode_all(frame: &[i16], out: &mut [u8]) -> usize {
+    map(frame, out, alaw_encode)
+}
+
+#[multiversion(targets("x86_64+avx2"))]
+fn ulaw_decode_all(payload: &[u8], out: &mut [i16]) -> usize {
+    map(payload, out, ulaw_decode)
+}
+
+#[multiversion(targets("x86_64+avx2"))]
+fn alaw_decode_all(payload: &[u8], out: &mut [i16]) -> usize {
+    map(payload, out, alaw_decode)
+}
+
+#[inline(always)]
 fn map<A: Copy, B>(input: &[A], out: &mut [B], convert: impl Fn(A) -> B) -> usize {
     for (to, &from) in out.iter_mut().zip(input) {
         *to = convert(from);
@@ -58,40 +78,29 @@ fn map<A: Copy, B>(input: &[A], out: &mut [B], convert: impl Fn(A) -> B) -> usiz
     input.len().min(out.len())
 }
 
-enum Law {
-    U,
-    A,
+/// The middle of what encodes to so many segments and steps, in the range of 16 bit: [`segment_and_step`] backwards.
+fn middle_of(segments_and_steps: u8) -> i16 {
+    let exponent = 127 + 7;
+    let half_a_step = 1 << 18;
+    let bits = (u32::from(segments_and_steps) << 19) + (exponent << 23) + half_a_step;
+    // With so much added its lowest bits are the integer.
+    (f32::from_bits(bits) + 12_582_912.0).to_bits() as i16
 }
 
-const fn decode_table(law: Law) -> [i16; 256] {
-    let mut table = [0; 256];
-    let mut code = 0;
-    while code < 256 {
-        table[code] = match law {
-            Law::U => ulaw_decode(code as u8),
-            Law::A => alaw_decode(code as u8),
-        };
-        code += 1;
-    }
-    table
+fn ulaw_decode(code: u8) -> i16 {
+    let magnitude = middle_of(!code & 0x7F) - 4 * 33;
+    if code < 0x80 { -magnitude } else { magnitude }
 }
 
-const fn ulaw_decode(code: u8) -> i16 {
-    let inverted = !code as i32;
-    let exponent = (inverted >> 4) & 7;
-    let step = 8 << exponent;
-    let magnitude = (0x80 << exponent) + step * (inverted & 0xF) + step / 2 - 4 * 33;
-    (if code < 0x80 { -magnitude } else { magnitude }) as i16
-}
-
-const fn alaw_decode(code: u8) -> i16 {
-    let bits = (code ^ 0x55) as i32;
-    let (exponent, mantissa) = ((bits >> 4) & 7, bits & 0xF);
-    let magnitude = match exponent {
-        0 => (mantissa << 4) + 8,
-        _ => (((mantissa + 16) << 4) + 8) << (exponent - 1),
+fn alaw_decode(code: u8) -> i16 {
+    let bits = (code ^ 0x55) & 0x7F;
+    // The least 16 steps are as wide as those of the next segment.
+    let magnitude = if bits < 16 {
+        (i16::from(bits) << 4) + 8
+    } else {
+        middle_of(bits)
     };
-    (if code < 0x80 { -magnitude } else { magnitude }) as i16
+    if code < 0x80 { -magnitude } else { magnitude }
 }
 
 /// The exponent and four more bits of a number, which is what both laws keep of it: 16 for each doubling, from 2 ^ `from` on.
@@ -135,13 +144,61 @@ mod tests {
     #[test]
     fn every_sample_is_encoded_as_the_reference_does() {
         let (ulaw, alaw) = (linear_to_ulaw_table(), linear_to_alaw_table());
-        for sample in i16::MIN..=i16::MAX {
-            let mut code = [0];
-            ULaw.encode(&[sample], &mut code);
-            assert_eq!(code[0], ulaw[usize::from(sample as u16 >> 2)], "{sample}");
-            ALaw.encode(&[sample], &mut code);
-            assert_eq!(code[0], alaw[usize::from(sample as u16 >> 4)], "{sample}");
+        // All at once, as it is only then that the processor takes several together.
+        let samples: Vec<i16> = (i16::MIN..=i16::MAX).collect();
+        let [mut by_ulaw, mut by_alaw] = [(); 2].map(|()| vec![0; samples.len()]);
+        ULaw.encode(&samples, &mut by_ulaw);
+        ALaw.encode(&samples, &mut by_alaw);
+        for (n, &sample) in samples.iter().enumerate() {
+            assert_eq!(
+                by_ulaw[n],
+                ulaw[usize::from(sample as u16 >> 2)],
+                "{sample}"
+            );
+            assert_eq!(
+                by_alaw[n],
+                alaw[usize::from(sample as u16 >> 4)],
+                "{sample}"
+            );
+            let mut alone = [0; 2];
+            ULaw.encode(&[sample], &mut alone[..1]);
+            ALaw.encode(&[sample], &mut alone[1..]);
+            assert_eq!(alone, [by_ulaw[n], by_alaw[n]], "{sample}");
         }
+    }
+
+    #[test]
+    fn every_code_is_decoded_as_the_reference_does() {
+        let codes: Vec<u8> = (0..=u8::MAX).collect();
+        let [mut by_ulaw, mut by_alaw] = [(); 2].map(|()| vec![0; codes.len()]);
+        ULaw.decode(&codes, &mut by_ulaw);
+        ALaw.decode(&codes, &mut by_alaw);
+        for (n, &code) in codes.iter().enumerate() {
+            assert_eq!(by_ulaw[n], ulaw_to_linear(code), "{code}");
+            assert_eq!(by_alaw[n], alaw_to_linear(code), "{code}");
+            let mut alone = [0; 2];
+            ULaw.decode(&[code], &mut alone[..1]);
+            ALaw.decode(&[code], &mut alone[1..]);
+            assert_eq!(alone, [by_ulaw[n], by_alaw[n]], "{code}");
+        }
+    }
+
+    fn ulaw_to_linear(code: u8) -> i16 {
+        let inverted = !i32::from(code);
+        let exponent = (inverted >> 4) & 7;
+        let step = 8 << exponent;
+        let magnitude = (0x80 << exponent) + step * (inverted & 0xF) + step / 2 - 4 * 33;
+        (if code < 0x80 { -magnitude } else { magnitude }) as i16
+    }
+
+    fn alaw_to_linear(code: u8) -> i16 {
+        let bits = i32::from(code ^ 0x55);
+        let (exponent, mantissa) = ((bits >> 4) & 7, bits & 0xF);
+        let magnitude = match exponent {
+            0 => (mantissa << 4) + 8,
+            _ => (((mantissa + 16) << 4) + 8) << (exponent - 1),
+        };
+        (if code < 0x80 { -magnitude } else { magnitude }) as i16
     }
 
     fn linear_to_ulaw_table() -> [u8; 1 << 14] {

@@ -1,5 +1,7 @@
 //! Everything in a room that runs at one sample rate.
 
+use multiversion::multiversion;
+
 use crate::fade::tail;
 use crate::fir::{HISTORY, Scratch, convert_onto};
 use crate::limiter::Limiter;
@@ -112,11 +114,7 @@ impl Band {
 
     pub(crate) fn sum(&mut self, number: usize) {
         let len = self.rate.frame_len();
-        self.speech.add(
-            self.parts[number * len..][..len]
-                .iter()
-                .map(|&x| i32::from(x)),
-        );
+        self.speech.add_frame(&self.parts[number * len..][..len]);
     }
 
     /// Takes a contribution out of this tick's sum again.
@@ -213,6 +211,13 @@ impl Band {
     }
 }
 
+#[multiversion(targets("x86_64+avx2"))]
+fn add_onto(sum: &mut [i32], frame: &[i16]) {
+    for (sum, &x) in sum.iter_mut().zip(frame) {
+        *sum += i32::from(x);
+    }
+}
+
 /// One sum in 32 bits, and its past as far as the filters look back.
 #[derive(Debug, Default)]
 pub(crate) struct Bus {
@@ -242,6 +247,11 @@ impl Bus {
         for (sum, x) in self.sum.iter_mut().zip(samples) {
             *sum += x;
         }
+    }
+
+    fn add_frame(&mut self, frame: &[i16]) {
+        self.sounding = true;
+        add_onto(&mut self.sum, frame);
     }
 
     /// A signal that stood at `last` goes no further: it fades from there instead of stepping to zero.

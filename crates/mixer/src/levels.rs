@@ -2,6 +2,8 @@
 //!
 //! dBFS is relative to a full-scale square wave, as RFC 6464 and RFC 7874 have it: a full-scale sine measures −3.
 
+use multiversion::multiversion;
+
 /// What a signal of zeros measures, in dBFS.
 pub const SILENCE_DBFS: f32 = -120.0;
 
@@ -71,6 +73,7 @@ pub fn level_to(samples: &mut [i16], target_dbfs: f32) -> f32 {
 }
 
 /// Mean square, 1 at full scale.
+#[multiversion(targets("x86_64+avx2"))]
 pub(crate) fn power(samples: &[i16]) -> f32 {
     // Squares two by two, which is one instruction for eight samples.
     let square = |x: i16| i32::from(x) * i32::from(x);

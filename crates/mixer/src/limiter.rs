@@ -1,6 +1,8 @@
 //! A limiter in place of clipping: it sees the whole frame before it gives out its first sample, so it looks
 //! ahead without adding delay.
 
+use multiversion::multiversion;
+
 use crate::fade::{line, round_i16};
 
 /// The gain is planned for 2.5 ms at a time.
@@ -28,13 +30,8 @@ impl Limiter {
     /// Brings one frame into the range of 16 bit. What is in range, while no gain is on its way back up, passes
     /// unchanged bit for bit.
     pub(crate) fn apply(&mut self, mix: &[i32], out: &mut [i16]) {
-        // Bits that a sample loses in 16.
-        let mut lost = 0;
-        for (out, &x) in out.iter_mut().zip(mix) {
-            *out = x as i16;
-            lost |= i32::from(*out) ^ x;
-        }
-        if self.gain != 1.0 || lost != 0 {
+        let fits = narrow(mix, out);
+        if self.gain != 1.0 || !fits {
             self.limit(mix, out);
         }
     }
@@ -43,9 +40,7 @@ impl Limiter {
         let len = mix.len().div_ceil(BLOCKS).max(1);
         let mut bearable = [1.0_f32; BLOCKS + 1];
         for (gain, block) in bearable.iter_mut().zip(mix.chunks(len)) {
-            let peak = block
-                .iter()
-                .fold(0, |peak: u32, x| peak.max(x.unsigned_abs()));
+            let peak = peak(block);
             *gain = (CEILING / (peak as f32).max(CEILING)).min(1.0);
         }
         // Between two blocks the gain is one that both can bear, and a straight line joins those points:
@@ -69,6 +64,23 @@ impl Limiter {
     }
 }
 
+/// Leaves out the upper 16 bits; whether they say nothing.
+#[multiversion(targets("x86_64+avx2"))]
+fn narrow(mix: &[i32], out: &mut [i16]) -> bool {
+    let mut lost = 0;
+    for (out, &x) in out.iter_mut().zip(mix) {
+        *out = x as i16;
+        lost |= i32::from(*out) ^ x;
+    }
+    lost == 0
+}
+
+#[multiversion(targets("x86_64+avx2"))]
+fn peak(mix: &[i32]) -> u32 {
+    mix.iter().fold(0, |peak, x| peak.max(x.unsigned_abs()))
+}
+
+#[multiversion(targets("x86_64+avx2"))]
 fn ramp(mix: &[i32], out: &mut [i16], from: f32, to: f32) {
     let gains = line(from, to, mix.len());
     for ((out, &x), gain) in out.iter_mut().zip(mix).zip(gains) {

@@ -5,6 +5,8 @@
 //! three. The product of the three, with the spread measured against the range, is the same at every loudness, and
 //! nearly so whether the pauses of the speech are silent or filled with the noise of the line.
 
+use multiversion::multiversion;
+
 use crate::levels::{SILENCE_DBFS, power, power_dbfs};
 
 /// Six seconds of 20 ms frames.
@@ -92,10 +94,8 @@ impl NoiseDetector {
     /// Takes the next 20 ms; says so when the line has begun (true) or ceased (false) to play music or noise.
     pub fn push(&mut self, frame: &[i16]) -> Option<bool> {
         let level = power_dbfs(power(frame));
-        let neighbours = frame.iter().zip(frame.iter().skip(1));
-        let crossings: u16 = neighbours.map(|(a, b)| (a ^ b).cast_unsigned() >> 15).sum();
         self.zeros = 0;
-        self.note(level, (f32::from(crossings) + 1.0).ln())
+        self.note(level, (f32::from(crossings(frame)) + 1.0).ln())
     }
 
     /// The same for 20 ms of zeros.
@@ -171,18 +171,26 @@ impl NoiseDetector {
         let (_, soft, _) = softer.select_nth_unstable(WINDOW / 10);
         let range = (loud - level_of(*soft)).clamp(SHALLOWEST_DB, DEEPEST_DB);
         let levels = self.window.levels.map(|level| level.max(loud - DEEPEST_DB));
-        let jumps = self.jump(&levels) * self.jump(&self.window.crossings);
+        let newest = (self.heard + WINDOW - 1) % WINDOW;
+        let jumps = jump(&levels, newest) * jump(&self.window.crossings, newest);
         let spread = spread(&levels) / range;
         (loud, Some(1000.0 * spread.powi(3) * jumps))
     }
+}
 
-    /// Mean step from one value of a window to the next, from the oldest on.
-    fn jump(&self, ring: &[f32; WINDOW]) -> f32 {
-        let step = |n: usize| (ring[n] - ring[(n + 1) % WINDOW]).abs();
-        // From the newest to the oldest is none.
-        let newest = (self.heard + WINDOW - 1) % WINDOW;
-        (sum(&std::array::from_fn(step)) - step(newest)) / (WINDOW - 1) as f32
-    }
+/// How often the sign changes from sample to sample.
+#[multiversion(targets("x86_64+avx2"))]
+fn crossings(frame: &[i16]) -> u16 {
+    let neighbours = frame.iter().zip(frame.iter().skip(1));
+    neighbours.map(|(a, b)| (a ^ b).cast_unsigned() >> 15).sum()
+}
+
+/// Mean step from one value of a window to the next, up to the newest one.
+#[multiversion(targets("x86_64+avx2"))]
+fn jump(ring: &[f32; WINDOW], newest: usize) -> f32 {
+    let step = |n: usize| (ring[n] - ring[(n + 1) % WINDOW]).abs();
+    // From the newest to the oldest is none.
+    (sum(&std::array::from_fn(step)) - step(newest)) / (WINDOW - 1) as f32
 }
 
 /// A level as a number of the same order, in which many are sorted sooner.
@@ -198,6 +206,7 @@ fn level_of(order: i32) -> f32 {
 }
 
 /// Standard deviation of a window.
+#[multiversion(targets("x86_64+avx2"))]
 fn spread(values: &[f32; WINDOW]) -> f32 {
     let mean = sum(values) / WINDOW as f32;
     let squares = values.map(|v| (v - mean) * (v - mean));
@@ -205,6 +214,7 @@ fn spread(values: &[f32; WINDOW]) -> f32 {
 }
 
 /// Four sums side by side, which the compiler turns into vector code.
+#[inline(always)]
 fn sum(values: &[f32; WINDOW]) -> f32 {
     let mut sums = [0.0; 4];
     for four in values.as_chunks::<4>().0 {

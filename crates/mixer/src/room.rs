@@ -1,3 +1,5 @@
+use multiversion::multiversion;
+
 use crate::band::Band;
 use crate::fade::{cross, line, round, scale, scale_sum, tail};
 use crate::fir::{self, Scratch};
@@ -665,12 +667,15 @@ impl RoomMixer {
         }
 
         let mix = &mut self.mix[..len];
-        mix.copy_from_slice(&mixed.total[..len]);
-        if let Some(own) = own {
-            subtract(mix, own.iter().map(|&x| i32::from(x)));
+        let total = &mixed.total[..len];
+        match own {
+            Some(own) => less(total, own, mix),
+            None => mix.copy_from_slice(total),
         }
         if excepted {
-            subtract(mix, mixed.prompts.iter().copied());
+            for (mix, &prompt) in mix.iter_mut().zip(&mixed.prompts) {
+                *mix = mix.wrapping_sub(prompt);
+            }
         }
         if from != 1.0 || to != 1.0 {
             scale_sum(mix, from, to);
@@ -720,11 +725,14 @@ impl Leg {
     }
 }
 
-fn subtract(mix: &mut [i32], samples: impl Iterator<Item = i32>) {
-    for (mix, x) in mix.iter_mut().zip(samples) {
-        *mix = mix.wrapping_sub(x);
+/// All less one's own.
+#[multiversion(targets("x86_64+avx2"))]
+fn less(total: &[i32], own: &[i16], mix: &mut [i32]) {
+    for ((mix, total), &own) in mix.iter_mut().zip(total).zip(own) {
+        *mix = total.wrapping_sub(i32::from(own));
     }
 }
+
 /// The power up to which a frame is no sound. What a wideband codec makes of silence is never quite zero (G.722: a mean
 /// square of 1 to 3); left in, each silent leg would make a mix of its own for each listener. G.711 has a zero.
 fn nothing(rate: Rate) -> f32 {
