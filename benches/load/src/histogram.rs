@@ -76,5 +76,12 @@ mod tests {
         assert_eq!((at(50), at(99), at(100)), (50_000, 99_000, 99_900));
         assert_eq!(histogram.max(), Duration::from_micros(99_900));
         assert_eq!(Histogram::default().percentile(99), Duration::ZERO);
+
+        let mut later = Histogram::default();
+        later.add(Duration::from_millis(300));
+        histogram.merge(&later);
+        assert_eq!(histogram.count(), 1001);
+        assert_eq!(histogram.max(), Duration::from_millis(300));
+        assert_eq!(histogram.percentile(99).as_micros(), 99_100);
     }
 }

@@ -124,10 +124,9 @@ pub(crate) fn listen(
                     }
                 }
                 Source::Shared(socket) => {
-                    let now = Instant::now();
-                    inbound.receive(socket, |number, datagram| {
+                    inbound.receive(socket, |number, came, datagram| {
                         if measuring {
-                            listener.hear(number, datagram, now);
+                            listener.hear(number, datagram, came);
                         }
                     });
                 }

@@ -307,12 +307,14 @@ enum Socket {
     Shared(Arc<UdpSocket>),
 }
 
+type OpenSockets = HashMap<(usize, usize), Arc<UdpSocket>>;
+
 /// Calls whose packets are sent at the same time share a socket: what the kernel knows of it is at hand then.
 #[derive(Clone)]
 struct Sockets {
     share: usize,
     /// By when their calls send, and how many such sockets there were before.
-    open: Arc<Mutex<HashMap<(usize, usize), Arc<UdpSocket>>>>,
+    open: Arc<Mutex<OpenSockets>>,
 }
 
 impl Sockets {

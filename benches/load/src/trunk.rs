@@ -1,18 +1,21 @@
 //! Telephones that share a socket, each with an address of its own on loopback: what comes for all of them is received in
-//! batches, and thousands of telephones are a few sockets for the kernel to look after.
+//! batches, and thousands of telephones are a few sockets for the kernel to look after. When something came the kernel says, so that
+//! nothing seems late that is merely read late.
 
 use std::{
     io::{self, IoSlice, IoSliceMut},
     net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket},
     os::fd::AsRawFd,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use nix::{
     cmsg_space,
-    libc::{in_addr, in_pktinfo},
+    libc::{in_addr, in_pktinfo, timespec},
     sys::socket::{
         ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrIn, recvmmsg, sendmsg,
-        setsockopt, sockopt::Ipv4PacketInfo,
+        setsockopt,
+        sockopt::{Ipv4PacketInfo, ReceiveTimestampns},
     },
 };
 
@@ -37,6 +40,7 @@ pub(crate) fn bind() -> io::Result<UdpSocket> {
     // Its address is any one: nothing is to come from elsewhere than this machine.
     socket.bind_device(Some(b"lo"))?;
     setsockopt(&socket, Ipv4PacketInfo, &true)?;
+    setsockopt(&socket, ReceiveTimestampns, &true)?;
     socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)).into())?;
     Ok(socket.into())
 }
@@ -70,13 +74,17 @@ pub(crate) struct Inbound {
 impl Inbound {
     pub(crate) fn new() -> Self {
         Self {
-            headers: MultiHeaders::preallocate(BATCH, Some(cmsg_space!(in_pktinfo))),
+            headers: MultiHeaders::preallocate(BATCH, Some(cmsg_space!(timespec, in_pktinfo))),
             bytes: vec![[0; LONGEST]; BATCH],
         }
     }
 
-    /// Gives `take` all that waits on a socket, and the number of the telephone that it came to.
-    pub(crate) fn receive(&mut self, socket: &UdpSocket, mut take: impl FnMut(usize, &[u8])) {
+    /// Gives `take` all that waits on a socket, with the number of the telephone that it came to, and when.
+    pub(crate) fn receive(
+        &mut self,
+        socket: &UdpSocket,
+        mut take: impl FnMut(usize, Instant, &[u8]),
+    ) {
         loop {
             let mut slices: Vec<_> = self
                 .bytes
@@ -93,16 +101,26 @@ impl Inbound {
             ) else {
                 return;
             };
+            let now = Instant::now();
+            let wall = SystemTime::now().duration_since(UNIX_EPOCH);
+            let wall = wall.unwrap_or_default();
             let mut count = 0;
             for message in received {
                 count += 1;
-                let mut notes = message.cmsgs().into_iter().flatten();
-                let number = notes.find_map(|note| match note {
-                    ControlMessageOwned::Ipv4PacketInfo(info) => number_of(info.ipi_addr),
-                    _ => None,
-                });
+                let (mut number, mut age) = (None, Duration::ZERO);
+                for note in message.cmsgs().into_iter().flatten() {
+                    match note {
+                        ControlMessageOwned::Ipv4PacketInfo(info) => {
+                            number = number_of(info.ipi_addr);
+                        }
+                        ControlMessageOwned::ScmTimestampns(stamp) => {
+                            age = wall.saturating_sub(stamp.into());
+                        }
+                        _ => {}
+                    }
+                }
                 if let Some((number, datagram)) = number.zip(message.iovs().next()) {
-                    take(number, datagram);
+                    take(number, now.checked_sub(age).unwrap_or(now), datagram);
                 }
             }
             if count < BATCH {
@@ -137,14 +155,19 @@ mod tests {
             assert_eq!(datagram[..length], [number as u8]);
         }
 
-        // More than one batch.
+        // More than one batch, read late.
+        let before = Instant::now();
         for number in 0..100 {
             let to = (address_of(number), port);
             bridge.send_to(&[number as u8; 3], to).unwrap();
         }
+        let after = Instant::now();
+        std::thread::sleep(Duration::from_millis(50));
         let mut heard = Vec::new();
-        Inbound::new().receive(&shared, |number, datagram| {
+        let about = Duration::from_millis(10);
+        Inbound::new().receive(&shared, |number, came, datagram| {
             assert_eq!(datagram, [number as u8; 3]);
+            assert!(came + about > before && came < after + about);
             heard.push(number);
         });
         assert_eq!(heard, (0..100).collect::<Vec<_>>());

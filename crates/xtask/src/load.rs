@@ -204,7 +204,7 @@ impl Server {
         command
     }
 
-    /// The calls of a load, 80 more each second.
+    /// The calls of a load, 80 more each second. They share sockets, so that their program leaves the processors to the bridge.
     pub(crate) fn calls(&self, calls: u32, talkers: &str) -> Command {
         let mut command = Command::new(self.programs.join("conclave-load"));
         command
@@ -216,7 +216,7 @@ impl Server {
             ])
             .args(["--calls", &calls.to_string(), "--talkers", talkers])
             .args(["--process", &self.child.id().to_string()])
-            .args(["--rate", "80"]);
+            .args(["--rate", "80", "--share", "100"]);
         command
     }
 
