@@ -16,13 +16,13 @@ pub(crate) struct ALaw;
 
 impl Decoder for ULaw {
     fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> usize {
-        ulaw_decode_all(payload, out)
+        map(payload, out, ulaw_decode)
     }
 }
 
 impl Encoder for ULaw {
     fn encode(&mut self, frame: &[i16], out: &mut [u8]) -> usize {
-        ulaw_encode_all(frame, out)
+        map(frame, out, ulaw_encode)
     }
 
     fn go_on_as(&mut self, _: &dyn Encoder) {}
@@ -34,13 +34,13 @@ impl Encoder for ULaw {
 
 impl Decoder for ALaw {
     fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> usize {
-        alaw_decode_all(payload, out)
+        map(payload, out, alaw_decode)
     }
 }
 
 impl Encoder for ALaw {
     fn encode(&mut self, frame: &[i16], out: &mut [u8]) -> usize {
-        alaw_encode_all(frame, out)
+        map(frame, out, alaw_encode)
     }
 
     fn go_on_as(&mut self, _: &dyn Encoder) {}
@@ -51,26 +51,6 @@ impl Encoder for ALaw {
 }
 
 #[multiversion(targets("x86_64+avx2"))]
-fn ulaw_encode_all(frame: &[i16], out: &mut [u8]) -> usize {
-    map(frame, out, ulaw_encode)
-}
-
-#[multiversion(targets("x86_64+avx2"))]
-fn alaw_encode_all(frame: &[i16], out: &mut [u8]) -> usize {
-    map(frame, out, alaw_encode)
-}
-
-#[multiversion(targets("x86_64+avx2"))]
-fn ulaw_decode_all(payload: &[u8], out: &mut [i16]) -> usize {
-    map(payload, out, ulaw_decode)
-}
-
-#[multiversion(targets("x86_64+avx2"))]
-fn alaw_decode_all(payload: &[u8], out: &mut [i16]) -> usize {
-    map(payload, out, alaw_decode)
-}
-
-#[inline(always)]
 fn map<A: Copy, B>(input: &[A], out: &mut [B], convert: impl Fn(A) -> B) -> usize {
     for (to, &from) in out.iter_mut().zip(input) {
         *to = convert(from);
