@@ -53,6 +53,9 @@ pub(crate) enum Ingested {
     Ignored,
 }
 
+/// A packet of the stream, and when it came.
+pub(crate) type Came<'a> = (RtpPacket<'a>, Duration);
+
 /// What a leg has to say in a tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Says {
@@ -249,11 +252,8 @@ impl Leg {
 
     /// What of that lies elsewhere, which is known once the leg itself is there.
     pub(crate) fn fetch_beside(&self, rooms: &[Option<Room>]) {
-        let (known, delay) = self.receiver.ahead();
-        fetch(known);
-        fetch_one(delay);
-        if let Some((payload, heard)) = self.receiver.ahead_of_sound() {
-            fetch(payload);
+        fetch_one(self.receiver.ahead());
+        if let Some(heard) = self.receiver.ahead_of_sound() {
             fetch(heard);
         }
         for value in self.noise.ahead().into_iter().flatten() {
@@ -336,37 +336,38 @@ impl Leg {
         self.new_seat = true;
     }
 
-    /// Takes a datagram that came to this leg's address; tells of a digit that began.
-    pub(crate) fn ingest(
+    /// Takes a datagram that came to this leg's address; tells of a digit that began. A packet of the stream is to be given to
+    /// [`keep`](Self::keep), or with the tick to [`hear`](Self::hear).
+    pub(crate) fn ingest<'a>(
         &mut self,
         channel: Channel,
         from: SocketAddr,
-        datagram: &[u8],
+        datagram: &'a [u8],
         now: Duration,
         digit: impl FnOnce(Digit),
-    ) -> Ingested {
-        let ingested = if channel == Channel::Rtcp || is_rtcp(datagram) {
-            self.ingest_rtcp(from, datagram, now)
+    ) -> (Ingested, Option<Came<'a>>) {
+        let (ingested, came) = if channel == Channel::Rtcp || is_rtcp(datagram) {
+            (self.ingest_rtcp(from, datagram, now), None)
         } else {
             self.ingest_rtp(from, datagram, now, digit)
         };
         self.stats.ignored += u64::from(ingested == Ingested::Ignored);
-        ingested
+        (ingested, came)
     }
 
-    fn ingest_rtp(
+    fn ingest_rtp<'a>(
         &mut self,
         from: SocketAddr,
-        datagram: &[u8],
+        datagram: &'a [u8],
         now: Duration,
         digit: impl FnOnce(Digit),
-    ) -> Ingested {
+    ) -> (Ingested, Option<Came<'a>>) {
         let Ok(packet) = RtpPacket::parse(datagram) else {
-            return Ingested::Ignored;
+            return (Ingested::Ignored, None);
         };
         if !self.direction.sends() && from != self.latch.remote() {
             // While the peer holds it may be silent, and nobody else is to take its place meanwhile.
-            return Ingested::Ignored;
+            return (Ingested::Ignored, None);
         }
         let audio = self.media.payload_type;
         let event = self.media.event_payload_type;
@@ -378,7 +379,7 @@ impl Leg {
             now,
         );
         if matches!(latched, Latched::NotYet | Latched::No) {
-            return Ingested::Ignored;
+            return (Ingested::Ignored, None);
         }
         self.stats.packets_in += 1;
         self.quiet_since = now;
@@ -398,13 +399,18 @@ impl Leg {
                 digit(pressed);
             }
         }
-        // Events too: their time is none that is lost.
-        self.receiver.push(&packet, now);
-        if latched == Latched::Now {
+        let ingested = if latched == Latched::Now {
             Ingested::Latched { home: self.home }
         } else {
             Ingested::Taken
-        }
+        };
+        // Events too: their time is none that is lost.
+        (ingested, Some((packet, now)))
+    }
+
+    /// Keeps a packet that came until its tick.
+    pub(crate) fn keep(&mut self, (packet, arrival): Came<'_>) {
+        self.receiver.push(&packet, arrival);
     }
 
     /// Reports are taken from the peer's host, whatever its port. They change nothing but figures.
@@ -416,14 +422,16 @@ impl Leg {
         }
     }
 
-    /// This tick's 20 ms of what the leg says. Tells of a digit that its tone makes certain.
+    /// This tick's 20 ms of what the leg says, `last` being the last packet that came. Tells of a digit that its tone makes certain.
     pub(crate) fn hear(
         &mut self,
+        last: Option<Came<'_>>,
         now: Duration,
         frame: &mut [i16],
         digit: impl FnMut(Digit),
     ) -> Says {
-        let pulled = self.receiver.pull(now, frame);
+        let last = last.as_ref().map(|(packet, arrival)| (packet, *arrival));
+        let pulled = self.receiver.push_and_pull(last, now, frame);
         let tone = self.hear_tones(frame, digit);
         // What is heard now came with what was said of digits then.
         let came = now.saturating_sub(self.receiver.delay());

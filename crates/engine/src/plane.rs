@@ -13,7 +13,7 @@ use crate::{
     events::Events,
     grid::{ticks, time_of},
     ids::IdMap,
-    leg::{Ingested, Leg, Says, Scratch, Seat, Sounds, Wire},
+    leg::{Came, Ingested, Leg, Says, Scratch, Seat, Sounds, Wire},
     local::Arrival,
     mail::Mail,
     music::Music,
@@ -140,7 +140,8 @@ impl Plane {
         while leg.next_tick < self.tick {
             let now = time_of(leg.next_tick);
             let id = leg.id;
-            leg.hear(now, &mut frame[..leg.rate().frame_len()], |digit| {
+            let length = leg.rate().frame_len();
+            leg.hear(None, now, &mut frame[..length], |digit| {
                 events.say(digit_of(id, Way::Tone, digit));
             });
             let mut sounds = Sounds {
@@ -236,8 +237,11 @@ impl Plane {
     fn take_in(&mut self, place: usize) {
         let leg = &mut self.legs[place];
         while let Some((arrival, datagram)) = self.mail.take(leg.id) {
-            self.received
-                .note(ingest(leg, arrival, datagram, &self.events), arrival);
+            let (ingested, came) = ingest(leg, arrival, datagram, &self.events);
+            self.received.note(ingested, arrival);
+            if let Some(came) = came {
+                leg.keep(came);
+            }
         }
     }
 
@@ -370,16 +374,25 @@ impl Plane {
                 leg.fetch_beside(&self.rooms);
             }
             let leg = &mut self.legs[place];
+            let mut last = None;
             for (arrival, datagram) in self.mail.of(place) {
-                self.received
-                    .note(ingest(leg, arrival, datagram, events), arrival);
+                let (ingested, came) = ingest(leg, arrival, datagram, events);
+                self.received.note(ingested, arrival);
+                if let Some(came) = came
+                    && let Some(before) = last.replace(came)
+                {
+                    leg.keep(before);
+                }
             }
             if leg.next_tick > tick {
+                if let Some(last) = last {
+                    leg.keep(last);
+                }
                 continue;
             }
             let frame = &mut frame[..leg.rate().frame_len()];
             let id = leg.id;
-            let says = leg.hear(now, frame, |digit| {
+            let says = leg.hear(last, now, frame, |digit| {
                 events.say(digit_of(id, Way::Tone, digit));
             });
             if let Seat::Room { room, slot, heard } = leg.seat
@@ -555,7 +568,12 @@ impl Plane {
     }
 }
 
-fn ingest(leg: &mut Leg, arrival: &Arrival, datagram: &[u8], events: &Events) -> Ingested {
+fn ingest<'a>(
+    leg: &mut Leg,
+    arrival: &Arrival,
+    datagram: &'a [u8],
+    events: &Events,
+) -> (Ingested, Option<Came<'a>>) {
     let &Arrival {
         channel,
         from,

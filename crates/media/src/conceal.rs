@@ -31,6 +31,8 @@ struct Run {
     made: usize,
     /// The step between what was heard and what is repeated.
     step: f32,
+    /// What is repeated is zeros alone.
+    silent: bool,
 }
 
 /// All in samples at 8 kHz.
@@ -60,6 +62,10 @@ impl Concealer {
 
     /// Takes note of samples that were heard.
     pub(crate) fn heard(&mut self, samples: &[i16]) {
+        if samples.iter().all(|&sample| sample == 0) {
+            self.heard_zeros(samples.len());
+            return;
+        }
         self.put_zeros();
         let size = self.history.len();
         let new = &samples[samples.len().saturating_sub(size)..];
@@ -105,8 +111,13 @@ impl Concealer {
             Some(run) => run,
             None => self.begin(),
         };
-        for sample in out {
-            *sample = self.next_sample(&mut run);
+        if run.silent {
+            out.fill(0);
+            run.made += out.len();
+        } else {
+            for sample in out {
+                *sample = self.next_sample(&mut run);
+            }
         }
         self.run = Some(run);
     }
@@ -120,12 +131,28 @@ impl Concealer {
         let overlap = ((4 + 4 * tenths).min(10) * MS * self.scale).min(good.len());
         for (index, sample) in good[..overlap].iter_mut().enumerate() {
             let weight = (index + 1) as f32 / (overlap + 1) as f32;
-            let repeated = f32::from(self.next_sample(&mut run));
+            let repeated = if run.silent {
+                0.0
+            } else {
+                f32::from(self.next_sample(&mut run))
+            };
             *sample = (f32::from(*sample) * weight + repeated * (1.0 - weight)) as i16;
         }
     }
 
     fn begin(&mut self) -> Run {
+        if self.zeros == self.history.len() {
+            // When many lines fail at once, most of them are those of people who listen: a gap of theirs costs next to nothing.
+            return Run {
+                period: LONGEST_PERIOD * self.scale,
+                periods: 1,
+                position: 0,
+                left_at: 0,
+                made: 0,
+                step: 0.0,
+                silent: true,
+            };
+        }
         self.put_zeros();
         self.history.rotate_left(self.oldest);
         self.oldest = 0;
@@ -139,6 +166,7 @@ impl Concealer {
             left_at: 0,
             made: 0,
             step,
+            silent: false,
         }
     }
 
@@ -193,24 +221,41 @@ impl Concealer {
     /// The lag at which the last 20 ms are most like what was before them, by normalised
     /// correlation, at 8 kHz whatever the rate.
     fn find_period(&self) -> usize {
-        let at = |back: usize| f32::from(self.history[self.history.len() - 1 - back * self.scale]);
+        // From the newest sample back.
+        let mut past = [0.0; TEMPLATE + LONGEST_PERIOD + 1];
+        let newest_first = self.history.iter().rev().step_by(self.scale);
+        for (to, &from) in past.iter_mut().zip(newest_first) {
+            *to = f32::from(from);
+        }
         let mut best = (VOICED, LONGEST_PERIOD);
-        let energy: f32 = (0..TEMPLATE).map(|i| at(i) * at(i)).sum();
+        let template = &past[..TEMPLATE];
+        let energy = product(template, template);
         if energy < 1.0 {
             return LONGEST_PERIOD * self.scale;
         }
-        let mut lagged: f32 = (0..TEMPLATE).map(|i| at(i + SHORTEST_PERIOD).powi(2)).sum();
         for lag in SHORTEST_PERIOD..=LONGEST_PERIOD {
-            let product: f32 = (0..TEMPLATE).map(|i| at(i) * at(i + lag)).sum();
-            let likeness = product / (energy * lagged.max(1.0)).sqrt();
+            let before = &past[lag..][..TEMPLATE];
+            let lagged = product(before, before).max(1.0);
+            let likeness = product(template, before) / (energy * lagged).sqrt();
             // Multiples of the period are as alike: the shortest that is clearly best.
             if likeness > best.0 * 1.02 {
                 best = (likeness, lag);
             }
-            lagged += at(TEMPLATE + lag).powi(2) - at(lag).powi(2);
         }
         best.1 * self.scale
     }
+}
+
+/// Inner product, by eight sums side by side, which the compiler turns into vector code.
+fn product(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0; 8];
+    let eights = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
+    for (a, b) in eights {
+        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum += a * b;
+        }
+    }
+    sums.iter().sum()
 }
 
 #[cfg(test)]
@@ -249,22 +294,31 @@ mod tests {
         for zeros in [1, 40, 160, 389, 390, 391, 1_000] {
             let (mut one, mut other) = (Concealer::new(8000), Concealer::new(8000));
             let (before, after) = (tone(130.0, 0..500), tone(170.0, 500..660));
-            for concealer in [&mut one, &mut other] {
-                concealer.heard(&before);
-            }
-            one.heard(&vec![0; zeros]);
+            // At once, so that nothing tells of the zeros in it.
+            let mut all = [before.clone(), vec![0; zeros]].concat();
+            other.heard(&before);
             other.heard_zeros(zeros / 2);
-            other.heard_zeros(zeros - zeros / 2);
+            other.heard(&vec![0; zeros - zeros / 2]);
             assert!(other.place(160).is_none());
             if zeros % 2 == 0 {
-                one.heard(&after);
+                all.extend(&after);
                 other.heard(&after);
                 assert!(other.place(160).is_some());
             }
-            let [mut made, mut expected] = [[1; 320]; 2];
-            one.fill(&mut expected);
-            other.fill(&mut made);
-            assert_eq!(made, expected, "{zeros}");
+            one.heard(&all);
+            for frames in [2, 6] {
+                let [mut made, mut expected] = [[1; 160]; 2];
+                for _ in 0..frames {
+                    one.fill(&mut expected);
+                    other.fill(&mut made);
+                    assert_eq!(made, expected, "{zeros}");
+                }
+                [made, expected] = [[8_000; 160]; 2];
+                assert_eq!(one.is_faded(), other.is_faded());
+                one.end(&mut expected);
+                other.end(&mut made);
+                assert_eq!(made, expected, "{zeros}");
+            }
         }
     }
 

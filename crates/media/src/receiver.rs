@@ -210,7 +210,7 @@ enum Playout {
 
 /// What comes next within a frame.
 enum Step {
-    Decode,
+    Decode(Slot),
     Pause(i64),
     Comfort(i64),
     Conceal(i64),
@@ -294,21 +294,68 @@ impl Receiver {
         self.codec
     }
 
-    /// The memory beside the receiver itself that the next packet is going to touch: a caller with more streams than its
-    /// processor's cache holds may have it fetched in time.
-    pub fn ahead(&self) -> (&[impl Sized], &impl Sized) {
-        (self.store.place(0).0, self.delays.place())
+    /// The memory beside the receiver itself that the next packet is going to touch if it is in time: a caller with more streams
+    /// than its processor's cache holds may have it fetched before.
+    pub fn ahead(&self) -> &impl Sized {
+        self.delays.place()
     }
 
-    /// What else it is going to touch, and its frame, unless it is zeros as the last one was.
-    pub fn ahead_of_sound(&self) -> Option<(&[u8], &[i16])> {
-        let frame = self.codec.frame_samples();
-        let heard = self.concealer.place(frame)?;
-        Some((self.store.place(frame).1, heard))
+    /// What its frame is going to touch, unless that is zeros as the last one was.
+    pub fn ahead_of_sound(&self) -> Option<&[i16]> {
+        self.concealer.place(self.codec.frame_samples())
     }
 
     /// Takes a packet that arrived at `arrival`.
     pub fn push(&mut self, packet: &RtpPacket<'_>, arrival: Duration) -> Pushed {
+        match self.note(packet, arrival) {
+            Ok(slot) => self.keep(slot, packet.payload()),
+            Err(pushed) => pushed,
+        }
+    }
+
+    /// [`push`](Self::push) of the last packet before a tick, if there is one, and that tick's [`pull`](Self::pull). What it makes is
+    /// the same; a packet that is wanted at once is decoded where it lies, which is every one of a stream in time.
+    pub fn push_and_pull(
+        &mut self,
+        last: Option<(&RtpPacket<'_>, Duration)>,
+        now: Duration,
+        out: &mut [i16],
+    ) -> Pulled {
+        if let Some((packet, arrival)) = last
+            && let Ok(slot) = self.note(packet, arrival)
+        {
+            if self.is_wanted(&slot, out.len()) {
+                return self.play(slot, packet.payload(), micros(now), out);
+            }
+            self.keep(slot, packet.payload());
+        }
+        self.pull(now, out)
+    }
+
+    /// Whether a packet is what comes next, and fills a frame.
+    fn is_wanted(&self, slot: &Slot, frame: usize) -> bool {
+        matches!(self.playout, Playout::Playing { next, owed: 0 } if next == slot.timestamp)
+            && self.samples_of(slot.ticks) == frame
+            && !slot.is_noise
+            && !self.pausing
+            && self.ready.is_empty()
+            && self.store.len() == 0
+    }
+
+    /// The frame that one packet fills.
+    fn play(&mut self, slot: Slot, payload: &[u8], now: i64, out: &mut [i16]) -> Pulled {
+        self.remembered = 0;
+        let length = self.decode(slot, Some(payload), now, out);
+        let mut pulled = Pulled::Silence;
+        if length > 0 {
+            pulled = self.hear_packet(&mut out[..length], pulled);
+        }
+        let pulled = self.assemble(now, out, length, pulled);
+        self.adapt(now, out, pulled)
+    }
+
+    /// Counts a packet, and places it in time; what came of it unless it is to be heard.
+    fn note(&mut self, packet: &RtpPacket<'_>, arrival: Duration) -> Result<Slot, Pushed> {
         let noise = self
             .comfort
             .as_ref()
@@ -316,17 +363,17 @@ impl Receiver {
         let ours = noise || packet.payload_type() == self.payload_type;
         if !ours && self.sequence.reception().ssrc != Some(packet.ssrc()) {
             // Telephone events with an SSRC of their own, beside the audio: another sequence, and no change of source.
-            return Pushed::OtherPayload;
+            return Err(Pushed::OtherPayload);
         }
         if !self.accepts_source(packet, arrival) {
-            return Pushed::OtherSource;
+            return Err(Pushed::OtherSource);
         }
         let before = self.sequence.reception();
         let number = match self.sequence.note(packet.ssrc(), packet.sequence()) {
             Seen::New(number) => number,
             Seen::Duplicate => {
                 self.counts.duplicate += 1;
-                return Pushed::Duplicate;
+                return Err(Pushed::Duplicate);
             }
             Seen::Restarted(number) => {
                 self.begin_anew(before);
@@ -335,7 +382,7 @@ impl Receiver {
         };
         self.last_arrival = arrival;
         if !ours {
-            return Pushed::OtherPayload;
+            return Err(Pushed::OtherPayload);
         }
         let samples = if noise {
             let told = 1..=self.codec.max_payload();
@@ -346,7 +393,7 @@ impl Receiver {
         };
         let Some(samples) = samples else {
             self.counts.refused += 1;
-            return Pushed::Refused;
+            return Err(Pushed::Refused);
         };
         let timestamp = self.place_in_time(packet, micros(arrival));
         let length = samples as i64 / self.samples_per_tick();
@@ -354,15 +401,20 @@ impl Receiver {
             && timestamp + length <= next
         {
             self.counts.late += 1;
-            return Pushed::Late;
+            return Err(Pushed::Late);
         }
         let mut slot = Slot::new(timestamp, number, length, micros(arrival));
         slot.is_noise = noise;
         slot.is_zeros = !noise && self.codec.is_zeros(packet.payload());
-        while self.store.len() > 0 && !self.store.has_room(packet.payload().len()) {
+        Ok(slot)
+    }
+
+    /// Lets a packet wait for its tick.
+    fn keep(&mut self, slot: Slot, payload: &[u8]) -> Pushed {
+        while self.store.len() > 0 && !self.store.has_room(payload.len()) {
             self.skip_oldest();
         }
-        self.store.insert(slot, packet.payload());
+        self.store.insert(slot, payload);
         self.limit_waiting();
         Pushed::Queued
     }
@@ -380,7 +432,13 @@ impl Receiver {
             out.fill(0);
             return Pulled::Silence;
         }
-        let mut pulled = self.assemble(now, out);
+        self.remembered = 0;
+        let pulled = self.assemble(now, out, 0, Pulled::Silence);
+        self.adapt(now, out, pulled)
+    }
+
+    /// Shortens or lengthens a frame if the delay is to change, and remembers it.
+    fn adapt(&mut self, now: i64, out: &mut [i16], mut pulled: Pulled) -> Pulled {
         if matches!(pulled, Pulled::Audio | Pulled::Zeros) && self.made_up == 0 {
             let changed = if self.wanted > 0 {
                 self.stretch(out)
@@ -546,10 +604,14 @@ impl Receiver {
         !waits
     }
 
-    fn assemble(&mut self, now: i64, out: &mut [i16]) -> Pulled {
-        let mut filled = 0;
-        let mut pulled = Pulled::Silence;
-        self.remembered = 0;
+    /// Fills a frame from `filled` on, of which the rest is `pulled`.
+    fn assemble(
+        &mut self,
+        now: i64,
+        out: &mut [i16],
+        mut filled: usize,
+        mut pulled: Pulled,
+    ) -> Pulled {
         while filled < out.len() {
             let room = out.len() - filled;
             if !self.ready.is_empty() {
@@ -562,8 +624,8 @@ impl Receiver {
                 continue;
             }
             match self.next_step(now) {
-                Step::Decode => {
-                    let length = self.decode(now, &mut out[filled..]);
+                Step::Decode(front) => {
+                    let length = self.decode(front, None, now, &mut out[filled..]);
                     if length > 0 {
                         pulled = self.hear_packet(&mut out[filled..filled + length], pulled);
                         filled += length;
@@ -734,7 +796,7 @@ impl Receiver {
             } else if owed > 0 {
                 self.drop_late();
             } else if gap <= 0 {
-                return Step::Decode;
+                return Step::Decode(front);
             } else if self.pausing {
                 return Step::Comfort(gap);
             } else if self.sequence.all_between(self.played, front.sequence) {
@@ -773,12 +835,9 @@ impl Receiver {
         self.store.drop_front();
     }
 
-    /// Decodes the waiting packet: into `out` if that has room for all of it, and says so by how many samples that
-    /// are; otherwise into the store of decoded ones.
-    fn decode(&mut self, now: i64, out: &mut [i16]) -> usize {
-        let Some(slot) = self.store.front().copied() else {
-            return 0;
-        };
+    /// Decodes a packet, `came` just now or the first one that waits: into `out` if that has room for all of it, and says so by how
+    /// many samples that are; otherwise into the store of decoded ones.
+    fn decode(&mut self, slot: Slot, came: Option<&[u8]>, now: i64, out: &mut [i16]) -> usize {
         // Of a packet that begins before the last one ends, what is new is heard.
         let known = match self.playout {
             Playout::Playing { next, .. } => self.samples_of(next - slot.timestamp),
@@ -787,7 +846,10 @@ impl Receiver {
         let room = out.len();
         let length = self.samples_of(slot.ticks);
         let fits = known == 0 && length <= room;
-        let payload = self.store.front_payload(&mut self.payload);
+        let payload = match came {
+            Some(payload) => payload,
+            None => self.store.front_payload(&mut self.payload),
+        };
         let was_pausing = std::mem::replace(&mut self.pausing, slot.is_noise);
         self.quiet = !slot.is_noise && self.codec.is_silence(payload);
         let mut decode = |into: &mut [i16]| match &mut self.comfort {
@@ -813,7 +875,9 @@ impl Receiver {
             0
         };
         self.decoded_zeros = slot.is_zeros || self.decoder.gave_zeros();
-        self.store.drop_front();
+        if came.is_none() {
+            self.store.drop_front();
+        }
         self.made_up = 0;
         self.played = slot.sequence;
         self.playout = Playout::Playing {
@@ -897,7 +961,8 @@ impl Receiver {
         };
         self.remember(said);
         self.roomy = 0;
-        self.assemble(now, rest);
+        self.remembered = 0;
+        self.assemble(now, rest, 0, Pulled::Silence);
         self.remember(rest);
         self.remembered = out.len();
         self.counts.shortened += 1;

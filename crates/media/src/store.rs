@@ -143,13 +143,6 @@ impl PacketStore {
         &scratch[..length]
     }
 
-    /// Where the next packet is put: what is known of it, and a payload of so many bytes.
-    pub(crate) fn place(&self, bytes: usize) -> (&[Slot], &[u8]) {
-        let blocks = self.blocks.as_flattened();
-        let place = &blocks[blocks.len().min(usize::from(self.free) * BLOCK)..];
-        (&self.slots, &place[..place.len().min(bytes)])
-    }
-
     /// Takes the earliest packet out.
     pub(crate) fn drop_front(&mut self) {
         if self.slots.is_empty() {

@@ -92,24 +92,36 @@ impl Heard {
 
 /// Runs the tick over these flights for `ticks` of 20 ms.
 fn listen(flights: &[Flight], ticks: u64) -> Heard {
-    listen_with(Receiver::new(Codec::Pcmu, 0), flights, ticks)
+    listen_with(|| Receiver::new(Codec::Pcmu, 0), flights, ticks)
 }
 
-fn listen_with(mut leg: Receiver, flights: &[Flight], ticks: u64) -> Heard {
+/// The same with another receiver. One of its kind is given each tick's last packet together with the tick, which must make no
+/// difference.
+fn listen_with(receiver: impl Fn() -> Receiver, flights: &[Flight], ticks: u64) -> Heard {
     let mut arriving = flights.iter().peekable();
     let (mut samples, mut frames, mut delays) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut leg, mut other) = (receiver(), receiver());
     for tick in 1..=ticks {
         let now = Duration::from_millis(tick * 20);
+        let mut last = None;
         while let Some((at, datagram)) =
             arriving.next_if(|flight| Duration::from_micros(flight.0) <= now)
         {
-            leg.push(
-                &RtpPacket::parse(datagram).unwrap(),
+            let came = (
+                RtpPacket::parse(datagram).unwrap(),
                 Duration::from_micros(*at),
             );
+            leg.push(&came.0, came.1);
+            if let Some((packet, arrival)) = last.replace(came) {
+                other.push(&packet, arrival);
+            }
         }
-        let mut frame = [1; 160];
+        let (mut frame, mut same) = ([1; 160], [1; 160]);
         frames.push(leg.pull(now, &mut frame));
+        let last = last.as_ref().map(|(packet, arrival)| (packet, *arrival));
+        let pulled = other.push_and_pull(last, now, &mut same);
+        assert_eq!((pulled, same), (frames[frames.len() - 1], frame), "{tick}");
+        assert_eq!(other.stats(), leg.stats(), "{tick}");
         samples.extend(frame);
         delays.push(leg.stats().delay.as_secs_f64() * 1000.0);
     }
@@ -382,7 +394,7 @@ fn comfort_noise_is_heard_until_the_sender_speaks_again() {
         writer.write(kind, number == 200, 160, payload, &mut datagram);
         flights.push((number * 20_000 + 5000, datagram));
     }
-    let leg = Receiver::new(Codec::Pcmu, 0).with_comfort_noise(Some(13));
+    let leg = || Receiver::new(Codec::Pcmu, 0).with_comfort_noise(Some(13));
     let heard = listen_with(leg, &flights, 250);
     assert_eq!(heard.count(Pulled::Concealed), 0);
     assert_eq!(heard.count(Pulled::Silence), 0);
@@ -548,7 +560,8 @@ proptest! {
             1..80,
         ),
     ) {
-        let mut leg = Receiver::new(Codec::Pcmu, 0).with_comfort_noise(Some(13));
+        let receiver = || Receiver::new(Codec::Pcmu, 0).with_comfort_noise(Some(13));
+        let (mut leg, mut other) = (receiver(), receiver());
         let mut now = 0;
         for (ssrc, sequence, timestamp, size, wait_ms, pulls) in packets {
             now += wait_ms;
@@ -556,10 +569,19 @@ proptest! {
             let mut writer = RtpWriter::new((ssrc / 2).into(), sequence, timestamp);
             let kind = if size % 7 == 3 { 13 } else { 0 };
             writer.write(kind, false, 160, &vec![ssrc; size], &mut datagram);
-            leg.push(&RtpPacket::parse(&datagram).unwrap(), Duration::from_millis(now));
-            for _ in 0..pulls {
-                let mut frame = [12_345; 160];
-                let pulled = leg.pull(Duration::from_millis(now), &mut frame);
+            let (packet, came) = (RtpPacket::parse(&datagram).unwrap(), Duration::from_millis(now));
+            leg.push(&packet, came);
+            if pulls == 0 {
+                other.push(&packet, came);
+            }
+            for pull in 0..pulls {
+                let (mut frame, mut same) = ([12_345; 160], [12_345; 160]);
+                let tick = Duration::from_millis(now);
+                let pulled = leg.pull(tick, &mut frame);
+                let last = (pull == 0).then_some((&packet, came));
+                prop_assert_eq!(other.push_and_pull(last, tick, &mut same), pulled);
+                prop_assert_eq!(same, frame);
+                prop_assert_eq!(other.stats(), leg.stats());
                 prop_assert!(pulled != Pulled::Silence || frame == [0; 160]);
                 now += 20;
             }

@@ -36,6 +36,11 @@ impl Limiter {
         }
     }
 
+    /// The same of `total` less `own`, where that needs no gain: whether it was so. Otherwise `out` is of no use.
+    pub(crate) fn pass_less(self, total: &[i32], own: &[i16], out: &mut [i16]) -> bool {
+        self.gain == 1.0 && narrow_less(total, own, out)
+    }
+
     fn limit(&mut self, mix: &[i32], out: &mut [i16]) {
         let len = mix.len().div_ceil(BLOCKS).max(1);
         let mut bearable = [1.0_f32; BLOCKS + 1];
@@ -67,12 +72,30 @@ impl Limiter {
 /// Leaves out the upper 16 bits; whether they say nothing.
 #[multiversion(targets("x86_64+avx2"))]
 fn narrow(mix: &[i32], out: &mut [i16]) -> bool {
-    let mut lost = 0;
+    let mut above = 0;
     for (out, &x) in out.iter_mut().zip(mix) {
         *out = x as i16;
-        lost |= i32::from(*out) ^ x;
+        above |= beyond(x);
     }
-    lost == 0
+    above == 0
+}
+
+/// Of `total` less `own`, leaves out the upper 16 bits; whether they say nothing.
+#[multiversion(targets("x86_64+avx2"))]
+fn narrow_less(total: &[i32], own: &[i16], out: &mut [i16]) -> bool {
+    let mut above = 0;
+    for ((out, total), &own) in out.iter_mut().zip(total).zip(own) {
+        let x = total.wrapping_sub(i32::from(own));
+        *out = x as i16;
+        above |= beyond(x);
+    }
+    above == 0
+}
+
+/// What of a number is beyond 16 bits: zero if nothing is.
+#[inline(always)]
+fn beyond(x: i32) -> u32 {
+    x.wrapping_sub(i16::MIN.into()).cast_unsigned() >> 16
 }
 
 #[multiversion(targets("x86_64+avx2"))]

@@ -666,8 +666,18 @@ impl RoomMixer {
             }
         }
 
-        let mix = &mut self.mix[..len];
         let total = &mixed.total[..len];
+        if let Some(own) = own
+            && !excepted
+            && (from, to) == (1.0, 1.0)
+            && prompt.is_none()
+            && !prompt_ends
+            && leg.limiter.pass_less(total, own, out)
+        {
+            leg.prompted = false;
+            return Heard::Own;
+        }
+        let mix = &mut self.mix[..len];
         match own {
             Some(own) => less(total, own, mix),
             None => mix.copy_from_slice(total),
