@@ -23,6 +23,8 @@ pub(crate) struct Report {
     pub(crate) late: Histogram,
     /// Before and after.
     pub(crate) bridge: Option<(Used, Used)>,
+    /// Processors that the bridge used at a time.
+    pub(crate) windows: Vec<f64>,
     pub(crate) own: (Used, Used),
 }
 
@@ -78,6 +80,11 @@ fn to_json(report: &Report) -> Value {
             "resident_kib": after.resident,
         })
     };
+    let mut bridge = report.bridge.map(cpu);
+    if let (Some(bridge), Some(used)) = (&mut bridge, median(&report.windows)) {
+        bridge["median_ms_a_call_second"] =
+            rounded(used * 1e3 / streams.len().max(1) as f64, 4).into();
+    }
     let share = |part: u64, whole: u64| rounded(part as f64 * 100.0 / whole.max(1) as f64, 3);
     json!({
         "calls": report.calls,
@@ -95,10 +102,16 @@ fn to_json(report: &Report) -> Value {
         "calls_with_a_gap_over_60_ms": gapped,
         "jitter_ms": times(&jitter),
         "delay_ms": times(&report.heard.delays),
-        "bridge": report.bridge.map(cpu),
+        "bridge": bridge,
         "load": cpu(report.own),
         "load_sent_late_ms": times(&report.late),
     })
+}
+
+fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied()
 }
 
 fn times(histogram: &Histogram) -> Value {

@@ -24,7 +24,7 @@ use crate::{
     Calls, Error,
     histogram::Histogram,
     listener::{Ear, News, listen},
-    process::used,
+    process::{used, watch},
     report::{self, Report},
     speaker::{Line, Marks, SLOTS, Says, Way, speak},
     trunk,
@@ -109,7 +109,7 @@ pub(crate) async fn run(arguments: Calls) -> Result<(), Error> {
     let (theirs, ours) = (used_by(&arguments)?, used(None)?);
     let since = Instant::now();
     measure.store(true, Relaxed);
-    tokio::time::sleep(Duration::from_secs(arguments.seconds)).await;
+    let windows = watch(arguments.process, Duration::from_secs(arguments.seconds)).await;
     measure.store(false, Relaxed);
     let span = since.elapsed();
     let (theirs_after, ours_after) = (used_by(&arguments)?, used(None)?);
@@ -135,6 +135,7 @@ pub(crate) async fn run(arguments: Calls) -> Result<(), Error> {
         heard,
         late,
         bridge: theirs.zip(theirs_after),
+        windows,
         own: (ours, ours_after),
     };
     report::print(&report, arguments.json);

@@ -71,8 +71,9 @@ pub(crate) fn programs(profile: &[&str]) -> Result<PathBuf> {
 }
 
 fn row(calls: u32, shape: &str, floor: &Value, ours: &Value, idle: u64) -> String {
+    // The median of many short windows: what the machine is busy with now and then is not in it.
     let cost = |of: &Value| {
-        of["bridge"]["ms_a_call_second"]
+        of["bridge"]["median_ms_a_call_second"]
             .as_f64()
             .unwrap_or(f64::NAN)
     };
