@@ -313,8 +313,8 @@ impl Receiver {
         }
     }
 
-    /// [`push`](Self::push) of the last packet before a tick, if there is one, and that tick's [`pull`](Self::pull). What it makes is
-    /// the same; a packet that is wanted at once is decoded where it lies, which is every one of a stream in time.
+    /// [`push`](Self::push) of the last packet that came before a tick, if one did, and the tick's [`pull`](Self::pull). The frame is
+    /// the same as theirs; a packet that is wanted at once, as each one of a stream in time is, is decoded where it lies.
     pub fn push_and_pull(
         &mut self,
         last: Option<(&RtpPacket<'_>, Duration)>,
@@ -604,7 +604,7 @@ impl Receiver {
         !waits
     }
 
-    /// Fills a frame from `filled` on, of which the rest is `pulled`.
+    /// Fills a frame from `filled` on; what is before that is `pulled`.
     fn assemble(
         &mut self,
         now: i64,

@@ -33,7 +33,7 @@ impl Default for StreamSettings {
     fn default() -> Self {
         Self {
             bitrate: 32_000,
-            complexity: 5,
+            complexity: 6,
             serial: 1,
             comments: Vec::new(),
         }
