@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_busy_process_uses_processors_in_each_window() {
+    async fn a_busy_process_is_seen_to_use_processors() {
         let end = std::time::Instant::now() + Duration::from_millis(700);
         let busy = std::thread::spawn(move || while std::time::Instant::now() < end {});
         let windows = watch(Some(std::process::id()), Duration::from_millis(600)).await;

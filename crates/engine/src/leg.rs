@@ -430,7 +430,6 @@ impl Leg {
         frame: &mut [i16],
         digit: impl FnMut(Digit),
     ) -> Says {
-        let last = last.as_ref().map(|(packet, arrival)| (packet, *arrival));
         let pulled = self.receiver.push_and_pull(last, now, frame);
         let tone = self.hear_tones(frame, digit);
         // What is heard now came with what was said of digits then.

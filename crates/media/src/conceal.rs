@@ -111,13 +111,8 @@ impl Concealer {
             Some(run) => run,
             None => self.begin(),
         };
-        if run.silent {
-            out.fill(0);
-            run.made += out.len();
-        } else {
-            for sample in out {
-                *sample = self.next_sample(&mut run);
-            }
+        for sample in out {
+            *sample = self.next_sample(&mut run);
         }
         self.run = Some(run);
     }
@@ -131,11 +126,7 @@ impl Concealer {
         let overlap = ((4 + 4 * tenths).min(10) * MS * self.scale).min(good.len());
         for (index, sample) in good[..overlap].iter_mut().enumerate() {
             let weight = (index + 1) as f32 / (overlap + 1) as f32;
-            let repeated = if run.silent {
-                0.0
-            } else {
-                f32::from(self.next_sample(&mut run))
-            };
+            let repeated = f32::from(self.next_sample(&mut run));
             *sample = (f32::from(*sample) * weight + repeated * (1.0 - weight)) as i16;
         }
     }
@@ -171,6 +162,10 @@ impl Concealer {
     }
 
     fn next_sample(&self, run: &mut Run) -> i16 {
+        if run.silent {
+            run.made += 1;
+            return 0;
+        }
         let quarter = run.period / 4;
         let steady = STEADY * self.scale;
         let mut sample = self.repeated(run.period, run.periods, run.position);
@@ -233,14 +228,16 @@ impl Concealer {
         if energy < 1.0 {
             return LONGEST_PERIOD * self.scale;
         }
+        let first = &past[SHORTEST_PERIOD..][..TEMPLATE];
+        let mut lagged = product(first, first);
         for lag in SHORTEST_PERIOD..=LONGEST_PERIOD {
-            let before = &past[lag..][..TEMPLATE];
-            let lagged = product(before, before).max(1.0);
-            let likeness = product(template, before) / (energy * lagged).sqrt();
+            let likeness =
+                product(template, &past[lag..][..TEMPLATE]) / (energy * lagged.max(1.0)).sqrt();
             // Multiples of the period are as alike: the shortest that is clearly best.
             if likeness > best.0 * 1.02 {
                 best = (likeness, lag);
             }
+            lagged += past[TEMPLATE + lag].powi(2) - past[lag].powi(2);
         }
         best.1 * self.scale
     }

@@ -317,12 +317,12 @@ impl Receiver {
     /// the same as theirs; a packet that is wanted at once, as each one of a stream in time is, is decoded where it lies.
     pub fn push_and_pull(
         &mut self,
-        last: Option<(&RtpPacket<'_>, Duration)>,
+        last: Option<(RtpPacket<'_>, Duration)>,
         now: Duration,
         out: &mut [i16],
     ) -> Pulled {
         if let Some((packet, arrival)) = last
-            && let Ok(slot) = self.note(packet, arrival)
+            && let Ok(slot) = self.note(&packet, arrival)
         {
             if self.is_wanted(&slot, out.len()) {
                 return self.play(slot, packet.payload(), micros(now), out);
@@ -344,7 +344,6 @@ impl Receiver {
 
     /// The frame that one packet fills.
     fn play(&mut self, slot: Slot, payload: &[u8], now: i64, out: &mut [i16]) -> Pulled {
-        self.remembered = 0;
         let length = self.decode(slot, Some(payload), now, out);
         let mut pulled = Pulled::Silence;
         if length > 0 {
@@ -432,7 +431,6 @@ impl Receiver {
             out.fill(0);
             return Pulled::Silence;
         }
-        self.remembered = 0;
         let pulled = self.assemble(now, out, 0, Pulled::Silence);
         self.adapt(now, out, pulled)
     }
@@ -612,6 +610,7 @@ impl Receiver {
         mut filled: usize,
         mut pulled: Pulled,
     ) -> Pulled {
+        self.remembered = 0;
         while filled < out.len() {
             let room = out.len() - filled;
             if !self.ready.is_empty() {
@@ -961,7 +960,6 @@ impl Receiver {
         };
         self.remember(said);
         self.roomy = 0;
-        self.remembered = 0;
         self.assemble(now, rest, 0, Pulled::Silence);
         self.remember(rest);
         self.remembered = out.len();

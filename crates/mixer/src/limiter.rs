@@ -69,33 +69,26 @@ impl Limiter {
     }
 }
 
-/// Leaves out the upper 16 bits; whether they say nothing.
 #[multiversion(targets("x86_64+avx2"))]
 fn narrow(mix: &[i32], out: &mut [i16]) -> bool {
-    let mut above = 0;
-    for (out, &x) in out.iter_mut().zip(mix) {
-        *out = x as i16;
-        above |= beyond(x);
-    }
-    above == 0
+    narrow_each(mix.iter().copied(), out)
 }
 
-/// Of `total` less `own`, leaves out the upper 16 bits; whether they say nothing.
 #[multiversion(targets("x86_64+avx2"))]
 fn narrow_less(total: &[i32], own: &[i16], out: &mut [i16]) -> bool {
-    let mut above = 0;
-    for ((out, total), &own) in out.iter_mut().zip(total).zip(own) {
-        let x = total.wrapping_sub(i32::from(own));
-        *out = x as i16;
-        above |= beyond(x);
-    }
-    above == 0
+    let others = total.iter().zip(own);
+    narrow_each(others.map(|(all, &own)| all.wrapping_sub(own.into())), out)
 }
 
-/// What of a number is beyond 16 bits: zero if nothing is.
+/// Leaves out the upper 16 bits; whether they say nothing.
 #[inline(always)]
-fn beyond(x: i32) -> u32 {
-    x.wrapping_sub(i16::MIN.into()).cast_unsigned() >> 16
+fn narrow_each(mix: impl Iterator<Item = i32>, out: &mut [i16]) -> bool {
+    let mut beyond = 0;
+    for (out, x) in out.iter_mut().zip(mix) {
+        *out = x as i16;
+        beyond |= x.wrapping_sub(i16::MIN.into()).cast_unsigned() >> 16;
+    }
+    beyond == 0
 }
 
 #[multiversion(targets("x86_64+avx2"))]

@@ -644,7 +644,8 @@ impl RoomMixer {
             (from + RISE).min(1.0)
         };
         leg.room_gain = to;
-        let plain = own.is_none() && !excepted && from == 1.0 && to == 1.0;
+        let unchanged = !excepted && from == 1.0 && to == 1.0;
+        let plain = own.is_none() && unchanged;
         let prompt_ends = leg.prompt_last != 0;
         if prompt.is_none() && !prompt_ends {
             if silent {
@@ -668,8 +669,7 @@ impl RoomMixer {
 
         let total = &mixed.total[..len];
         if let Some(own) = own
-            && !excepted
-            && (from, to) == (1.0, 1.0)
+            && unchanged
             && prompt.is_none()
             && !prompt_ends
             && leg.limiter.pass_less(total, own, out)
